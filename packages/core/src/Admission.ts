@@ -1,0 +1,344 @@
+/**
+ * The gate in front of an executor: how many tasks are active at once, how many may wait, and who is next.
+ *
+ * An admission owns counts and two first-in-first-out lines, never fibers. While there is room, entering is a counter
+ * increment and one small object. Whoever enters holds a {@link Permit} and gives it back with `leave`, once or more
+ * often, from any state. An admission needs no scope: it ends when nobody refers to it.
+ *
+ * Invariants, true whenever no method of this module is on the stack:
+ * - somebody waits only while `concurrency` tasks are active;
+ * - somebody is suspended only while `capacity` entrants wait, and nobody is while the admission drains or is closed;
+ * - a permit counts in exactly one place: active, nested, waiting, suspended, or none.
+ */
+import * as Context from "effect/Context"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import { identity } from "effect/Function"
+import * as Scheduler from "effect/Scheduler"
+import * as Schema from "effect/Schema"
+
+/** `concurrency` tasks are active and `capacity` wait: `waiting` is how many did when the entrant was refused. */
+export class NoRoom extends Schema.TaggedError<NoRoom>("@fiberhost/core/NoRoom")("NoRoom", {
+  capacity: Schema.Number,
+  waiting: Schema.Number
+}) {
+  override get message(): string {
+    return `${this.waiting} tasks wait and the capacity is ${this.capacity}`
+  }
+}
+
+/** The admission drains or is closed: it takes nothing new. */
+export class Closed extends Schema.TaggedError<Closed>("@fiberhost/core/Closed")("Closed", {}) {
+  override get message(): string {
+    return "drained or closed"
+  }
+}
+
+/** Why {@link Admission.tryEnter} gave no permit. */
+export type Refusal = "NoRoom" | "Closed"
+
+/** How many hold a permit and how many want one. `nested` entrants are admitted outside `concurrency`. */
+export interface Stats {
+  readonly active: number
+  readonly nested: number
+  readonly waiting: number
+  readonly suspended: number
+}
+
+/** Both are counts: integers or `Infinity`. */
+export interface Options {
+  /** How many tasks may be active at once, 1 or more. Default: unbounded. */
+  readonly concurrency?: number | undefined
+  /** How many may wait in line, 0 or more. Default: 100. */
+  readonly capacity?: number | undefined
+}
+
+/**
+ * - `Suspended`: wants a place in the waiting line, which is full.
+ * - `Waiting`: has a place in the waiting line.
+ * - `Active`: may run.
+ * - `Left`: given back by its holder.
+ * - `Refused`: the admission drained or closed before the permit's turn came.
+ */
+export type PermitState = "Suspended" | "Waiting" | "Active" | "Left" | "Refused"
+
+/** One entrant's claim on an admission, from its entry until `leave`. */
+export interface Permit {
+  readonly state: PermitState
+  /**
+   * Called after `state` moved on without the holder's doing. It runs from the scheduler, never inside somebody's
+   * `leave` or `close`, so the state it finds may be a later one than that which caused the call.
+   */
+  onChange: ((permit: Permit) => void) | undefined
+  /** Gives the permit or the place back, at once, and lets the next in. Later calls do nothing. */
+  leave(): void
+}
+
+export interface Admission {
+  readonly concurrency: number
+  readonly capacity: number
+  readonly stats: Stats
+  /**
+   * Enters now: a permit that is `Active`, or `Waiting` if there is a place in the line. `context` is that of the
+   * entering fiber; it says which tasks the fiber runs under (see {@link Current}).
+   */
+  tryEnter(context: Context.Context<never>): Permit | Refusal
+  /** As `tryEnter`, but a full line gives a `Suspended` permit; only a closed admission refuses. */
+  request(context: Context.Context<never>): Permit | "Closed"
+  /**
+   * Enters, waiting for its turn: the permit it succeeds with is `Active`.
+   *
+   * Call it where interruption is off, as the acquisition of a resource, and pass what turns it on again: then only the
+   * waiting can be interrupted, and neither the place nor the permit is lost.
+   */
+  enter(restore?: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>): Effect.Effect<Permit, Closed>
+  /** Runs an effect as an active task, in the calling fiber. */
+  use<A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E | Closed, R>
+  /** Refuses everything from now on, and those who wait or are suspended. Active tasks go on: their owner stops them. */
+  close(): void
+  /**
+   * Takes nothing new, refuses the suspended, lets the waiting in, and completes when none is active or waiting. After
+   * `close` it only awaits the active ones. In a fiber of an active task, for which it would wait forever, it completes
+   * at once.
+   */
+  readonly drain: Effect.Effect<void>
+}
+
+/**
+ * The innermost permit that the current fiber's task holds; forked fibers inherit it. It leads to those of the tasks
+ * around it. An entry under an active permit of the same admission is *nested*: admitted at once, outside `concurrency`
+ * and `capacity`, also while draining, so that a task that waits for a task of its own cannot deadlock.
+ *
+ * A fiber that outlives its task enters as anybody else: a permit that was given back admits nobody.
+ */
+export const Current: Context.Reference<Permit | undefined> = Context.Reference("@fiberhost/core/Admission/Current", {
+  defaultValue: (): Permit | undefined => undefined
+})
+
+/** The context for what runs on behalf of the permit's holder. */
+export const provide = <R>(context: Context.Context<R>, permit: Permit): Context.Context<R> =>
+  Context.add(context, Current, permit) as Context.Context<R>
+
+/** Throws a `RangeError` if an option is not a count. */
+export const make = (options?: Options): Admission =>
+  new AdmissionImpl(count("concurrency", options?.concurrency ?? Infinity, 1), count("capacity", options?.capacity ?? 100, 0))
+
+class AdmissionImpl implements Admission {
+  readonly concurrency: number
+  readonly capacity: number
+  readonly waiting = new Line()
+  readonly suspended = new Line()
+  readonly dispatcher = Context.get(Context.empty(), Scheduler.Scheduler).makeDispatcher()
+  active = 0
+  nested = 0
+  phase: "Open" | "Draining" | "Closed" = "Open"
+  idle: Deferred.Deferred<void> | undefined = undefined
+
+  constructor(concurrency: number, capacity: number) {
+    this.concurrency = concurrency
+    this.capacity = capacity
+  }
+
+  get stats(): Stats {
+    return { active: this.active, nested: this.nested, waiting: this.waiting.size, suspended: this.suspended.size }
+  }
+
+  tryEnter(context: Context.Context<never>): PermitImpl | Refusal {
+    const entry = this.tryActivate(context)
+    if (typeof entry === "object" || entry === "Closed") return entry
+    if (this.waiting.size >= this.capacity) return "NoRoom"
+    return this.waiting.push(new PermitImpl(this, outerOf(context), "Waiting", false))
+  }
+
+  request(context: Context.Context<never>): PermitImpl | "Closed" {
+    const entry = this.tryEnter(context)
+    if (entry !== "NoRoom") return entry
+    return this.suspended.push(new PermitImpl(this, outerOf(context), "Suspended", false))
+  }
+
+  enter(
+    restore: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R> = identity
+  ): Effect.Effect<Permit, Closed> {
+    return Effect.withFiber((fiber) => {
+      const entry = this.tryActivate(fiber.context)
+      if (typeof entry === "object") return Effect.succeed(entry)
+      return entry === "Closed" ? Effect.fail(new Closed()) : restore(this.turn(fiber.context))
+    })
+  }
+
+  use<A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E | Closed, R> {
+    return Effect.uninterruptibleMask((restore) =>
+      Effect.withFiber((fiber) => {
+        const run = (permit: Permit) =>
+          Effect.onExitPrimitive(
+            restore(Effect.updateContext(effect, (context: Context.Context<R>) => provide(context, permit))),
+            () => void permit.leave(),
+            true
+          )
+        const entry = this.tryActivate(fiber.context)
+        if (typeof entry === "object") return run(entry)
+        return entry === "Closed" ? Effect.fail(new Closed()) : Effect.flatMap(restore(this.turn(fiber.context)), run)
+      })
+    )
+  }
+
+  close(): void {
+    this.phase = "Closed"
+    this.refuse(this.waiting)
+    this.refuse(this.suspended)
+    this.settle()
+  }
+
+  get drain(): Effect.Effect<void> {
+    return Effect.withFiber((fiber) => {
+      if (this.phase === "Open") this.phase = "Draining"
+      this.refuse(this.suspended)
+      const outer = outerOf(fiber.context)
+      if (this.isIdle || (outer !== undefined && isUnder(outer, this))) return Effect.void
+      return Deferred.await(this.idle ??= Deferred.makeUnsafe())
+    })
+  }
+
+  get isIdle(): boolean {
+    return this.active === 0 && this.nested === 0 && this.waiting.size === 0
+  }
+
+  /** Called by a permit that leaves `state`. */
+  release(permit: PermitImpl, state: PermitState): void {
+    if (state === "Waiting") this.waiting.remove(permit)
+    else if (state === "Suspended") this.suspended.remove(permit)
+    else if (permit.nested) this.nested--
+    else this.active--
+    this.settle()
+  }
+
+  private tryActivate(context: Context.Context<never>): PermitImpl | "Busy" | "Closed" {
+    const outer = outerOf(context)
+    const nested = outer !== undefined && isUnder(outer, this)
+    if (this.phase !== "Open" && (this.phase === "Closed" || !nested)) return "Closed"
+    if (nested) this.nested++
+    else if (this.active < this.concurrency) this.active++
+    else return "Busy"
+    return new PermitImpl(this, outer, "Active", nested)
+  }
+
+  /** Enters the line in the step that can leave it again, so an interruption finds the permit or none. */
+  private turn(context: Context.Context<never>): Effect.Effect<Permit, Closed> {
+    return Effect.callback((resume) => {
+      const permit = this.request(context)
+      if (permit === "Closed") return resume(Effect.fail(new Closed()))
+      if (permit.state === "Active") return resume(Effect.succeed(permit))
+      permit.onChange = () => {
+        if (permit.state === "Active") resume(Effect.succeed(permit))
+        else if (permit.state === "Refused") resume(Effect.fail(new Closed()))
+      }
+      return Effect.sync(() => permit.leave())
+    })
+  }
+
+  /** Restores the invariants after a count or a line became shorter. */
+  private settle(): void {
+    while (this.active < this.concurrency) {
+      const next = this.waiting.shift() ?? this.suspended.shift()
+      if (next === undefined) break
+      this.active++
+      this.change(next, "Active")
+    }
+    while (this.suspended.size > 0 && this.waiting.size < this.capacity) {
+      this.change(this.waiting.push(this.suspended.shift()!), "Waiting")
+    }
+    if (this.idle !== undefined && this.isIdle) {
+      const idle = this.idle
+      this.idle = undefined
+      this.dispatcher.scheduleTask(() => Deferred.doneUnsafe(idle, Effect.void), 0)
+    }
+  }
+
+  private refuse(line: Line): void {
+    for (let next = line.shift(); next !== undefined; next = line.shift()) this.change(next, "Refused")
+  }
+
+  private change(permit: PermitImpl, state: PermitState): void {
+    permit.state = state
+    // Two changes before the scheduler's turn are told by two calls that find the same state.
+    this.dispatcher.scheduleTask(() => permit.onChange?.(permit), 0)
+  }
+}
+
+class PermitImpl implements Permit {
+  readonly admission: AdmissionImpl
+  readonly nested: boolean
+  state: PermitState
+  outer: PermitImpl | undefined
+  onChange: ((permit: Permit) => void) | undefined = undefined
+  // Neighbours in the line that holds this permit.
+  previous: PermitImpl | undefined = undefined
+  next: PermitImpl | undefined = undefined
+
+  constructor(admission: AdmissionImpl, outer: PermitImpl | undefined, state: PermitState, nested: boolean) {
+    this.admission = admission
+    this.outer = outer
+    this.state = state
+    this.nested = nested
+  }
+
+  leave(): void {
+    const state = this.state
+    if (state === "Left" || state === "Refused") return
+    this.state = "Left"
+    this.onChange = undefined
+    this.admission.release(this, state)
+  }
+}
+
+/** First in, first out; anybody may leave from the middle, in constant time. */
+class Line {
+  size = 0
+  private first: PermitImpl | undefined = undefined
+  private last: PermitImpl | undefined = undefined
+
+  push(permit: PermitImpl): PermitImpl {
+    permit.previous = this.last
+    if (this.last === undefined) this.first = permit
+    else this.last.next = permit
+    this.last = permit
+    this.size++
+    return permit
+  }
+
+  shift(): PermitImpl | undefined {
+    const permit = this.first
+    if (permit !== undefined) this.remove(permit)
+    return permit
+  }
+
+  remove(permit: PermitImpl): void {
+    if (permit.previous === undefined) this.first = permit.next
+    else permit.previous.next = permit.next
+    if (permit.next === undefined) this.last = permit.previous
+    else permit.next.previous = permit.previous
+    permit.previous = permit.next = undefined
+    this.size--
+  }
+}
+
+const outerOf = (context: Context.Context<never>) => Context.get(context, Current) as PermitImpl | undefined
+
+/**
+ * Whether `permit` or one around it is an active one of `admission`. Permits given back are unlinked on the way, or a
+ * task that starts its successor and ends, over and over, would keep all of its ancestors.
+ */
+const isUnder = (permit: PermitImpl, admission: AdmissionImpl): boolean => {
+  let found = false
+  for (let inner = permit; ;) {
+    found ||= inner.admission === admission && inner.state === "Active"
+    while (inner.outer !== undefined && inner.outer.state !== "Active") inner.outer = inner.outer.outer
+    if (inner.outer === undefined) return found
+    inner = inner.outer
+  }
+}
+
+const count = (name: string, value: number, least: number): number => {
+  if (value === Infinity || (Number.isInteger(value) && value >= least)) return value
+  throw new RangeError(`${name} is ${value}: it must be an integer of at least ${least}, or Infinity`)
+}

@@ -1,0 +1,243 @@
+/**
+ * Writes MessagePack into one growing scratch buffer.
+ *
+ * A writer is owned by one encoder at a time and may be reused for ever; what it hands out ({@link Writer.take}) is
+ * always a copy of exactly the bytes written. Integers take their shortest form, `Number`s the form they are asked for.
+ * Failures are thrown as `CodecFailure`; `Codec` catches them.
+ */
+import { CodecFailure, doesNotFit } from "./CodecError.ts"
+
+/** Bytes that one value may have unless told otherwise: the most an fp-bindgen guest takes, 2^24 - 1. */
+export const defaultLimit = 16_777_215
+
+/** Scratch space that is kept between values; what a large value needed beyond that is given back. */
+const keptBytes = 1 << 20
+const encoder = new TextEncoder()
+const minI64 = -(2n ** 63n)
+const maxU64 = 2n ** 64n - 1n
+
+export class Writer {
+  /** The most bytes that may be written between two resets. */
+  readonly limit: number
+  /** Nesting depth of the value being written; kept here so that encoders need no second argument. */
+  depth = 0
+  /** Bytes that unions have written in vain. */
+  private wasted = 0
+  private highest = 0
+  private bytes: Uint8Array<ArrayBuffer>
+  private view: DataView<ArrayBuffer>
+  private offset = 0
+
+  constructor(limit: number = defaultLimit, initialBytes = 256) {
+    this.limit = limit
+    this.bytes = new Uint8Array(initialBytes)
+    this.view = new DataView(this.bytes.buffer)
+  }
+
+  /** Bytes written so far; also the mark to {@link rewind} to. */
+  get size(): number {
+    return this.offset
+  }
+
+  /** Forgets everything written after `mark`, an earlier `size`. */
+  rewind(mark: number): void {
+    this.offset = mark
+  }
+
+  /**
+   * Takes back what a union's member wrote before it turned out not to fit. Bounds the cost of values that many
+   * members nearly fit to a multiple of their size.
+   */
+  retract(mark: number): void {
+    if (this.offset > this.highest) this.highest = this.offset
+    this.wasted += this.offset - mark + 8
+    this.offset = mark
+    if (this.wasted > this.highest * 64 + 65_536) {
+      const message = "too many members of a union begin like this value"
+      throw new CodecFailure({ _tag: "DoesNotFit", message, final: true })
+    }
+  }
+
+  /** Begins a value: what the last one cost is forgotten. */
+  begin(): void {
+    this.depth = 0
+    this.wasted = 0
+    this.highest = 0
+  }
+
+  /** A copy of what was written, in a buffer of exactly that length; the writer is empty afterwards. */
+  take(): Uint8Array<ArrayBuffer> {
+    const out = this.bytes.slice(0, this.offset)
+    this.reset()
+    return out
+  }
+
+  /** What was written, as a view that the next write invalidates. Copy it at once, for example into guest memory. */
+  peek(): Uint8Array<ArrayBuffer> {
+    return this.bytes.subarray(0, this.offset)
+  }
+
+  reset(): void {
+    this.offset = 0
+    this.depth = 0
+    if (this.bytes.length > keptBytes) this.allocate(keptBytes)
+  }
+
+  nil(): void {
+    this.byte(0xc0)
+  }
+
+  bool(value: boolean): void {
+    this.byte(value ? 0xc3 : 0xc2)
+  }
+
+  float32(value: number): void {
+    const at = this.advance(5)
+    this.bytes[at] = 0xca
+    this.view.setFloat32(at + 1, value)
+  }
+
+  float64(value: number): void {
+    const at = this.advance(9)
+    this.bytes[at] = 0xcb
+    this.view.setFloat64(at + 1, value)
+  }
+
+  /** A safe integer in its shortest form; -0 is 0. */
+  int(value: number): void {
+    if (value >= 0) {
+      if (value < 0x80) this.byte(value)
+      else if (value <= 0xff) this.tagged8(0xcc, value)
+      else if (value <= 0xffff) this.tagged16(0xcd, value)
+      else if (value <= 0xffff_ffff) this.tagged32(0xce, value)
+      else this.tagged64(0xcf, value)
+    } else if (value >= -0x20) this.byte(value & 0xff)
+    else if (value >= -0x80) this.tagged8(0xd0, value)
+    else if (value >= -0x8000) this.tagged16(0xd1, value)
+    else if (value >= -0x8000_0000) this.tagged32(0xd2, value)
+    else this.tagged64(0xd3, value)
+  }
+
+  /** An integer from i64::MIN to u64::MAX in its shortest form. */
+  bigInt(value: bigint): void {
+    if (value >= -0x8000_0000n && value <= 0xffff_ffffn) return this.int(Number(value))
+    if (value < minI64 || value > maxU64) throw doesNotFit(`Expected an integer from ${minI64} to ${maxU64}`)
+    const at = this.advance(9)
+    this.bytes[at] = value < 0n ? 0xd3 : 0xcf
+    this.view.setBigUint64(at + 1, BigInt.asUintN(64, value))
+  }
+
+  /** A string in UTF-8. One with a lone surrogate has no UTF-8 form and is refused rather than replaced. */
+  str(value: string): void {
+    const length = value.length
+    if (length < 32 && this.shortAscii(value)) return
+    if (!value.isWellFormed()) throw doesNotFit("Expected a string without lone surrogates")
+    // A UTF-16 unit takes at least one byte and at most three.
+    if (this.offset + length > this.limit) this.tooLarge()
+    const start = this.offset
+    this.reserve(start + 5 + length * 3)
+    const guess = strHeaderBytes(length)
+    const { written } = encoder.encodeInto(value, this.bytes.subarray(start + guess))
+    const header = strHeaderBytes(written)
+    if (header !== guess) this.bytes.copyWithin(start + header, start + guess, start + guess + written)
+    if (written < 32) this.byte(0xa0 | written)
+    else this.sized(0xd9, written)
+    this.advance(written)
+  }
+
+  bin(value: Uint8Array): void {
+    this.sized(0xc4, value.length)
+    const at = this.advance(value.length)
+    this.bytes.set(value, at)
+  }
+
+  arrayHeader(count: number): void {
+    if (count < 16) this.byte(0x90 | count)
+    else if (count <= 0xffff) this.tagged16(0xdc, count)
+    else this.tagged32(0xdd, count)
+  }
+
+  mapHeader(count: number): void {
+    if (count < 16) this.byte(0x80 | count)
+    else if (count <= 0xffff) this.tagged16(0xde, count)
+    else this.tagged32(0xdf, count)
+  }
+
+  private shortAscii(value: string): boolean {
+    const length = value.length
+    this.reserve(this.offset + 1 + length)
+    const { bytes, offset } = this
+    for (let i = 0; i < length; i++) {
+      const unit = value.charCodeAt(i)
+      if (unit >= 0x80) return false
+      bytes[offset + 1 + i] = unit
+    }
+    bytes[this.advance(1 + length)] = 0xa0 | length
+    return true
+  }
+
+  private sized(tag8: number, length: number): void {
+    if (length <= 0xff) this.tagged8(tag8, length)
+    else if (length <= 0xffff) this.tagged16(tag8 + 1, length)
+    else this.tagged32(tag8 + 2, length)
+  }
+
+  private byte(value: number): void {
+    const at = this.advance(1)
+    this.bytes[at] = value
+  }
+
+  private tagged8(tag: number, value: number): void {
+    const at = this.advance(2)
+    this.bytes[at] = tag
+    this.bytes[at + 1] = value
+  }
+
+  private tagged16(tag: number, value: number): void {
+    const at = this.advance(3)
+    this.bytes[at] = tag
+    this.view.setUint16(at + 1, value)
+  }
+
+  private tagged32(tag: number, value: number): void {
+    const at = this.advance(5)
+    this.bytes[at] = tag
+    this.view.setUint32(at + 1, value)
+  }
+
+  private tagged64(tag: number, value: number): void {
+    const at = this.advance(9)
+    this.bytes[at] = tag
+    this.view.setBigInt64(at + 1, BigInt(value))
+  }
+
+  /** Takes `count` bytes and returns where they begin. Read `this.bytes` after it: it may have moved. */
+  private advance(count: number): number {
+    const at = this.offset
+    const end = at + count
+    if (end > this.limit) this.tooLarge()
+    if (end > this.bytes.length) this.reserve(end)
+    this.offset = end
+    return at
+  }
+
+  private reserve(capacity: number): void {
+    if (capacity <= this.bytes.length) return
+    const old = this.bytes
+    this.allocate(Math.max(capacity, old.length * 2))
+    this.bytes.set(old.subarray(0, this.offset))
+  }
+
+  private allocate(capacity: number): void {
+    this.bytes = new Uint8Array(capacity)
+    this.view = new DataView(this.bytes.buffer)
+  }
+
+  private tooLarge(): never {
+    throw new CodecFailure({ _tag: "TooLarge", limit: this.limit })
+  }
+}
+
+function strHeaderBytes(length: number): number {
+  return length < 32 ? 1 : length <= 0xff ? 2 : length <= 0xffff ? 3 : 5
+}

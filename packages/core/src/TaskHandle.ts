@@ -1,0 +1,204 @@
+/**
+ * What a spawner holds of its task: its replies, and the means to interrupt it.
+ *
+ * The executor owns the task; a handle may be dropped at any time and the task goes on. A task's exit reaches its own
+ * handle only, and reaches it always: a task that was interrupted or closed answers a typed {@link ExecutorError}, so
+ * that nobody is interrupted for having awaited it.
+ */
+import * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
+import * as Data from "effect/Data"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
+import * as Option from "effect/Option"
+import type * as Queue from "effect/Queue"
+import * as Scheduler from "effect/Scheduler"
+import * as Schema from "effect/Schema"
+import * as Admission from "./Admission.ts"
+
+/** The task was interrupted: by its handle, or by itself. */
+export class Interrupted extends Schema.TaggedError<Interrupted>("@fiberhost/core/Interrupted")("Interrupted", {}) {
+  override get message(): string {
+    return "interrupted before it had an answer"
+  }
+}
+
+/**
+ * - `NoRoom`: nothing was started and nothing waits. Wait for a place with `spawn` or `run`, or raise `capacity`.
+ * - `Closed`: not taken because the executor drains or is closed, or stopped when it was closed.
+ * - `Interrupted`: stopped by its handle, or by itself.
+ */
+export type ExecutorReason = Admission.NoRoom | Admission.Closed | Interrupted
+
+export const ExecutorReason: Schema.Union<[typeof Admission.NoRoom, typeof Admission.Closed, typeof Interrupted]> =
+  Schema.Union([Admission.NoRoom, Admission.Closed, Interrupted])
+
+/**
+ * The executor, not the task, is why there is no answer. `task` is what was handed in and not taken; it is `undefined`
+ * when the task had been taken.
+ */
+export class ExecutorError<out Task = undefined> extends Data.TaggedError("ExecutorError")<{
+  readonly reason: ExecutorReason
+  readonly task: unknown
+}> {
+  declare readonly task: Task
+
+  constructor(reason: ExecutorReason, task: Task) {
+    super({ reason, task })
+  }
+
+  override get message(): string {
+    switch (this.reason._tag) {
+      case "NoRoom":
+        return `No room for the task: ${this.reason.message}. Wait for a place with spawn or run, or raise the capacity.`
+      case "Closed":
+        return `The executor was ${this.reason.message}. Give the task to another executor.`
+      case "Interrupted":
+        return `The task was ${this.reason.message}.`
+    }
+  }
+}
+
+/** A task with one answer. */
+export interface TaskHandle<out A, out E = never> {
+  /** Unique among the tasks of this thread. */
+  readonly id: number
+  /** The task's answer, for any number of fibers at any time. Interrupting an awaiting fiber leaves the task alone. */
+  readonly await: Effect.Effect<A, E | ExecutorError>
+  /** None until the task has settled. */
+  readonly poll: Effect.Effect<Option.Option<Exit.Exit<A, E | ExecutorError>>>
+  /**
+   * Interrupts the task and completes when its finalizers have run. A task that is not active yet never runs. Nothing
+   * happens to one that has settled.
+   */
+  readonly interrupt: Effect.Effect<void>
+}
+
+/** A task with many answers. */
+export interface StreamHandle<out A, out E = never> {
+  readonly id: number
+  /**
+   * The answers in order. Those that the task gave before it ended can still be taken; then the queue ends with
+   * `Cause.Done` or fails as the task did. A full queue suspends the task, so interrupt it if you stop reading.
+   */
+  readonly replies: Queue.Dequeue<A, E | ExecutorError | Cause.Done>
+  /** As that of {@link TaskHandle}. */
+  readonly interrupt: Effect.Effect<void>
+}
+
+/**
+ * Executor side: one task from its admission to its exit. It takes over the permit and gives it back when it settles;
+ * whichever way that happens, it happens in `settle`, once.
+ *
+ * @internal
+ */
+export class Task<A, E, R> implements TaskHandle<A, E> {
+  readonly id = ++lastId
+  exit: Exit.Exit<A, E | ExecutorError> | undefined = undefined
+  private readonly permit: Admission.Permit
+  private readonly effect: Effect.Effect<A, E, R>
+  private readonly context: Context.Context<R>
+  private readonly onSettle: (task: Task<A, E, R>, exit: Exit.Exit<A, E | ExecutorError>) => void
+  /** Made for the first who awaits. */
+  private reply: Deferred.Deferred<A, E | ExecutorError> | undefined = undefined
+  private fiber: Fiber.Fiber<A, E> | undefined = undefined
+  private started = false
+  /** What an interruption of the fiber stands for. */
+  private stopped: "Interrupted" | "Closed" = "Interrupted"
+
+  /** `onSettle` is told once, maybe within `advance`, and before those who await. */
+  constructor(
+    permit: Admission.Permit,
+    effect: Effect.Effect<A, E, R>,
+    context: Context.Context<R>,
+    onSettle: (task: Task<A, E, R>, exit: Exit.Exit<A, E | ExecutorError>) => void
+  ) {
+    this.permit = permit
+    this.effect = effect
+    this.context = context
+    this.onSettle = onSettle
+  }
+
+  get await(): Effect.Effect<A, E | ExecutorError> {
+    return Effect.suspend(() => this.exit ?? Deferred.await(this.reply ??= Deferred.makeUnsafe()))
+  }
+
+  get poll(): Effect.Effect<Option.Option<Exit.Exit<A, E | ExecutorError>>> {
+    return Effect.sync(() => Option.fromUndefinedOr(this.exit))
+  }
+
+  get interrupt(): Effect.Effect<void> {
+    return Effect.withFiber((caller) => {
+      this.stop("Interrupted", caller.id)
+      return this.exit === undefined ? Effect.asVoid(Effect.exit(this.await)) : Effect.void
+    })
+  }
+
+  /** Does what the permit's state asks for: to be called once the task is registered, and when the permit changed. */
+  advance(): void {
+    if (this.started || this.exit !== undefined) return
+    if (this.permit.state === "Active") this.start()
+    else if (this.permit.state === "Refused") this.stop("Closed")
+  }
+
+  /** Starts to stop the task; it settles now if it has not begun, else when its finalizers have run. */
+  stop(reason: "Interrupted" | "Closed", interruptor?: number): void {
+    if (this.exit !== undefined) return
+    this.stopped = reason
+    if (this.started) this.fiber!.interruptUnsafe(interruptor)
+    else this.settle(Exit.fail(stopError(reason)))
+  }
+
+  private start(): void {
+    this.started = true
+    const effect = Effect.withFiber<A, E, R>((fiber) => {
+      // Known before the task's first step, which may close the executor.
+      this.fiber = fiber as Fiber.Fiber<A, E>
+      return nesting > maxNesting ? Effect.andThen(Effect.yieldNow, this.effect) : this.effect
+    })
+    nesting++
+    this.fiber = Effect.runForkWith(Admission.provide(this.context, this.permit))(effect)
+    nesting--
+    this.fiber.addObserver((exit) => this.settle(typedExit(exit, this.stopped)))
+  }
+
+  private settle(exit: Exit.Exit<A, E | ExecutorError>): void {
+    this.exit = exit
+    this.permit.leave()
+    if (nesting > maxNesting) {
+      const dispatcher = Context.get(this.context, Scheduler.Scheduler).makeDispatcher()
+      return dispatcher.scheduleTask(() => this.answer(exit), 0)
+    }
+    nesting++
+    this.answer(exit)
+    nesting--
+  }
+
+  private answer(exit: Exit.Exit<A, E | ExecutorError>): void {
+    this.onSettle(this, exit)
+    if (this.reply !== undefined) Deferred.doneUnsafe(this.reply, exit)
+  }
+}
+
+let lastId = 0
+
+/**
+ * A task starts on the stack of whoever lets it in, and who awaits it goes on upon the task's. Tasks that start or
+ * await tasks would overflow the stack, so from this depth on both happen in a later turn of the scheduler.
+ */
+const maxNesting = 32
+let nesting = 0
+
+const stopError = (reason: "Interrupted" | "Closed"): ExecutorError =>
+  new ExecutorError(reason === "Closed" ? new Admission.Closed() : new Interrupted(), undefined)
+
+/** The exit without interruptions, which would interrupt whoever awaits it, and with the typed error instead. */
+const typedExit = <A, E>(exit: Exit.Exit<A, E>, stopped: "Interrupted" | "Closed"): Exit.Exit<A, E | ExecutorError> => {
+  if (Exit.isSuccess(exit) || !Cause.hasInterrupts(exit.cause)) return exit
+  const others: ReadonlyArray<Cause.Reason<E | ExecutorError>> = exit.cause.reasons.filter((reason) =>
+    !Cause.isInterruptReason(reason)
+  )
+  return Exit.failCause(Cause.fromReasons([...others, Cause.makeFailReason(stopError(stopped))]))
+}

@@ -1,0 +1,271 @@
+/**
+ * Interprets a wire form as a function that writes it: from the schema's value to bytes in one pass.
+ *
+ * Values are checked as they are written, so that a guest never sees one that its types do not admit.
+ */
+import * as Option from "effect/Option"
+import * as Result from "effect/Result"
+import { atKey, CodecFailure, doesNotFit } from "./CodecError.ts"
+import type { Writer } from "./MsgPackWriter.ts"
+import { maxDepth } from "./WireDecoder.ts"
+import { absent, type ListWire, type MapWire, type StructWire, type Wire } from "./WireSchema.ts"
+import { admits, fieldValue, isRecord } from "./WireShape.ts"
+
+/** Appends one value, or throws a `CodecFailure` and leaves a part of it behind. */
+export type Write = (value: unknown, writer: Writer) => void
+
+const made = new WeakMap<Wire, Write>()
+
+/** The writing function of a form. */
+export const writer = (wire: Wire): Write => {
+  let write = made.get(wire)
+  if (write === undefined) made.set(wire, write = interpret(wire))
+  return write
+}
+
+function interpret(wire: Wire): Write {
+  switch (wire._tag) {
+    case "Nil":
+      return (value, w) => {
+        if (value !== wire.value) mismatch(String(wire.value), value)
+        w.nil()
+      }
+    case "Bool":
+      return (value, w) => w.bool(typeof value === "boolean" ? value : mismatch("boolean", value))
+    case "Str":
+      return (value, w) => w.str(typeof value === "string" ? value : mismatch("string", value))
+    case "Bytes":
+      return (value, w) => w.bin(value instanceof Uint8Array ? value : mismatch("Uint8Array", value))
+    case "Never":
+      return (value) => mismatch("no value", value)
+    case "Float":
+      return float(wire.bits, wire.finite)
+    case "Int":
+      return (value, w) => {
+        if (!Number.isSafeInteger(value)) mismatch("an integer", value)
+        w.int(within(value as number, wire.min, wire.max))
+      }
+    case "BigInt":
+      return (value, w) =>
+        w.bigInt(typeof value === "bigint" ? within(value, wire.min, wire.max) : mismatch("bigint", value))
+    case "Literal":
+      return literal(wire.value)
+    case "Text":
+      return (value, w) => {
+        const text = wire.is(value) ? wire.format(value as never) : undefined
+        w.str(text ?? mismatch(wire.expected, value))
+      }
+    case "Option": {
+      const write = writer(wire.value)
+      return (value, w) => {
+        if (!Option.isOption(value)) mismatch("Option", value)
+        else if (Option.isNone(value)) w.nil()
+        else write(value.value, w)
+      }
+    }
+    case "Result":
+      return nested(result(writer(wire.ok), writer(wire.err)))
+    case "List":
+      return nested(list(wire))
+    case "Collection": {
+      const write = writer(wire.item)
+      return nested((value, w) => {
+        if (!wire.is(value)) mismatch("a collection", value)
+        items([...wire.items(value as never)], w, () => write)
+      })
+    }
+    case "Map":
+      return nested(map(wire))
+    case "Struct":
+      return nested(struct(wire))
+    case "Union":
+      return union(wire.members, wire.oneOf)
+    case "Step": {
+      const { encode } = wire
+      const inner = writer(wire.inner)
+      return (value, w) => inner(encode(value), w)
+    }
+    case "Lazy": {
+      let write: Write | undefined
+      return nested((value, w) => (write ??= writer(wire.wire()))(value, w))
+    }
+  }
+}
+
+function nested(write: Write): Write {
+  return (value, w) => {
+    if (++w.depth > maxDepth) throw new CodecFailure({ _tag: "TooDeep", limit: maxDepth })
+    write(value, w)
+    w.depth--
+  }
+}
+
+function float(bits: 32 | 64, finite: boolean): Write {
+  return (value, w) => {
+    if (typeof value !== "number") return mismatch("number", value)
+    if (finite && !Number.isFinite(value)) throw doesNotFit("Expected a finite number")
+    if (bits === 64) return w.float64(value)
+    if (Number.isFinite(value) && !Number.isFinite(Math.fround(value))) {
+      throw doesNotFit("Expected a number within the range of f32")
+    }
+    w.float32(value)
+  }
+}
+
+function within<N extends number | bigint>(value: N, min: N, max: N): N {
+  if (value < min || value > max) throw doesNotFit(`Expected an integer from ${min} to ${max}`)
+  return value
+}
+
+function literal(expected: string | number | boolean | bigint): Write {
+  const shown = typeof expected === "string" ? JSON.stringify(expected) : String(expected)
+  const write: (w: Writer) => void = typeof expected === "string"
+    ? (w) => w.str(expected)
+    : typeof expected === "boolean"
+    ? (w) => w.bool(expected)
+    : typeof expected === "bigint"
+    ? (w) => w.bigInt(expected)
+    : Number.isSafeInteger(expected)
+    ? (w) => w.int(expected)
+    : (w) => w.float64(expected)
+  return (value, w) => value === expected ? write(w) : mismatch(shown, value)
+}
+
+function result(ok: Write, err: Write): Write {
+  return (value, w) => {
+    if (!Result.isResult(value)) return mismatch("Result", value)
+    const key = Result.isSuccess(value) ? "Ok" : "Err"
+    w.mapHeader(1)
+    w.str(key)
+    try {
+      if (Result.isSuccess(value)) ok(value.success, w)
+      else err(value.failure, w)
+    } catch (failure) {
+      throw atKey(failure, key)
+    }
+  }
+}
+
+function list(wire: ListWire): Write {
+  const elements = wire.elements.map(writer)
+  const rest = wire.rest === undefined ? undefined : writer(wire.rest)
+  const tail = wire.tail.map(writer)
+  const least = wire.required + tail.length
+  return (value, w) => {
+    if (!Array.isArray(value)) return mismatch("array", value)
+    const count = value.length
+    if (count < least || (rest === undefined && count > elements.length)) {
+      throw doesNotFit(`Expected an array of ${rest === undefined ? elements.length : `${least} or more`} items`)
+    }
+    const tailStart = count - tail.length
+    items(value, w, (i) => i < elements.length ? elements[i]! : i < tailStart ? rest! : tail[i - tailStart]!)
+  }
+}
+
+function items(values: ReadonlyArray<unknown>, w: Writer, writerAt: (index: number) => Write): void {
+  let i = 0
+  w.arrayHeader(values.length)
+  try {
+    for (; i < values.length; i++) writerAt(i)(values[i], w)
+  } catch (failure) {
+    throw atKey(failure, i)
+  }
+}
+
+function map(wire: MapWire): Write {
+  const writeKey = writer(wire.key)
+  const writeValue = writer(wire.value)
+  return (value, w) => {
+    if (!wire.is(value)) return mismatch("a map", value)
+    const entries = [...wire.entries(value as never)]
+    let at: PropertyKey = 0
+    w.mapHeader(entries.length)
+    try {
+      for (let i = 0; i < entries.length; i++) {
+        const [key, item] = entries[i]!
+        at = typeof key === "string" || typeof key === "number" ? key : typeof key === "bigint" ? String(key) : i
+        writeKey(key, w)
+        writeValue(item, w)
+      }
+    } catch (failure) {
+      throw atKey(failure, at)
+    }
+  }
+}
+
+function struct(wire: StructWire): Write {
+  const { fields, rest } = wire
+  const writers = fields.map((field) => writer(field.wire))
+  const names = new Set(fields.map(({ name }) => name))
+  const writeRest = rest === undefined ? undefined : writer(rest.value)
+  return (value, w) => {
+    if (!isRecord(value)) return mismatch("object", value)
+    let at: string | undefined
+    try {
+      const values: Array<unknown> = []
+      let count = 0
+      for (const field of fields) {
+        at = field.name
+        let found = fieldValue(field, value)
+        if (field.step !== undefined) found = field.step.encode(found)
+        values.push(found)
+        if (found !== absent) count++
+      }
+      const others = rest === undefined ? [] : Object.keys(value).filter((key) => !names.has(key) && rest.accepts(key))
+      w.mapHeader(count + others.length)
+      for (let i = 0; i < fields.length; i++) {
+        if (values[i] === absent) continue
+        at = fields[i]!.name
+        w.str(at)
+        writers[i]!(values[i], w)
+      }
+      for (at of others) {
+        w.str(at)
+        writeRest!((value as Record<string, unknown>)[at], w)
+      }
+    } catch (failure) {
+      throw at === undefined ? failure : atKey(failure, at)
+    }
+  }
+}
+
+/** Tries the members that admit the value, in the schema's order; a recursive union is bounded by the writer. */
+function union(members: ReadonlyArray<Wire>, oneOf: boolean): Write {
+  const writers = members.map(writer)
+  return (value, w) => {
+    const fitting = writers.filter((_, i) => admits(members[i]!, value))
+    if (fitting.length === 0) mismatch("a member of the union", value)
+    if (fitting.length === 1) return fitting[0]!(value, w)
+    const mark = w.size
+    const depth = w.depth
+    const written: Array<Write> = []
+    let failure: CodecFailure | undefined
+    for (const write of fitting) {
+      try {
+        write(value, w)
+        if (!oneOf) return
+        written.push(write)
+      } catch (thrown) {
+        if (!(thrown instanceof CodecFailure) || !thrown.isMismatch) throw thrown
+        if (failure === undefined || thrown.path.length > failure.path.length) failure = thrown
+      }
+      w.retract(mark)
+      w.depth = depth
+    }
+    if (written.length > 1) throw doesNotFit("Expected exactly one member of the union to match")
+    if (written.length === 0) throw failure!
+    written[0]!(value, w)
+  }
+}
+
+function mismatch(expected: string, value: unknown): never {
+  throw doesNotFit(`Expected ${expected}, got ${describe(value)}`)
+}
+
+/** The kind of a value, never the value: it may be a secret. */
+function describe(value: unknown): string {
+  if (value === null) return "null"
+  if (typeof value !== "object") return typeof value
+  const name: unknown = value.constructor?.name
+  return typeof name === "string" && name !== "" ? name : "object"
+}

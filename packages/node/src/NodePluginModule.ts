@@ -1,0 +1,21 @@
+/**
+ * Plugins from the file system of Node.
+ */
+import * as GuestError from "@fiberhost/wasm-host/GuestError"
+import * as PluginModule from "@fiberhost/wasm-host/module/PluginModule"
+import * as Effect from "effect/Effect"
+import { readFile } from "node:fs/promises"
+
+/**
+ * Reads and compiles a `.wasm` file. Give the result to as many guests as wanted: it is compiled once.
+ * Fails with `ModuleUnreadable` or `InvalidModule`.
+ */
+export const fromFile = (file: string | URL): Effect.Effect<PluginModule.PluginModule, GuestError.GuestError> => {
+  const source = String(file)
+  const refused = (reason: GuestError.Reason) => new GuestError.GuestError({ plugin: source, reason })
+  return Effect.tryPromise({
+    try: () => readFile(file),
+    catch: (error) =>
+      refused(new GuestError.ModuleUnreadable({ source, detail: error instanceof Error ? error.message : String(error) }))
+  }).pipe(Effect.flatMap((bytes) => PluginModule.make(bytes, source)))
+}

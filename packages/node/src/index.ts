@@ -1,0 +1,1 @@
+export * as NodePluginModule from "./NodePluginModule.ts"

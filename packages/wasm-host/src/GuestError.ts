@@ -1,0 +1,193 @@
+/**
+ * Everything that can go wrong between a caller and a guest, as one error with a closed set of reasons.
+ *
+ * A typed failure of the guest function itself (its contract's `error`) is not here: it arrives beside this error in
+ * the call's error channel. Every reason says what happened; `message` adds where, and what to do about it.
+ */
+import { HostCallError } from "@fiberhost/core/HostCallError"
+import * as Schema from "effect/Schema"
+
+// Loading
+
+/** The bytes could not be read: `source` names the file. */
+export class ModuleUnreadable extends Schema.TaggedError<ModuleUnreadable>()("ModuleUnreadable", {
+  source: Schema.String,
+  detail: Schema.String
+}) {}
+
+/** The bytes are not a WebAssembly module, or the engine refuses to compile it. */
+export class InvalidModule extends Schema.TaggedError<InvalidModule>()("InvalidModule", { detail: Schema.String }) {}
+
+/** One import or export that is not what the contract says. */
+export const LinkProblem = Schema.Struct({ name: Schema.String, detail: Schema.String })
+export type LinkProblem = typeof LinkProblem.Type
+
+/** The module is not a plugin of this contract: what it lacks, or has with another signature. */
+export class LinkMismatch extends Schema.TaggedError<LinkMismatch>()("LinkMismatch", {
+  problems: Schema.Array(LinkProblem)
+}) {}
+
+/** The engine could not make an instance: no memory or address space, or the module's start function trapped. */
+export class InstantiationFailed extends Schema.TaggedError<InstantiationFailed>()("InstantiationFailed", {
+  detail: Schema.String
+}) {}
+
+/** The module leaves these functions of its contract out: at load when they are required, or when one is called. */
+export class MissingExports extends Schema.TaggedError<MissingExports>()("MissingExports", {
+  names: Schema.Array(Schema.String)
+}) {}
+
+// Room
+
+/** The executor has no room, and its `whenFull` says to fail. `capacity`: calls that may wait. */
+export class NoRoom extends Schema.TaggedError<NoRoom>()("NoRoom", { capacity: Schema.Number }) {}
+
+/** The guest or its executor was closed before the call settled, or before it began. */
+export class Closed extends Schema.TaggedError<Closed>()("Closed", {}) {}
+
+// Values
+
+/** The caller's value does not fit the contract. `path` begins with the argument's name. */
+export class ValueRefused extends Schema.TaggedError<ValueRefused>()("ValueRefused", {
+  path: Schema.String,
+  detail: Schema.String
+}) {}
+
+/** A value is longer than a guest accepts. Both in bytes, as encoded. */
+export class ValueTooLarge extends Schema.TaggedError<ValueTooLarge>()("ValueTooLarge", {
+  path: Schema.String,
+  limit: Schema.Number
+}) {}
+
+/** The guest answered bytes that are not a value of the contract's schema. */
+export class AnswerRefused extends Schema.TaggedError<AnswerRefused>()("AnswerRefused", {
+  path: Schema.String,
+  detail: Schema.String
+}) {}
+
+// Running
+
+/** The guest's own fault: it panicked, or ran into a trap. `logged` is the last line it logged in this call. */
+export class Trapped extends Schema.TaggedError<Trapped>()("Trapped", {
+  detail: Schema.String,
+  logged: Schema.optionalKey(Schema.String),
+  /** Host functions that this call was waiting for when it trapped. */
+  pending: Schema.Number
+}) {}
+
+/** The guest broke the ABI: a pointer outside its memory, an answer to no call. */
+export class ProtocolViolation extends Schema.TaggedError<ProtocolViolation>()("ProtocolViolation", {
+  detail: Schema.String
+}) {}
+
+/** The guest has no memory left for a value of this many bytes. */
+export class OutOfMemory extends Schema.TaggedError<OutOfMemory>()("OutOfMemory", { bytes: Schema.Number }) {}
+
+/** A host function that this call waits for gave no answer, and its contract names no Err for that. */
+export class HostFunctionFailed extends Schema.TaggedError<HostFunctionFailed>()("HostFunctionFailed", {
+  error: HostCallError
+}) {}
+
+/** A sync host function called the guest that waits for it on the stack. */
+export class WouldDeadlock extends Schema.TaggedError<WouldDeadlock>()("WouldDeadlock", {
+  hostFunction: Schema.String
+}) {}
+
+/** The instance is dead, because the call of `by` killed it; `detail` says how. It is not entered again. */
+export class Poisoned extends Schema.TaggedError<Poisoned>()("Poisoned", {
+  by: Schema.String,
+  detail: Schema.String
+}) {}
+
+export const Reason = Schema.Union([
+  ModuleUnreadable,
+  InvalidModule,
+  LinkMismatch,
+  InstantiationFailed,
+  MissingExports,
+  NoRoom,
+  Closed,
+  ValueRefused,
+  ValueTooLarge,
+  AnswerRefused,
+  Trapped,
+  ProtocolViolation,
+  OutOfMemory,
+  HostFunctionFailed,
+  WouldDeadlock,
+  Poisoned
+])
+export type Reason = typeof Reason.Type
+
+/** A plugin could not be loaded, or a call of a guest function failed for a reason that its contract does not name. */
+export class GuestError extends Schema.TaggedError<GuestError>()("GuestError", {
+  plugin: Schema.String,
+  /** The guest function that was called; absent while loading. */
+  function: Schema.optionalKey(Schema.String),
+  reason: Reason
+}) {
+  override get message(): string {
+    const where = this.function === undefined ? this.plugin : `${this.plugin}.${this.function}`
+    return `${where}: ${describe(this.reason)}`
+  }
+}
+
+/**
+ * What ends an entry from inside: thrown by the host through guest frames on purpose, or by the allocator's callers.
+ * It never leaves this package: who entered the guest turns it into a `GuestError`.
+ */
+export class GuestFault {
+  readonly reason: Reason
+  constructor(reason: Reason) {
+    this.reason = reason
+  }
+}
+
+/** One sentence of what happened and one of what to do. */
+export const describe = (reason: Reason): string => {
+  switch (reason._tag) {
+    case "ModuleUnreadable":
+      return `cannot read ${reason.source}: ${reason.detail}`
+    case "InvalidModule":
+      return `not a WebAssembly module that this engine compiles: ${reason.detail}`
+    case "LinkMismatch":
+      return "the module is not a plugin of this contract: "
+        + reason.problems.map(({ detail, name }) => `${name}: ${detail}`).join("; ")
+    case "InstantiationFailed":
+      return `no instance could be made: ${reason.detail}`
+    case "MissingExports":
+      return `the plugin leaves out ${reason.names.join(", ")}. Build the plugin with it, or do without`
+    case "NoRoom":
+      return `no room: ${reason.capacity} calls are waiting already. Raise the executor's capacity, or let it suspend`
+    case "Closed":
+      return "the guest is closed"
+    case "ValueRefused":
+      return `the value does not fit the contract${at(reason.path)}: ${reason.detail}`
+    case "ValueTooLarge":
+      return `the value${at(reason.path)} is longer than ${reason.limit} bytes. Pass it in parts`
+    case "AnswerRefused":
+      return `the guest's answer does not fit the contract${at(reason.path)}: ${reason.detail}`
+    case "Trapped":
+      return `the guest trapped (${reason.detail})`
+        + (reason.logged === undefined ? "" : `, having logged: ${reason.logged}`)
+        + (reason.pending > joinLimit ? `. ${joinHelp}` : "")
+    case "ProtocolViolation":
+      return `the guest broke the plugin ABI: ${reason.detail}`
+    case "OutOfMemory":
+      return `the guest has no memory left for a value of ${reason.bytes} bytes`
+    case "HostFunctionFailed":
+      return reason.error.message
+    case "WouldDeadlock":
+      return `sync host function "${reason.hostFunction}" called the guest that waits for it on the stack. `
+        + "Declare it async, or call another instance"
+    case "Poisoned":
+      return `the instance is dead: the call of ${reason.by} killed it (${reason.detail}). Make a new one`
+  }
+}
+
+/** fp-bindgen-support joins through `futures::join_all`, which wakes itself above this many futures. */
+const joinLimit = 30
+const joinHelp = "It was waiting for more than 30 host functions: a guest built on the published fp-bindgen-support crate "
+  + "traps (\"already borrowed\") when it joins more than 30 futures with join_all. Join them in smaller groups"
+
+const at = (path: string): string => path === "" ? "" : ` at ${path}`

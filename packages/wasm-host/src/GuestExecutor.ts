@@ -1,0 +1,133 @@
+/**
+ * Where guests run: loads plugins and admits calls to them, so many at once and so many waiting.
+ *
+ * This is the byte interface between a typed plugin and the thread that its guests live on: arguments and answers are
+ * MessagePack values, and of a contract only names and argument kinds are known here. `layer` runs guests in the calling
+ * thread. A guest belongs to the scope that loaded it, and to its executor's, whichever ends first.
+ */
+import * as Admission from "@fiberhost/core/Admission"
+import type * as HostFunction from "@fiberhost/core/HostFunction"
+import * as Cache from "effect/Cache"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Equal from "effect/Equal"
+import * as Hash from "effect/Hash"
+import * as Layer from "effect/Layer"
+import * as Scope from "effect/Scope"
+import * as Guest from "./guest/Guest.ts"
+import * as GuestCall from "./guest/GuestCall.ts"
+import * as GuestError from "./GuestError.ts"
+import * as Link from "./module/Link.ts"
+import * as PluginModule from "./module/PluginModule.ts"
+
+export interface Options {
+  /** Calls that are active at once, from admission until they settle. Default: unbounded. */
+  readonly concurrency?: number
+  /** Calls that wait for their turn before more are held back. Default: 100. */
+  readonly capacity?: number
+  /** What a call finds when as many wait already: it suspends its caller (the default), or fails with `NoRoom`. */
+  readonly whenFull?: GuestCall.WhenFull
+}
+
+export interface LoadOptions {
+  readonly module: PluginModule.Source
+  readonly signature: Link.PluginSignature
+  /** The byte faces of the host functions, in the order of `signature.imports`. */
+  readonly hosts: ReadonlyArray<HostFunction.Bytes>
+  /** Guest functions that the module must not leave out. */
+  readonly require: "all" | ReadonlyArray<string>
+}
+
+/** A running instance, by bytes. */
+export interface LoadedGuest {
+  /** Functions of the contract that the module leaves out. */
+  readonly missing: ReadonlyArray<string>
+  /** Calls the function at this index of `signature.exports` with one MessagePack value for each argument. */
+  readonly call: (index: number, args: ReadonlyArray<Uint8Array>) => Effect.Effect<Uint8Array, GuestError.GuestError>
+  readonly stats: () => Guest.Stats
+}
+
+export class GuestExecutor extends Context.Service<GuestExecutor, {
+  /**
+   * A new instance. Fails with `InvalidModule`, `LinkMismatch`, `MissingExports` (a required function is left out),
+   * `InstantiationFailed` or `Closed`.
+   */
+  readonly load: (options: LoadOptions) => Effect.Effect<LoadedGuest, GuestError.GuestError, Scope.Scope>
+  /** Takes no new call and completes when those that are in have settled. */
+  readonly drain: Effect.Effect<void>
+  readonly stats: () => Admission.Stats
+}>()("@fiberhost/wasm-host/GuestExecutor") {
+  /** Guests run in the calling thread. A guest that does not return holds it up: nothing else runs meanwhile. */
+  static readonly layer = (options: Options = {}): Layer.Layer<GuestExecutor> =>
+    Layer.effect(GuestExecutor, make(options))
+}
+
+export const make = Effect.fnUntraced(function*(
+  options: Options
+): Effect.fn.Return<GuestExecutor["Service"], never, Scope.Scope> {
+  const scope = yield* Effect.scope
+  const admission = Admission.make(options)
+  yield* Scope.addFinalizer(scope, Effect.sync(() => admission.close()))
+  // Modules of equal content are compiled once. Bounded: a host of many tenants may see many.
+  const modules = yield* Cache.make({ lookup: ({ bytes, plugin }: Content) => PluginModule.make(bytes, plugin), capacity: 64 })
+
+  const compile = Effect.fnUntraced(function*(source: PluginModule.Source, plugin: string) {
+    if (!(source instanceof Uint8Array)) return yield* PluginModule.make(source, plugin)
+    const bytes = source.slice()
+    const digest = yield* Effect.promise(() => crypto.subtle.digest("SHA-256", bytes))
+    return yield* Cache.get(modules, new Content(bytes, plugin, new Uint8Array(digest).toHex()))
+  })
+
+  const load = Effect.fnUntraced(function*(
+    { hosts, module: source, require, signature }: LoadOptions
+  ): Effect.fn.Return<LoadedGuest, GuestError.GuestError, Scope.Scope> {
+    const { plugin } = signature
+    const refuse = (reason: GuestError.Reason) => new GuestError.GuestError({ plugin, reason })
+    const module = yield* compile(source, plugin)
+    const { missing, problems } = Link.check(module.interface, signature)
+    if (problems.length > 0) return yield* refuse(new GuestError.LinkMismatch({ problems }))
+    const lacking = require === "all" ? missing : missing.filter((name) => require.includes(name))
+    if (lacking.length > 0) return yield* refuse(new GuestError.MissingExports({ names: lacking }))
+
+    const context = yield* Effect.context<never>()
+    const open = Effect.try({
+      try: () => new Guest.Guest({ module, signature, hosts, context }),
+      catch: (error) => refuse(new GuestError.InstantiationFailed({ detail: String(error) }))
+    })
+    const guest = yield* Effect.acquireRelease(open, (guest) => guest.close)
+    const absent = new Set(missing)
+    return {
+      missing,
+      call: (index, args) => {
+        const { name } = signature.exports[index]!
+        return absent.has(name)
+          ? Effect.fail(new GuestError.GuestError({ plugin, function: name, reason: new GuestError.MissingExports({ names: [name] }) }))
+          : GuestCall.run(guest, index, args, admission, options.whenFull ?? "suspend")
+      },
+      stats: () => guest.stats
+    }
+  })
+
+  return GuestExecutor.of({ load, drain: admission.drain, stats: () => admission.stats })
+})
+
+/** A module's bytes, equal by content. */
+class Content implements Equal.Equal {
+  readonly bytes: Uint8Array<ArrayBuffer>
+  readonly plugin: string
+  private readonly digest: string
+
+  constructor(bytes: Uint8Array<ArrayBuffer>, plugin: string, digest: string) {
+    this.bytes = bytes
+    this.plugin = plugin
+    this.digest = digest
+  }
+
+  [Equal.symbol](that: Equal.Equal): boolean {
+    return that instanceof Content && this.digest === that.digest
+  }
+
+  [Hash.symbol](): number {
+    return Hash.string(this.digest)
+  }
+}

@@ -1,0 +1,193 @@
+/**
+ * A plugin as an ordinary Effect service: its contract, and typed functions over a running guest.
+ *
+ * The contract says what the guest offers (`exports`) and what it needs (`imports`). Values are encoded and decoded
+ * here, once, by the contract's schemas; what runs the guest sees bytes. A guest lives in the scope of `make` or
+ * `layer`. Its state is its own: two guests of one plugin share nothing but code.
+ */
+import type { CodecError } from "@fiberhost/core/CodecError"
+import * as FunctionCodec from "@fiberhost/core/FunctionCodec"
+import * as HostFunction from "@fiberhost/core/HostFunction"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Result from "effect/Result"
+import type * as Rpc from "effect/rpc/Rpc"
+import type * as Scope from "effect/Scope"
+import type * as Guest from "./guest/Guest.ts"
+import { maxValueBytes } from "./guest/GuestMemory.ts"
+import * as GuestError from "./GuestError.ts"
+import * as GuestExecutor from "./GuestExecutor.ts"
+import type * as HostFunctions from "./HostFunctions.ts"
+import type * as Link from "./module/Link.ts"
+import type * as PluginModule from "./module/PluginModule.ts"
+import * as Signature from "./module/Signature.ts"
+
+/** A guest function: its own failures typed by its contract, everything else a `GuestError`. */
+export type GuestFunction<R extends Rpc.Any> = (
+  ...payload: [Rpc.Payload<R>] extends [void] ? [] : [payload: Rpc.Payload<R>]
+) => Effect.Effect<Rpc.Success<R>, Rpc.Error<R> | GuestError.GuestError>
+
+/** The guest functions of a contract, by tag. */
+export type Functions<R extends Rpc.Any> = { readonly [Current in R as Current["_tag"]]: GuestFunction<Current> }
+
+/** The value of a plugin's service: its guest functions, and under a symbol what `missing` and `stats` read. */
+export type Plugin<R extends Rpc.Any> = Functions<R> & { readonly [GuestsTypeId]: ReadonlyArray<GuestExecutor.LoadedGuest> }
+
+const GuestsTypeId: unique symbol = Symbol.for("~fiberhost/wasm-host/Plugin/guests")
+
+export interface MakeOptions<E = never, Env = never> {
+  /** The plugin's code, or an Effect that gets it. */
+  readonly module: PluginModule.Source | Effect.Effect<PluginModule.Source, E, Env>
+  /** Guest functions that the module must not leave out. Default: none, each fails when called. */
+  readonly require?: "all" | ReadonlyArray<string>
+}
+
+export interface LayerOptions<E = never, Env = never> extends MakeOptions<E, Env> {
+  /** How many instances share the calls; each call goes to the least busy one that is alive. Default: 1. */
+  readonly instances?: number
+}
+
+/** What a plugin's class is: the service's key, the contract, and what makes values of it. */
+export interface ServiceClass<Self, Id extends string, Imports, R extends Rpc.Any>
+  extends Context.ServiceClass<Self, Id, Plugin<R>>
+{
+  readonly exports: ReadonlyArray<R>
+  /** One guest, for as long as the scope: as many as wanted, each with its own memory. */
+  readonly make: <E = never, Env = never>(
+    options: MakeOptions<E, Env>
+  ) => Effect.Effect<Plugin<R>, GuestError.GuestError | E, GuestExecutor.GuestExecutor | Imports | Scope.Scope | Env>
+  /** The service over one guest, or over several for functions that keep no state. */
+  readonly layer: <E = never, Env = never>(
+    options: LayerOptions<E, Env>
+  ) => Layer.Layer<Self, GuestError.GuestError | E, GuestExecutor.GuestExecutor | Imports | Exclude<Env, Scope.Scope>>
+  /**
+   * A double without WebAssembly, for tests of what uses the plugin. Values cross the contract's codecs as a guest's do,
+   * so a test cannot pass with a value that a guest could not be sent. A function left out fails with `MissingExports`.
+   */
+  readonly layerTest: <H extends Partial<HostFunction.Handlers<R>>>(
+    functions: H & HostFunctions.Exactly<H, R>
+  ) => Layer.Layer<Self, never, HostFunction.Services<H>>
+}
+
+/**
+ * Declares a plugin: `class Reporter extends Plugin.Service<Reporter>()("app/Reporter", { imports: Imports, exports: [
+ * Rpc.make("report", ..)] }) {}`. Throws a `CodecError` (reason `Unsupported`) when a function cannot travel.
+ */
+export const Service = <Self>() =>
+<const Id extends string, const Rpcs extends ReadonlyArray<Rpc.Any>, Imports = never>(
+  id: Id,
+  contract: {
+    readonly imports?: HostFunctions.Any<Imports>
+    readonly exports: Rpcs & { readonly [K in keyof Rpcs]: FunctionCodec.Supported<Rpcs[K]> }
+  }
+): ServiceClass<Self, Id, Imports, Rpcs[number]> => {
+  type R = Rpcs[number]
+  const service = Context.Service<Self, Plugin<R>>()(id)
+  const codecs = FunctionCodec.makeAll(contract.exports)
+  const signature: Link.PluginSignature = {
+    plugin: id,
+    imports: contract.imports?.signatures ?? [],
+    exports: Array.from(codecs.values(), Signature.make)
+  }
+
+  const make = Effect.fnUntraced(function*<E = never, Env = never>(
+    options: LayerOptions<E, Env>
+  ): Effect.fn.Return<
+    Plugin<R>,
+    GuestError.GuestError | E,
+    GuestExecutor.GuestExecutor | Imports | Scope.Scope | Env
+  > {
+    const executor = yield* GuestExecutor.GuestExecutor
+    const faces: HostFunctions.HostFunctions = contract.imports === undefined ? new Map() : yield* contract.imports
+    const hosts = signature.imports.map(({ name }) => faces.get(name)!)
+    const module = isEffect(options.module) ? yield* options.module : options.module
+    const load = executor.load({ module, signature, hosts, require: options.require ?? [] })
+    return typed<R>(id, codecs, yield* Effect.replicateEffect(load, options.instances ?? 1))
+  })
+
+  const layer: ServiceClass<Self, Id, Imports, R>["layer"] = (options) => Layer.effect(service, make(options))
+
+  const layerTest: ServiceClass<Self, Id, Imports, R>["layerTest"] = (functions) =>
+    Layer.effect(service, Effect.map(double(id, codecs, functions), (guest) => typed<R>(id, codecs, [guest])))
+
+  return Object.assign(service, { exports: contract.exports, make, layer, layerTest })
+}
+
+/** Functions of the contract that the plugin's module leaves out. */
+export const missing = <R extends Rpc.Any>(plugin: Plugin<R>): ReadonlyArray<string> => plugin[GuestsTypeId][0]?.missing ?? []
+
+/** What each instance of the plugin has in hand now. */
+export const stats = <R extends Rpc.Any>(plugin: Plugin<R>): ReadonlyArray<Guest.Stats> =>
+  plugin[GuestsTypeId].map((guest) => guest.stats())
+
+/** Caller's side: typed functions over guests that know bytes. The codecs check what the types say. */
+const typed = <R extends Rpc.Any>(
+  plugin: string,
+  codecs: ReadonlyMap<string, FunctionCodec.FunctionCodec>,
+  guests: ReadonlyArray<GuestExecutor.LoadedGuest>
+): Plugin<R> => {
+  const functions = Array.from(codecs.values(), (codec, index) => {
+    const refused = (reason: GuestError.Reason) =>
+      Effect.fail(new GuestError.GuestError({ plugin, function: codec.name, reason }))
+    const call = (payload: unknown) =>
+      Effect.suspend((): Effect.Effect<unknown, unknown> => {
+        const args = codec.encodeArguments(payload)
+        if (Result.isFailure(args)) return refused(valueRefused(args.failure))
+        const long = args.success.findIndex((value) => value.byteLength > maxValueBytes)
+        if (long >= 0) return refused(new GuestError.ValueTooLarge({ path: codec.arguments[long]!.name, limit: maxValueBytes }))
+        return Effect.flatMap(leastBusy(guests).call(index, args.success), (bytes): Effect.Effect<unknown, unknown> => {
+          const answer = codec.decodeAnswer(bytes)
+          return Result.isFailure(answer) ? refused(answerRefused(answer.failure)) : Effect.fromResult(answer.success)
+        })
+      })
+    return [codec.name, call] as const
+  })
+  return { ...Object.fromEntries(functions), [GuestsTypeId]: guests } as Plugin<R>
+}
+
+const answerRefused = ({ detail, path }: CodecError): GuestError.Reason => new GuestError.AnswerRefused({ path, detail })
+
+/** Narrows without losing the Effect's own types. */
+const isEffect = <A, E, Env>(value: A | Effect.Effect<A, E, Env>): value is Effect.Effect<A, E, Env> =>
+  Effect.isEffect(value)
+
+const valueRefused = (error: CodecError): GuestError.Reason =>
+  error.reason._tag === "TooLarge"
+    ? new GuestError.ValueTooLarge({ path: error.path, limit: error.reason.limit })
+    : new GuestError.ValueRefused({ path: error.path, detail: error.detail })
+
+const leastBusy = (guests: ReadonlyArray<GuestExecutor.LoadedGuest>): GuestExecutor.LoadedGuest => {
+  if (guests.length === 1) return guests[0]!
+  let chosen = guests[0]!
+  let chosenStats = chosen.stats()
+  for (const guest of guests) {
+    const stats = guest.stats()
+    if (stats.alive && (!chosenStats.alive || stats.calls < chosenStats.calls)) {
+      chosen = guest
+      chosenStats = stats
+    }
+  }
+  return chosen
+}
+
+/** Stands in for a guest: each function's handler behind its byte face, those left out missing. */
+const double = Effect.fnUntraced(function*<H extends object>(
+  plugin: string,
+  codecs: ReadonlyMap<string, FunctionCodec.FunctionCodec>,
+  handlers: H
+): Effect.fn.Return<GuestExecutor.LoadedGuest, never, HostFunction.Services<H>> {
+  const faces = yield* HostFunction.implement(codecs, handlers)
+  const names = Array.from(codecs.keys())
+  return {
+    missing: names.filter((name) => !faces.has(name)),
+    call: (index, args) => {
+      const name = names[index]!
+      const face = faces.get(name)
+      const fail = (reason: GuestError.Reason) => Effect.fail(new GuestError.GuestError({ plugin, function: name, reason }))
+      if (face === undefined) return fail(new GuestError.MissingExports({ names: [name] }))
+      return Effect.catch(Effect.suspend(() => face(args)), (error) => fail(new GuestError.HostFunctionFailed({ error })))
+    },
+    stats: () => ({ calls: 0, hostCalls: 0, abandoned: 0, heldAsyncValues: 0, memory: 0, alive: true })
+  }
+})

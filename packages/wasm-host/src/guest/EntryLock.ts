@@ -1,0 +1,50 @@
+/**
+ * Exactly one entry on the guest's stack.
+ *
+ * The guest's own executor keeps a cell borrowed while a task runs, so entering it from inside an import traps it (ABI,
+ * "Rules", 1). Entries asked for meanwhile wait until the stack is empty: resolves ahead of calls, each kind in order.
+ * Resolves are never counted and never refused: they are answers that the guest waits for.
+ */
+export class EntryLock {
+  private held = false
+  private readonly resolves = new Line()
+  private readonly calls = new Line()
+
+  get isHeld(): boolean {
+    return this.held
+  }
+
+  /** Runs the entry now, or after those before it. `entry` must not throw. */
+  run(kind: "resolve" | "call", entry: () => void): void {
+    if (this.held) {
+      const line = kind === "resolve" ? this.resolves : this.calls
+      line.push(entry)
+      return
+    }
+    this.held = true
+    for (let next: (() => void) | undefined = entry; next !== undefined; next = this.resolves.shift() ?? this.calls.shift()) {
+      next()
+    }
+    this.held = false
+  }
+}
+
+/** First in, first out, in constant time on average. */
+class Line {
+  private entries: Array<() => void> = []
+  private first = 0
+
+  push(entry: () => void): void {
+    this.entries.push(entry)
+  }
+
+  shift(): (() => void) | undefined {
+    if (this.first === this.entries.length) return undefined
+    const entry = this.entries[this.first++]
+    if (this.first === this.entries.length) {
+      this.entries = []
+      this.first = 0
+    }
+    return entry
+  }
+}

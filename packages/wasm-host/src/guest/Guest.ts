@@ -1,0 +1,183 @@
+/**
+ * One running instance of a plugin: its memory, its calls, its host functions, and whether it may still be entered.
+ *
+ * A guest is owned by the scope that loaded it and ends with it: calls in flight then fail with `Closed`, its host
+ * functions are interrupted and awaited. It dies earlier when it traps, breaks the ABI, or the host unwinds it: the call
+ * that it ran for fails with the reason, every other with `Poisoned`, and it is not entered again.
+ *
+ * The two flows through it are each one function: `GuestCall.run` and `HostCall.run`.
+ */
+import type * as HostFunction from "@fiberhost/core/HostFunction"
+import type * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as GuestError from "../GuestError.ts"
+import * as Link from "../module/Link.ts"
+import type { PluginModule } from "../module/PluginModule.ts"
+import { AsyncValues } from "./AsyncValues.ts"
+import { EntryLock } from "./EntryLock.ts"
+import * as GuestCall from "./GuestCall.ts"
+import { GuestMemory } from "./GuestMemory.ts"
+import * as HostCall from "./HostCall.ts"
+
+export interface Options {
+  readonly module: PluginModule
+  readonly signature: Link.PluginSignature
+  /** The byte faces of the host functions, in the order of `signature.imports`. */
+  readonly hosts: ReadonlyArray<HostFunction.Bytes>
+  /** What a host function runs with when no call owns it. */
+  readonly context: Context.Context<never>
+}
+
+/** What a guest has in hand. `abandoned`: host functions whose guest futures will never be answered. */
+export interface Stats {
+  readonly calls: number
+  readonly hostCalls: number
+  readonly abandoned: number
+  /** AsyncValues that wait for older calls to settle before they are freed. */
+  readonly heldAsyncValues: number
+  /** Bytes of linear memory. */
+  readonly memory: number
+  readonly alive: boolean
+}
+
+export class Guest {
+  readonly signature: Link.PluginSignature
+  readonly hosts: ReadonlyArray<HostFunction.Bytes>
+  readonly context: Context.Context<never>
+  readonly lock = new EntryLock()
+  /** Calls whose callers wait for an answer, entered or not. */
+  readonly calls = new Set<GuestCall.GuestCall>()
+  /** Async calls that the guest has not resolved, by the offset of their AsyncValue; also those whose caller left. */
+  readonly unresolved = new Map<number, GuestCall.GuestCall>()
+  readonly hostCalls = new Set<HostCall.HostCall>()
+  readonly memory: GuestMemory
+  readonly asyncValues: AsyncValues
+  readonly exports: ReadonlyArray<((...args: Array<number | bigint>) => number | bigint | undefined) | undefined>
+  readonly resolve: (asyncValue: bigint, answer: bigint) => void
+  abandoned = 0
+  /** Why it must not be entered. */
+  dead: GuestError.Reason | undefined
+  /** The call that the entry on the stack runs for; undefined also for one that nobody owns. */
+  current: GuestCall.GuestCall | undefined
+  /** Set before the host unwinds the guest, so that a guest that catches exceptions does not go on. */
+  unwinding: GuestError.GuestFault | undefined
+  private settled: Array<() => void> = []
+  private delivering = false
+
+  /** Throws what the engine throws when no instance can be made, or the module's start function fails. */
+  constructor(options: Options) {
+    this.signature = options.signature
+    this.hosts = options.hosts
+    this.context = options.context
+    const { exports } = new WebAssembly.Instance(options.module.compiled, importsOf(this, options))
+    const functionOf = (name: string) => exports[name] as ((...args: Array<number | bigint>) => never) | undefined
+    this.memory = new GuestMemory(exports["memory"] as WebAssembly.Memory, functionOf("__fp_malloc")!, functionOf("__fp_free")!)
+    this.asyncValues = new AsyncValues(this.memory)
+    this.resolve = functionOf(Link.guestResolve)!
+    this.exports = options.signature.exports.map(({ name }) => functionOf(Link.functionPrefix + name))
+  }
+
+  get stats(): Stats {
+    return {
+      calls: this.calls.size,
+      hostCalls: this.hostCalls.size,
+      abandoned: this.abandoned,
+      heldAsyncValues: this.asyncValues.held,
+      memory: this.memory.byteLength,
+      alive: this.dead === undefined
+    }
+  }
+
+  /**
+   * Runs one entry for a call, now or when the stack is empty. `step` enters the guest; what it throws is the guest's
+   * end. Callers that the entry settled are resumed after it, so that their code never runs on the guest's stack.
+   */
+  enter(kind: "resolve" | "call", call: GuestCall.GuestCall | undefined, step: () => void): void {
+    this.lock.run(kind, () => {
+      if (this.dead !== undefined) return
+      this.current = call
+      try {
+        step()
+        if (this.unwinding !== undefined) throw this.unwinding
+        this.asyncValues.sweep()
+      } catch (error) {
+        this.poison(error, call)
+      } finally {
+        this.current = undefined
+      }
+    })
+    this.deliver()
+  }
+
+  /** Resumes a caller, now or once the stack is empty. */
+  settle(resume: () => void): void {
+    this.settled.push(resume)
+    this.deliver()
+  }
+
+  /** The instance is dead: its culprit fails with what happened, every other call with whose fault it was. */
+  poison(error: unknown, culprit: GuestCall.GuestCall | undefined): void {
+    const reason = reasonOf(error, culprit)
+    const detail = reason === undefined ? `a bug in the host: ${String(error)}` : GuestError.describe(reason)
+    this.dead ??= new GuestError.Poisoned({ by: culprit?.signature.name ?? "a task that no call owns", detail })
+    if (reason === undefined) culprit?.die(error)
+    else culprit?.fail(reason)
+    this.end()
+  }
+
+  /** Settles every call, interrupts every host function, and waits for them. Idempotent. */
+  readonly close: Effect.Effect<void> = Effect.suspend(() => {
+    this.dead ??= new GuestError.Closed()
+    const fibers = Array.from(this.hostCalls, (hostCall) => hostCall.fiber).filter((fiber) => fiber !== undefined)
+    this.end()
+    this.deliver()
+    return Fiber.awaitAll(fibers)
+  })
+
+  private end(): void {
+    for (const call of this.calls) call.fail(this.dead!)
+    this.unresolved.clear()
+    for (const hostCall of this.hostCalls) hostCall.fiber?.interruptUnsafe()
+  }
+
+  /** A resumed caller may enter the guest again, and settle others: they are resumed by the loop that is running. */
+  private deliver(): void {
+    if (this.delivering || this.lock.isHeld) return
+    this.delivering = true
+    while (this.settled.length > 0) {
+      const settled = this.settled
+      this.settled = []
+      for (const resume of settled) resume()
+    }
+    this.delivering = false
+  }
+}
+
+/** What ended an entry: a fault that the host found, a trap of the engine's, or (undefined) a bug of ours. */
+const reasonOf = (error: unknown, culprit: GuestCall.GuestCall | undefined): GuestError.Reason | undefined => {
+  if (error instanceof GuestError.GuestFault) return error.reason
+  // A RangeError is the guest's recursion at the end of the stack.
+  if (!(error instanceof WebAssembly.RuntimeError) && !(error instanceof RangeError)) return undefined
+  return new GuestError.Trapped({
+    detail: error.message,
+    ...(culprit?.logged === undefined ? {} : { logged: culprit.logged }),
+    pending: culprit?.hostCalls.size ?? 0
+  })
+}
+
+/** The imports that a plugin gets: its contract's host functions, and the resolve of its async exports. */
+const importsOf = (guest: Guest, { module, signature }: Options): WebAssembly.Imports => {
+  const functions: Record<string, (...raws: Array<never>) => unknown> = {
+    [Link.hostResolve]: (asyncValue: bigint, answer: bigint) => {
+      if (guest.unwinding !== undefined) throw guest.unwinding
+      GuestCall.resolved(guest, asyncValue, answer)
+    }
+  }
+  const used = new Set(module.interface.imports.map(({ name }) => name))
+  for (const [index, { name }] of signature.imports.entries()) {
+    if (!used.has(Link.functionPrefix + name)) continue
+    functions[Link.functionPrefix + name] = (...raws: Array<number | bigint>) => HostCall.run(guest, index, raws)
+  }
+  return { [Link.importModule]: functions }
+}

@@ -1,0 +1,239 @@
+/**
+ * A call of a guest function, from the caller's point of view: one question, one answer, over many entries.
+ *
+ * It belongs to the caller's fiber, which waits for it without a fiber of its own. Interrupting the caller settles it at
+ * once; what the guest still does for it is then nobody's: its host functions are interrupted, and a late answer is
+ * taken, freed and dropped.
+ */
+import * as Admission from "@fiberhost/core/Admission"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as GuestError from "../GuestError.ts"
+import * as Signature from "../module/Signature.ts"
+import type { Age } from "./AsyncValues.ts"
+import * as FatPtr from "./FatPtr.ts"
+import type { Guest } from "./Guest.ts"
+import type { HostCall } from "./HostCall.ts"
+
+/** What callers do when the executor is full: wait, or fail with `NoRoom`. */
+export type WhenFull = "suspend" | "fail"
+
+/** The host function that the current fiber runs, and the guest call it runs for; forked fibers inherit it. */
+export interface Current {
+  readonly guest: Guest
+  readonly call: GuestCall | undefined
+  readonly hostFunction: string
+  readonly sync: boolean
+}
+
+export const Current: Context.Reference<Current | undefined> = Context.Reference("@fiberhost/wasm-host/GuestCall/Current", {
+  defaultValue: (): Current | undefined => undefined
+})
+
+/**
+ * The guest call, step by step: room in the executor, a turn on the guest's stack, arguments in, the export, and for an
+ * async one its answer through `resolved`. `args` are one MessagePack value each, checked by the contract and no longer
+ * than a guest accepts; the answer is one MessagePack value.
+ */
+export const run = (
+  guest: Guest,
+  index: number,
+  args: ReadonlyArray<Uint8Array>,
+  admission: Admission.Admission,
+  whenFull: WhenFull
+): Effect.Effect<Uint8Array, GuestError.GuestError> =>
+  Effect.withFiber((fiber) =>
+    Effect.callback((resume) => {
+      const call = new GuestCall(guest, index, fiber.context, resume)
+      const blocking = blockingHostFunction(guest, fiber.context)
+      if (blocking !== undefined) return call.fail(new GuestError.WouldDeadlock({ hostFunction: blocking }))
+
+      const permit = whenFull === "fail" ? admission.tryEnter(fiber.context) : admission.request(fiber.context)
+      if (permit === "NoRoom") return call.fail(new GuestError.NoRoom({ capacity: admission.capacity }))
+      if (permit === "Closed") return call.fail(new GuestError.Closed())
+      call.permit = permit
+
+      if (permit.state === "Active") enter(call, args)
+      else {
+        permit.onChange = () => {
+          if (permit.state === "Active") enter(call, args)
+          else if (permit.state === "Refused") call.fail(new GuestError.Closed())
+        }
+      }
+      return call.isSettled ? undefined : Effect.sync(() => call.abandon())
+    })
+  )
+
+const enter = (call: GuestCall, args: ReadonlyArray<Uint8Array>): void => {
+  const { guest, signature } = call
+  if (guest.dead !== undefined) return call.fail(guest.dead)
+  guest.enter("call", call, () => {
+    if (call.isSettled) return
+    const raws = passArguments(call, args)
+    if (raws === undefined) return
+    if (!signature.sync) call.age = guest.asyncValues.begin()
+    const answer = guest.exports[call.index]!(...raws)
+    if (signature.sync) call.succeed(answerOf(guest, signature, answer))
+    else call.returned(answer as bigint)
+  })
+}
+
+/** Host to guest: the arguments as the export takes them, or undefined when the guest has no memory for them. */
+const passArguments = (
+  call: GuestCall,
+  args: ReadonlyArray<Uint8Array>
+): ReadonlyArray<number | bigint> & Array<number | bigint> | undefined => {
+  const raws: Array<number | bigint> = []
+  const kinds = call.signature.arguments
+  try {
+    for (const [position, kind] of kinds.entries()) {
+      const value = args[position]!
+      raws.push(kind === "bytes" ? call.guest.memory.write(value) : Signature.toRaw(kind, value))
+    }
+    return raws
+  } catch (error) {
+    if (!(error instanceof GuestError.GuestFault) || error.reason._tag !== "OutOfMemory") throw error
+    for (const [position, raw] of raws.entries()) {
+      if (kinds[position] === "bytes") call.guest.memory.release(raw as bigint)
+    }
+    call.fail(error.reason)
+    return undefined
+  }
+}
+
+/** Guest to host: the answer of a sync export as MessagePack. */
+const answerOf = (guest: Guest, { result }: Signature.Signature, answer: number | bigint | undefined): Uint8Array => {
+  if (result === "void") return nil
+  return result === "bytes" ? guest.memory.take(answer as bigint) : Signature.fromRaw(result, answer!)
+}
+
+/** MessagePack nil: the answer of a function that returns nothing. */
+const nil = new Uint8Array([0xc0])
+
+/** Guest to host: `__fp_host_resolve_async_value`. Called while the guest is on the stack. */
+export const resolved = (guest: Guest, asyncValue: bigint, answer: bigint): void => {
+  const offset = FatPtr.offsetOf(asyncValue)
+  const call = guest.unresolved.get(offset)
+  if (call !== undefined) return call.answered(asyncValue, answer)
+  // The task never waited: it is resolved before its export returns, and only then is its AsyncValue known.
+  const starting = guest.current
+  if (starting === undefined || !starting.awaitsReturn || starting.early !== undefined) {
+    throw new GuestError.GuestFault(
+      new GuestError.ProtocolViolation({ detail: `it answered AsyncValue ${offset}, which is no call's, or was answered before` })
+    )
+  }
+  starting.early = { asyncValue, answer: guest.memory.take(answer) }
+}
+
+export class GuestCall {
+  readonly guest: Guest
+  readonly index: number
+  readonly signature: Signature.Signature
+  readonly context: Context.Context<never>
+  /** Host functions that it waits for. They pass to the guest when it settles before them. */
+  readonly hostCalls = new Set<HostCall>()
+  permit: Admission.Permit | undefined
+  age: Age | undefined
+  early: { readonly asyncValue: bigint; readonly answer: Uint8Array } | undefined
+  /** The last line that the guest logged for this call. */
+  logged: string | undefined
+  private resume: ((exit: Exit.Exit<Uint8Array, GuestError.GuestError>) => void) | undefined
+  private entered = false
+
+  constructor(
+    guest: Guest,
+    index: number,
+    context: Context.Context<never>,
+    resume: (exit: Exit.Exit<Uint8Array, GuestError.GuestError>) => void
+  ) {
+    this.guest = guest
+    this.index = index
+    this.signature = guest.signature.exports[index]!
+    this.context = context
+    this.resume = resume
+    guest.calls.add(this)
+  }
+
+  /** Whether the caller has its answer, or has left. */
+  get isSettled(): boolean {
+    return this.resume === undefined
+  }
+
+  /** Whether its export is on the stack, so that the guest may resolve an AsyncValue not known yet. */
+  get awaitsReturn(): boolean {
+    return this.age !== undefined && !this.entered
+  }
+
+  /** The async export has returned its AsyncValue. */
+  returned(asyncValue: bigint): void {
+    this.entered = true
+    if (this.early === undefined) {
+      this.guest.unresolved.set(FatPtr.offsetOf(asyncValue), this)
+      return
+    }
+    if (this.early.asyncValue !== asyncValue) {
+      throw new GuestError.GuestFault(new GuestError.ProtocolViolation({ detail: "it answered an AsyncValue that is no call's" }))
+    }
+    this.finish(asyncValue, this.early.answer)
+  }
+
+  /** The guest resolved it after its export had returned. */
+  answered(asyncValue: bigint, answer: bigint): void {
+    this.guest.unresolved.delete(FatPtr.offsetOf(asyncValue))
+    this.finish(asyncValue, this.guest.memory.take(answer))
+  }
+
+  /** The guest never touches an export's AsyncValue once it is resolved and the export has returned: freed here. */
+  private finish(asyncValue: bigint, answer: Uint8Array): void {
+    this.guest.memory.release(asyncValue)
+    this.guest.asyncValues.settle(this.age!)
+    // SPEC.md lets a guest answer nothing with the null pointer.
+    this.succeed(answer.byteLength === 0 ? nil : answer)
+  }
+
+  succeed(answer: Uint8Array): void {
+    this.settle(Exit.succeed(answer))
+  }
+
+  fail(reason: GuestError.Reason): void {
+    this.settle(
+      Exit.fail(new GuestError.GuestError({ plugin: this.guest.signature.plugin, function: this.signature.name, reason }))
+    )
+  }
+
+  die(defect: unknown): void {
+    this.settle(Exit.die(defect))
+  }
+
+  /** The caller was interrupted: nobody waits for the answer, nor for the host functions that would lead to it. */
+  abandon(): void {
+    if (this.resume === undefined) return
+    this.leave()
+    for (const hostCall of this.hostCalls) hostCall.fiber?.interruptUnsafe()
+  }
+
+  private settle(exit: Exit.Exit<Uint8Array, GuestError.GuestError>): void {
+    const resume = this.resume
+    if (resume === undefined) return
+    this.leave()
+    for (const hostCall of this.hostCalls) hostCall.owner = undefined
+    this.hostCalls.clear()
+    this.guest.settle(() => resume(exit))
+  }
+
+  private leave(): void {
+    this.resume = undefined
+    this.guest.calls.delete(this)
+    this.permit?.leave()
+  }
+}
+
+/** The sync host function of this guest, if any, that the calling fiber runs in and the guest waits for. */
+const blockingHostFunction = (guest: Guest, context: Context.Context<never>): string | undefined => {
+  for (let outer = Context.get(context, Current); outer !== undefined;) {
+    if (outer.guest === guest && outer.sync) return outer.hostFunction
+    outer = outer.call === undefined ? undefined : Context.get(outer.call.context, Current)
+  }
+  return undefined
+}

@@ -1,0 +1,103 @@
+/**
+ * The linear memory of one instance, and its allocator.
+ *
+ * The side that serialises allocates and the receiver frees (ABI, "Who allocates, who frees"): values for the guest go
+ * through `write`, values from the guest through `take`, which copies and then frees exactly once. Any call into the
+ * guest may grow the memory and detach every view, so a view is made after the call and dropped before the next.
+ */
+import * as GuestError from "../GuestError.ts"
+import * as FatPtr from "./FatPtr.ts"
+
+/** The longest value that a guest accepts, in bytes: it traps on a length of 2^24 and more. */
+export const maxValueBytes = 0xff_ffff
+
+export class GuestMemory {
+  readonly memory: WebAssembly.Memory
+  private readonly malloc: (length: number) => bigint
+  private readonly free: (ptr: bigint) => void
+  private bytes: Uint8Array<ArrayBuffer>
+
+  constructor(
+    memory: WebAssembly.Memory,
+    malloc: (length: number) => bigint,
+    free: (ptr: bigint) => void
+  ) {
+    this.memory = memory
+    this.malloc = malloc
+    this.free = free
+    this.bytes = new Uint8Array(memory.buffer)
+  }
+
+  /** Bytes of linear memory that the instance has now. */
+  get byteLength(): number {
+    return this.memory.buffer.byteLength
+  }
+
+  /**
+   * Host to guest: allocates exactly the value's length (the guest frees with the length it was given) and copies.
+   * Throws a `GuestFault` when the guest has no memory left: `__fp_malloc` then answers offset 0 and does not trap.
+   */
+  write(value: Uint8Array): bigint {
+    const ptr = this.allocate(value.byteLength)
+    this.view().set(value, FatPtr.offsetOf(ptr))
+    return ptr
+  }
+
+  /** Host to guest: `length` zeroed bytes. Throws as `write` does. */
+  writeZeros(length: number): bigint {
+    const ptr = this.allocate(length)
+    const offset = FatPtr.offsetOf(ptr)
+    this.view().fill(0, offset, offset + length)
+    return ptr
+  }
+
+  /** Host to guest: overwrites one little-endian u32. The offset lies in a block that this host allocated. */
+  setU32(offset: number, value: number): void {
+    new DataView(this.memory.buffer).setUint32(offset, value, true)
+  }
+
+  /**
+   * Guest to host: copies the value out and frees it. The null pointer is the empty value and is not freed.
+   * Throws a `GuestFault` for a pointer that does not lie in memory.
+   */
+  take(ptr: bigint): Uint8Array<ArrayBuffer> {
+    const offset = FatPtr.offsetOf(ptr)
+    const length = FatPtr.lengthOf(ptr)
+    const view = this.view()
+    if (offset + length > view.byteLength || length > maxValueBytes) {
+      throw new GuestError.GuestFault(
+        new GuestError.ProtocolViolation({
+          detail: `a value at offset ${offset} of ${length} bytes does not lie in its memory of ${view.byteLength} bytes`
+        })
+      )
+    }
+    const copy = view.slice(offset, offset + length)
+    if (ptr !== 0n) this.free(ptr)
+    return copy
+  }
+
+  /** Gives a block back that the guest was handed but does not own: an AsyncValue, or an argument not delivered. */
+  release(ptr: bigint): void {
+    this.free(ptr)
+  }
+
+  private allocate(length: number): bigint {
+    const ptr = this.malloc(length)
+    const offset = FatPtr.offsetOf(ptr)
+    if (offset === 0) throw new GuestError.GuestFault(new GuestError.OutOfMemory({ bytes: length }))
+    // In bounds: `copy` and `fill` below would throw a RangeError otherwise, blamed on the host instead of the guest.
+    if (offset + length > this.memory.buffer.byteLength) {
+      throw new GuestError.GuestFault(
+        new GuestError.ProtocolViolation({ detail: `__fp_malloc(${length}) answered offset ${offset}, outside its memory` })
+      )
+    }
+    return ptr
+  }
+
+  private view(): Uint8Array<ArrayBuffer> {
+    if (this.bytes.byteLength === 0 || this.bytes.buffer !== this.memory.buffer) {
+      this.bytes = new Uint8Array(this.memory.buffer)
+    }
+    return this.bytes
+  }
+}

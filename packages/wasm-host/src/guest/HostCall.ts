@@ -1,0 +1,185 @@
+/**
+ * A call of a host function by a guest.
+ *
+ * It is owned by the call that the guest was entered for, and passes to the guest when that call settles first. Its
+ * Effect starts inside the import; what completes later waits for its turn on the guest's stack. Its fiber ends when it
+ * is done, when its call is interrupted, or with the guest.
+ */
+import * as Admission from "@fiberhost/core/Admission"
+import * as HostCallError from "@fiberhost/core/HostCallError"
+import * as HostFunction from "@fiberhost/core/HostFunction"
+import * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
+import * as Result from "effect/Result"
+import * as GuestError from "../GuestError.ts"
+import * as Signature from "../module/Signature.ts"
+import type { Guest } from "./Guest.ts"
+import * as GuestCall from "./GuestCall.ts"
+import { maxValueBytes } from "./GuestMemory.ts"
+
+export class HostCall {
+  readonly guest: Guest
+  readonly signature: Signature.Signature
+  owner: GuestCall.GuestCall | undefined
+  fiber: Fiber.Fiber<Uint8Array, HostCallError.HostCallError> | undefined
+
+  constructor(guest: Guest, signature: Signature.Signature) {
+    this.guest = guest
+    this.signature = signature
+    this.owner = guest.current?.isSettled === false ? guest.current : undefined
+    guest.hostCalls.add(this)
+    this.owner?.hostCalls.add(this)
+  }
+
+  end(): void {
+    this.guest.hostCalls.delete(this)
+    this.owner?.hostCalls.delete(this)
+  }
+}
+
+/**
+ * The host call, step by step: arguments out of guest memory, the Effect started, and its answer: at once for a sync
+ * function, at once or through `complete` for an async one. Called by the guest, so what it throws unwinds the guest.
+ */
+export const run = (guest: Guest, index: number, raws: ReadonlyArray<number | bigint>): number | bigint | undefined => {
+  if (guest.unwinding !== undefined) throw guest.unwinding
+  const signature = guest.signature.imports[index]!
+  const args = takeArguments(guest, signature, raws)
+  const hostCall = new HostCall(guest, signature)
+  const exit = start(hostCall, guest.hosts[index]!(args))
+  if (guest.dead !== undefined) throw unwind(guest, guest.dead)
+
+  if (signature.sync) {
+    const answer = answerOf(hostCall, exit ?? unfinished(signature))
+    // No value may be made up, and the guest waits for one on its stack.
+    if (Result.isFailure(answer)) throw unwind(guest, new GuestError.HostFunctionFailed({ error: answer.failure }))
+    return passAnswer(guest, signature, answer.success)
+  }
+
+  const asyncValue = guest.asyncValues.allocate()
+  if (exit === undefined) {
+    hostCall.fiber!.addObserver((exit) => complete(hostCall, asyncValue, exit))
+    return asyncValue
+  }
+  const answer = answerOf(hostCall, exit)
+  if (Result.isFailure(answer)) {
+    abandon(hostCall, answer.failure)
+  } else {
+    guest.asyncValues.fill(asyncValue, guest.memory.write(answer.success))
+    guest.asyncValues.retire(asyncValue)
+  }
+  return asyncValue
+}
+
+/** Guest to host: one MessagePack value for each argument; those in guest memory are freed. */
+const takeArguments = (
+  guest: Guest,
+  signature: Signature.Signature,
+  raws: ReadonlyArray<number | bigint>
+): ReadonlyArray<Uint8Array> =>
+  signature.arguments.map((kind, position) => {
+    const raw = raws[position]!
+    return kind === "bytes" ? guest.memory.take(raw as bigint) : Signature.fromRaw(kind, raw)
+  })
+
+/**
+ * Starts the Effect on this stack. Its exit if it has one already; otherwise its fiber goes on, unless the function is
+ * sync: nobody could take its answer.
+ */
+const start = (
+  hostCall: HostCall,
+  effect: Effect.Effect<Uint8Array, HostCallError.HostCallError>
+): HostExit | undefined => {
+  if (HostFunction.isExit(effect)) {
+    hostCall.end()
+    return effect
+  }
+  const fiber = Effect.runForkWith(contextOf(hostCall))(effect)
+  hostCall.fiber = fiber
+  fiber.addObserver(() => hostCall.end())
+  const exit = fiber.pollUnsafe()
+  if (exit === undefined && hostCall.signature.sync) fiber.interruptUnsafe()
+  return exit
+}
+
+/** A host function sees its caller's references (log level, clock, tracer) and which guest call it runs for. */
+const contextOf = ({ guest, owner, signature }: HostCall): Context.Context<never> => {
+  const current: GuestCall.Current = { guest, call: owner, hostFunction: signature.name, sync: signature.sync }
+  const context = Context.add(owner?.context ?? guest.context, GuestCall.Current, current)
+  return owner?.permit === undefined ? context : Admission.provide(context, owner.permit)
+}
+
+/**
+ * What the guest is told: the function's answer, or, when it has none, the interruption Err that its contract names. A
+ * function that failed behind such an Err is logged, for nobody else would hear of it.
+ */
+const answerOf = (hostCall: HostCall, exit: HostExit): Result.Result<Uint8Array, HostCallError.HostCallError> => {
+  const { onInterrupt, name } = hostCall.signature
+  const error = Exit.isSuccess(exit) ? tooLarge(name, exit.value) : errorOf(name, exit.cause)
+  if (error === undefined) return Result.succeed((exit as Exit.Success<Uint8Array>).value)
+  if (onInterrupt === undefined) return Result.fail(error)
+  if (error.reason._tag !== "Interrupted") Effect.runForkWith(contextOf(hostCall))(Effect.logError(error))
+  return Result.succeed(onInterrupt)
+}
+
+const errorOf = (name: string, cause: Cause.Cause<HostCallError.HostCallError>): HostCallError.HostCallError => {
+  const error = Cause.findError(cause)
+  return Result.isSuccess(error) ? error.success : HostCallError.fromCause(name, error.failure)
+}
+
+const tooLarge = (name: string, value: Uint8Array): HostCallError.HostCallError | undefined =>
+  value.byteLength <= maxValueBytes ? undefined : new HostCallError.HostCallError({
+    function: name,
+    reason: new HostCallError.AnswerRefused({
+      path: "",
+      detail: `it is ${value.byteLength} bytes long, and a guest takes at most ${maxValueBytes}`
+    })
+  })
+
+const unfinished = ({ name }: Signature.Signature): HostExit =>
+  Exit.fail(new HostCallError.HostCallError({ function: name, reason: new HostCallError.Unfinished() }))
+
+/** Host to guest: the answer of a sync function as the import returns it. */
+const passAnswer = (
+  guest: Guest,
+  { result }: Signature.Signature,
+  answer: Uint8Array
+): number | bigint | undefined => {
+  if (result === "void") return undefined
+  return result === "bytes" ? guest.memory.write(answer) : Signature.toRaw(result, answer)
+}
+
+/** Host to guest: the answer of an async function that took its time, when the stack is empty. */
+const complete = (hostCall: HostCall, asyncValue: bigint, exit: HostExit): void => {
+  const { guest, owner } = hostCall
+  if (guest.dead !== undefined) return
+  const answer = answerOf(hostCall, exit)
+  guest.enter("resolve", owner, () => {
+    if (Result.isFailure(answer)) return abandon(hostCall, answer.failure)
+    let value: bigint
+    try {
+      value = guest.memory.write(answer.success)
+    } catch (error) {
+      if (!(error instanceof GuestError.GuestFault) || error.reason._tag !== "OutOfMemory") throw error
+      guest.abandoned++
+      return owner?.fail(error.reason)
+    }
+    guest.resolve(asyncValue, value)
+    guest.asyncValues.retire(asyncValue)
+  })
+}
+
+/** The guest's future will never be answered: the call that waits for it fails, others go on. */
+const abandon = ({ guest, owner }: HostCall, error: HostCallError.HostCallError): void => {
+  guest.abandoned++
+  owner?.fail(new GuestError.HostFunctionFailed({ error }))
+}
+
+/** What the host throws through guest frames on purpose. */
+const unwind = (guest: Guest, reason: GuestError.Reason): GuestError.GuestFault =>
+  guest.unwinding = new GuestError.GuestFault(reason)
+
+type HostExit = Exit.Exit<Uint8Array, HostCallError.HostCallError>

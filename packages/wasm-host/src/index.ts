@@ -1,0 +1,7 @@
+export * as Abi from "./Abi.ts"
+export * as HostFunctions from "./HostFunctions.ts"
+export * as Plugin from "./Plugin.ts"
+export * as GuestExecutor from "./GuestExecutor.ts"
+export * as PluginModule from "./module/PluginModule.ts"
+export * as GuestLog from "./GuestLog.ts"
+export * as GuestError from "./GuestError.ts"

@@ -1,0 +1,168 @@
+/**
+ * What a module imports and exports, with signatures, read from its binary: the JavaScript API tells names only.
+ *
+ * Only the type, import, function, memory and export sections are read (WebAssembly core specification, "Binary
+ * Format, Modules"). The bytes have been compiled before, so they are well-formed; a type form that this reader does
+ * not know leaves the signatures out rather than guessing.
+ */
+export interface FunctionType {
+  readonly parameters: ReadonlyArray<string>
+  readonly results: ReadonlyArray<string>
+}
+
+export interface ModuleEntry {
+  readonly kind: "function" | "table" | "memory" | "global" | "tag"
+  readonly name: string
+  /** Of a function, where known. */
+  readonly type: FunctionType | undefined
+}
+
+export interface ModuleInterface {
+  readonly imports: ReadonlyArray<ModuleEntry & { readonly module: string }>
+  readonly exports: ReadonlyArray<ModuleEntry>
+  /** Whether a memory of the module is addressed with i64, which the plugin ABI does not know. */
+  readonly memory64: boolean
+}
+
+/** Signatures included. `bytes` must have compiled. */
+export const fromBytes = (bytes: Uint8Array): ModuleInterface => new SectionReader(bytes).read()
+
+/** Names and kinds only: all that the engine tells of a module that comes compiled. */
+export const fromModule = (module: WebAssembly.Module): ModuleInterface => ({
+  imports: WebAssembly.Module.imports(module).map(({ kind, module, name }) => ({ module, name, kind, type: undefined })),
+  exports: WebAssembly.Module.exports(module).map(({ kind, name }) => ({ name, kind, type: undefined })),
+  memory64: false
+})
+
+const entryKinds = ["function", "table", "memory", "global", "tag"] as const
+
+const valueTypes: Readonly<Record<number, string>> = {
+  0x7f: "i32",
+  0x7e: "i64",
+  0x7d: "f32",
+  0x7c: "f64",
+  0x7b: "v128",
+  0x70: "funcref",
+  0x6f: "externref"
+}
+
+class SectionReader {
+  private readonly bytes: Uint8Array
+  private at = 8
+  private types: Array<FunctionType> | undefined = []
+  private readonly functions: Array<number> = []
+  private readonly imports: Array<ModuleInterface["imports"][number]> = []
+  private readonly exports: Array<{ kind: ModuleEntry["kind"]; name: string; index: number }> = []
+  private memory64 = false
+
+  constructor(bytes: Uint8Array) {
+    this.bytes = bytes
+  }
+
+  read(): ModuleInterface {
+    while (this.at < this.bytes.length) {
+      const id = this.byte()
+      const end = this.unsigned() + this.at
+      if (id === 1) this.readTypes()
+      else if (id === 2) this.repeat(() => this.readImport())
+      else if (id === 3) this.repeat(() => this.functions.push(this.unsigned()))
+      else if (id === 5) this.repeat(() => this.skipLimits())
+      else if (id === 7) this.repeat(() => this.readExport())
+      this.at = end
+    }
+    return {
+      imports: this.imports,
+      exports: this.exports.map(({ index, kind, name }) => ({
+        kind,
+        name,
+        type: kind === "function" ? this.typeOf(this.functions[index]) : undefined
+      })),
+      memory64: this.memory64
+    }
+  }
+
+  private readTypes(): void {
+    this.repeat(() => {
+      if (this.types === undefined) return
+      if (this.byte() !== 0x60) this.types = undefined
+      else this.types.push({ parameters: this.readValueTypes(), results: this.readValueTypes() })
+    })
+  }
+
+  private readValueTypes(): ReadonlyArray<string> {
+    const types: Array<string> = []
+    this.repeat(() => types.push(this.readValueType()))
+    return types
+  }
+
+  private readValueType(): string {
+    const code = this.byte()
+    // A typed reference is followed by its heap type.
+    if (code === 0x63 || code === 0x64) this.unsigned()
+    return valueTypes[code] ?? "reference"
+  }
+
+  private readImport(): void {
+    const module = this.name()
+    const name = this.name()
+    const kind = entryKinds[this.byte()] ?? "tag"
+    if (kind === "function") {
+      const index = this.unsigned()
+      this.functions.push(index)
+      this.imports.push({ module, name, kind, type: this.typeOf(index) })
+      return
+    }
+    if (kind === "table") {
+      this.readValueType()
+      this.skipLimits()
+    } else if (kind === "memory") {
+      this.skipLimits()
+    } else {
+      this.readValueType()
+      this.byte()
+    }
+    this.imports.push({ module, name, kind, type: undefined })
+  }
+
+  private readExport(): void {
+    this.exports.push({ name: this.name(), kind: entryKinds[this.byte()] ?? "tag", index: this.unsigned() })
+  }
+
+  private skipLimits(): void {
+    const flags = this.byte()
+    if ((flags & 4) !== 0) this.memory64 = true
+    this.unsigned()
+    if ((flags & 1) !== 0) this.unsigned()
+  }
+
+  private typeOf(index: number | undefined): FunctionType | undefined {
+    return index === undefined ? undefined : this.types?.[index]
+  }
+
+  private repeat(read: () => void): void {
+    for (let count = this.unsigned(); count > 0; count--) read()
+  }
+
+  private name(): string {
+    const length = this.unsigned()
+    const start = this.at
+    this.at += length
+    return new TextDecoder().decode(this.bytes.subarray(start, this.at))
+  }
+
+  private byte(): number {
+    return this.bytes[this.at++]!
+  }
+
+  /** LEB128. Indices, counts and sizes are below 2^32; a 64-bit memory limit is read modulo that and not used. */
+  private unsigned(): number {
+    let value = 0
+    let shift = 0
+    while (true) {
+      const byte = this.byte()
+      value += (byte & 0x7f) * 2 ** shift
+      if (byte < 0x80) return value
+      shift += 7
+    }
+  }
+}

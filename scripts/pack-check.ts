@@ -1,0 +1,103 @@
+// Builds and packs the packages, lints the tarballs, and uses them as a stranger would: installed in an empty folder, imported and
+// type-checked there. Needs the registry for `effect` and its companions.
+//
+//   node scripts/pack-check.ts
+import { execFileSync } from "node:child_process"
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { dirname, join } from "node:path"
+import { build, folders, outputOf, publicModules } from "./build.ts"
+
+const root = dirname(import.meta.dirname)
+const consumer = mkdtempSync(join(tmpdir(), "fiberhost-consumer-"))
+
+try {
+  build()
+  const tarballs = folders.map(pack)
+  for (const tarball of tarballs) {
+    node(binOf("publint", "publint"), ["run", tarball, "--strict"])
+    node(binOf("@arethetypeswrong/cli", "attw"), [tarball, "--profile", "esm-only", "--format", "table-flipped", "--no-emoji", "--no-summary"])
+  }
+  install(tarballs)
+  importAll()
+  typeCheck()
+  console.log(`packed, linted, installed, imported and type-checked: ${folders.join(", ")}`)
+} finally {
+  rmSync(consumer, { recursive: true, force: true })
+}
+
+function pack(folder: string): string {
+  const output = outputOf(folder)
+  const [packed] = JSON.parse(npm(["pack", "--json", "--pack-destination", dirname(output)], output))
+  return join(dirname(output), packed.filename)
+}
+
+function install(tarballs: ReadonlyArray<string>): void {
+  const versions = JSON.parse(readFileSync(join(root, "package.json"), "utf8")).devDependencies
+  const peers = ["effect", "@effect/platform-node", "@types/node"]
+  const dependencies = Object.fromEntries([
+    ...peers.map((name) => [name, versions[name]]),
+    ...folders.map((folder, index) => [packageName(folder), `file:${tarballs[index]}`])
+  ])
+  writeFileSync(join(consumer, "package.json"), JSON.stringify({ private: true, type: "module", dependencies }))
+  npm(["install", "--no-audit", "--no-fund", "--prefer-offline"], consumer)
+}
+
+function importAll(): void {
+  const program = [...entries().map((entry) => `await import("${entry}")`), ...folders.map(refusesInternal)].join("\n")
+  writeFileSync(join(consumer, "import.js"), program)
+  node(join(consumer, "import.js"), [])
+}
+
+function typeCheck(): void {
+  const lines = entries().map((entry, index) => `import * as M${index} from "${entry}"\nvoid M${index}`)
+  writeFileSync(join(consumer, "main.ts"), `${lines.join("\n")}\n`)
+  const compilerOptions = {
+    target: "esnext",
+    lib: ["esnext", "webworker"],
+    module: "nodenext",
+    types: ["node"],
+    strict: true,
+    skipLibCheck: false,
+    noEmit: true
+  }
+  writeFileSync(join(consumer, "tsconfig.json"), JSON.stringify({ compilerOptions, files: ["main.ts"] }))
+  node(binOf("typescript", "tsc"), ["-p", consumer])
+}
+
+/** What a consumer may import: each package's index, and each of its public modules that is not a program of a worker thread. */
+function entries(): ReadonlyArray<string> {
+  return folders.flatMap((folder) => [
+    packageName(folder),
+    ...publicModules(folder)
+      .filter((name) => !name.endsWith("Runner"))
+      .map((name) => `${packageName(folder)}/${name}`)
+  ])
+}
+
+function refusesInternal(folder: string): string {
+  const specifier = `${packageName(folder)}/internal/anything`
+  return `await import("${specifier}").then(() => { throw new Error("exported: ${specifier}") }, (error) => {
+  if (error.code !== "ERR_PACKAGE_PATH_NOT_EXPORTED") throw error
+})`
+}
+
+function packageName(folder: string): string {
+  return `@fiberhost/${folder}`
+}
+
+function npm(args: ReadonlyArray<string>, cwd: string): string {
+  // npm tells its scripts the workspace it runs in; the consumer is none of it.
+  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => name !== "npm_config_local_prefix"))
+  const shell = process.platform === "win32"
+  return execFileSync("npm", args, { cwd, env, shell, encoding: "utf8", stdio: ["ignore", "pipe", "inherit"] })
+}
+
+function node(program: string, args: ReadonlyArray<string>): void {
+  execFileSync(process.execPath, [program, ...args], { cwd: consumer, stdio: ["ignore", "inherit", "inherit"] })
+}
+
+function binOf(name: string, command: string): string {
+  const folder = join(root, "node_modules", name)
+  return join(folder, JSON.parse(readFileSync(join(folder, "package.json"), "utf8")).bin[command])
+}
