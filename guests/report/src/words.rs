@@ -8,8 +8,11 @@ use std::collections::HashMap;
 pub struct WordCounts(HashMap<String, u32>);
 
 impl WordCounts {
-    /// Bytes that are not UTF-8 separate words.
+    /// Bytes that are not UTF-8 separate words. A content with a zero byte is binary and has none.
     pub fn add_all(&mut self, content: &[u8]) {
+        if content.contains(&0) {
+            return;
+        }
         for word in String::from_utf8_lossy(content).split(|c: char| !c.is_alphabetic()).filter(|word| !word.is_empty())
         {
             *self.0.entry(word.to_lowercase()).or_insert(0) += 1;
