@@ -63,7 +63,8 @@ function write(folder: string): void {
 // The compiler rewrites the extension of imports only. The program of a worker is found by `import.meta.resolve` of its public name.
 function refuseSourceUrl(file: string): void {
   const found = readFileSync(file, "utf8").match(/new URL\(\s*["'`][^"'`]*\.ts["'`]/)
-  if (found !== null) throw new Error(`${relative(root, file)} names a source that it is published without: ${found[0]}`)
+  if (found !== null)
+    throw new Error(`${relative(root, file)} names a source that it is published without: ${found[0]}`)
 }
 
 // The compiler wrote the way from dist/compiled to packages/; the published package has its sources in src.

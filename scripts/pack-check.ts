@@ -16,7 +16,15 @@ try {
   const tarballs = folders.map(pack)
   for (const tarball of tarballs) {
     node(binOf("publint", "publint"), ["run", tarball, "--strict"])
-    node(binOf("@arethetypeswrong/cli", "attw"), [tarball, "--profile", "esm-only", "--format", "table-flipped", "--no-emoji", "--no-summary"])
+    node(binOf("@arethetypeswrong/cli", "attw"), [
+      tarball,
+      "--profile",
+      "esm-only",
+      "--format",
+      "table-flipped",
+      "--no-emoji",
+      "--no-summary"
+    ])
   }
   install(tarballs)
   importAll()

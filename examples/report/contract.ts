@@ -3,7 +3,10 @@ import { Schema } from "effect"
 import { Rpc } from "effect/rpc"
 
 export class NotFound extends Schema.TaggedError<NotFound>()("NotFound", { path: Schema.String }) {}
-export class Unreadable extends Schema.TaggedError<Unreadable>()("Unreadable", { path: Schema.String, message: Schema.String }) {}
+export class Unreadable extends Schema.TaggedError<Unreadable>()("Unreadable", {
+  path: Schema.String,
+  message: Schema.String
+}) {}
 export class Interrupted extends Schema.TaggedError<Interrupted>()("Interrupted", {}) {}
 export const FileError = Schema.Union([NotFound, Unreadable, Interrupted])
 
@@ -30,11 +33,14 @@ export const Report = Schema.Struct({
     frequent: Schema.Array(Schema.Struct({ word: Schema.String, count: Schema.Int }))
   })
 })
+export type Report = typeof Report.Type
 
 /** What the plugin needs: the host implements these. The fields of a payload are the arguments, in order. */
 export class Imports extends HostFunctions.Service<Imports>()("report/Imports", [
-  Rpc.make("read_file", { payload: { path: Schema.String }, success: Schema.Uint8Array, error: FileError })
-    .annotate(Abi.OnInterrupt, new Interrupted()),
+  Rpc.make("read_file", { payload: { path: Schema.String }, success: Schema.Uint8Array, error: FileError }).annotate(
+    Abi.OnInterrupt,
+    new Interrupted()
+  ),
   Rpc.make("sha256", { payload: { bytes: Schema.Uint8Array }, success: Schema.String }),
   Abi.sync("log", { payload: { message: Schema.String } })
 ]) {}

@@ -1,14 +1,13 @@
 import type { Report } from "./contract.ts"
 
-type Report = typeof Report.Type
 type Row = ReadonlyArray<string>
 
 /** For machines: `files` that could be read, `failed` with why, and the totals. */
 export const toJson = ({ files, totals }: Report): string =>
   JSON.stringify(
     {
-      files: files.flatMap(({ status, ...file }) => status === "ok" ? [file] : []),
-      failed: files.flatMap((file) => file.status === "failed" ? [{ path: file.path, error: file.error._tag }] : []),
+      files: files.flatMap(({ status, ...file }) => (status === "ok" ? [file] : [])),
+      failed: files.flatMap((file) => (file.status === "failed" ? [{ path: file.path, error: file.error._tag }] : [])),
       totals
     },
     undefined,
@@ -39,6 +38,9 @@ const counts = (file: { readonly bytes: number; readonly lines: number; readonly
 const align = (rows: ReadonlyArray<Row>): ReadonlyArray<string> => {
   const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)))
   return rows.map((row) =>
-    row.map((cell, column) => column < 3 ? cell.padStart(widths[column]!) : cell.padEnd(widths[column]!)).join("  ").trimEnd()
+    row
+      .map((cell, column) => (column < 3 ? cell.padStart(widths[column]!) : cell.padEnd(widths[column]!)))
+      .join("  ")
+      .trimEnd()
   )
 }

@@ -1,7 +1,7 @@
 /** What every implementation of `Executor` keeps: run over each by handing its layer in. */
 import * as Executor from "@fiberhost/core/Executor"
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Context, Deferred, Effect, Exit, Fiber, Layer, Option, Queue, Random, Result, Stream } from "effect"
+import { Cause, Context, Deferred, Effect, Exit, Fiber, Layer, Option, Queue, Random, Result, Scheduler, Stream } from "effect"
 import { TestClock } from "effect/testing"
 
 type Shape = Executor.Executor["Service"]
@@ -447,6 +447,27 @@ export const executorSuite = (name: string, layer: MakeLayer): void => {
           yield* Fiber.join(interrupting)
           assert.isTrue(slow.isFinalized())
           yield* assertFullConcurrency(executor, 1)
+        }))
+
+      test("run_interrupted_at_any_step_loses_nothing", { concurrency: 1, capacity: 1 }, (executor) =>
+        Effect.gen(function*() {
+          // A fiber that yields at every second or third step can be interrupted almost everywhere.
+          for (let steps = 0; steps < 60; steps++) {
+            const gate = yield* Deferred.make<void>()
+            yield* executor.spawn(Deferred.await(gate))
+            const fibers = yield* Effect.forEach([1, 2, 3], () =>
+              Effect.forkChild(
+                Effect.provideService(executor.run(Effect.yieldNow), Scheduler.MaxOpsBeforeYield, 2 + steps % 2)
+              ))
+            for (let n = 0; n < steps; n++) {
+              if (n === steps >> 1) yield* Deferred.succeed(gate, undefined)
+              yield* Effect.yieldNow
+            }
+            yield* Deferred.succeed(gate, undefined)
+            yield* Effect.forEach(fibers, Fiber.interrupt, { concurrency: "unbounded" })
+            yield* settle
+            yield* assertIdle(executor)
+          }
         }))
 
       test("task_may_interrupt_itself_by_its_handle", {}, (executor) =>

@@ -13,6 +13,7 @@
 import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import { identity } from "effect/Function"
 import * as Scheduler from "effect/Scheduler"
 import * as Schema from "effect/Schema"
@@ -74,6 +75,9 @@ export interface Permit {
   leave(): void
 }
 
+/** Turns interruption on again: what `Effect.uninterruptibleMask` hands out. */
+export type Restore = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+
 export interface Admission {
   readonly concurrency: number
   readonly capacity: number
@@ -91,7 +95,7 @@ export interface Admission {
    * Call it where interruption is off, as the acquisition of a resource, and pass what turns it on again: then only the
    * waiting can be interrupted, and neither the place nor the permit is lost.
    */
-  enter(restore?: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>): Effect.Effect<Permit, Closed>
+  enter(restore?: Restore): Effect.Effect<Permit, Closed>
   /** Runs an effect as an active task, in the calling fiber. */
   use<A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E | Closed, R>
   /** Refuses everything from now on, and those who wait or are suspended. Active tasks go on: their owner stops them. */
@@ -144,40 +148,45 @@ class AdmissionImpl implements Admission {
   }
 
   tryEnter(context: Context.Context<never>): PermitImpl | Refusal {
-    const entry = this.tryActivate(context)
-    if (typeof entry === "object" || entry === "Closed") return entry
+    const outer = outerOf(context)
+    const nested = outer !== undefined && isUnder(outer, this)
+    if (this.phase !== "Open" && (this.phase === "Closed" || !nested)) return "Closed"
+    if (nested) {
+      this.nested++
+      return new PermitImpl(this, outer, "Active", true)
+    }
+    if (this.active < this.concurrency) {
+      this.active++
+      return new PermitImpl(this, outer, "Active", false)
+    }
     if (this.waiting.size >= this.capacity) return "NoRoom"
-    return this.waiting.push(new PermitImpl(this, outerOf(context), "Waiting", false))
+    return this.waiting.push(new PermitImpl(this, outer, "Waiting", false))
   }
 
   request(context: Context.Context<never>): PermitImpl | "Closed" {
     const entry = this.tryEnter(context)
-    if (entry !== "NoRoom") return entry
-    return this.suspended.push(new PermitImpl(this, outerOf(context), "Suspended", false))
+    return entry === "NoRoom" ? this.suspended.push(new PermitImpl(this, outerOf(context), "Suspended", false)) : entry
   }
 
-  enter(
-    restore: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R> = identity
-  ): Effect.Effect<Permit, Closed> {
+  enter(restore: Restore = identity): Effect.Effect<Permit, Closed> {
     return Effect.withFiber((fiber) => {
-      const entry = this.tryActivate(fiber.context)
-      if (typeof entry === "object") return Effect.succeed(entry)
-      return entry === "Closed" ? Effect.fail(new Closed()) : restore(this.turn(fiber.context))
+      const permit = this.request(fiber.context)
+      if (permit === "Closed") return Effect.fail(new Closed())
+      return permit.state === "Active" ? Effect.succeed(permit) : turn(permit, restore)
     })
   }
 
   use<A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E | Closed, R> {
     return Effect.uninterruptibleMask((restore) =>
       Effect.withFiber((fiber) => {
-        const run = (permit: Permit) =>
-          Effect.onExitPrimitive(
-            restore(Effect.updateContext(effect, (context: Context.Context<R>) => provide(context, permit))),
-            () => void permit.leave(),
-            true
-          )
-        const entry = this.tryActivate(fiber.context)
-        if (typeof entry === "object") return run(entry)
-        return entry === "Closed" ? Effect.fail(new Closed()) : Effect.flatMap(restore(this.turn(fiber.context)), run)
+        const permit = this.request(fiber.context)
+        if (permit === "Closed") return Effect.fail(new Closed())
+        const run = Effect.onExitPrimitive(
+          restore(Effect.updateContext(effect, (context: Context.Context<R>) => provide(context, permit))),
+          () => void permit.leave(),
+          true
+        )
+        return permit.state === "Active" ? run : Effect.andThen(turn(permit, restore), run)
       })
     )
   }
@@ -210,30 +219,6 @@ class AdmissionImpl implements Admission {
     else if (permit.nested) this.nested--
     else this.active--
     this.settle()
-  }
-
-  private tryActivate(context: Context.Context<never>): PermitImpl | "Busy" | "Closed" {
-    const outer = outerOf(context)
-    const nested = outer !== undefined && isUnder(outer, this)
-    if (this.phase !== "Open" && (this.phase === "Closed" || !nested)) return "Closed"
-    if (nested) this.nested++
-    else if (this.active < this.concurrency) this.active++
-    else return "Busy"
-    return new PermitImpl(this, outer, "Active", nested)
-  }
-
-  /** Enters the line in the step that can leave it again, so an interruption finds the permit or none. */
-  private turn(context: Context.Context<never>): Effect.Effect<Permit, Closed> {
-    return Effect.callback((resume) => {
-      const permit = this.request(context)
-      if (permit === "Closed") return resume(Effect.fail(new Closed()))
-      if (permit.state === "Active") return resume(Effect.succeed(permit))
-      permit.onChange = () => {
-        if (permit.state === "Active") resume(Effect.succeed(permit))
-        else if (permit.state === "Refused") resume(Effect.fail(new Closed()))
-      }
-      return Effect.sync(() => permit.leave())
-    })
   }
 
   /** Restores the invariants after a count or a line became shorter. */
@@ -321,6 +306,22 @@ class Line {
     this.size--
   }
 }
+
+/** Waits until the permit is active, and leaves if that does not come true: interrupted or refused. */
+const turn = (permit: PermitImpl, restore: Restore): Effect.Effect<Permit, Closed> =>
+  // The guard is around what can be interrupted. A callback's own clean-up would be gone by the time that a fiber which
+  // yields between two steps is interrupted with the permit in its hand.
+  Effect.onExitPrimitive(
+    restore(Effect.callback<Permit, Closed>((resume) => {
+      const look = () => {
+        if (permit.state === "Active") resume(Effect.succeed(permit))
+        else if (permit.state === "Refused") resume(Effect.fail(new Closed()))
+      }
+      permit.onChange = look
+      look()
+    })),
+    (exit) => Exit.isFailure(exit) ? void permit.leave() : undefined
+  )
 
 const outerOf = (context: Context.Context<never>) => Context.get(context, Current) as PermitImpl | undefined
 

@@ -118,16 +118,19 @@ export const toCodecError = (direction: "encode" | "decode", thrown: unknown): C
   return new CodecError({ direction, path: formatPath(failure.path.toReversed()), reason: toReason(failure.reason) })
 }
 
-/** Formats keys as one would write them in JavaScript: `a.b[3]["x y"]`. */
+/** Formats keys as one would write them in JavaScript: `a.b[3]["x y"]`. Keys may be hostile, so long ones are cut. */
 export const formatPath = (path: ReadonlyArray<PropertyKey>): string => {
   let out = ""
   for (const key of path) {
     if (typeof key === "number") out += `[${key}]`
-    else if (typeof key === "string" && /^[A-Za-z_$][\w$]*$/.test(key)) out += out === "" ? key : `.${key}`
-    else out += `[${typeof key === "string" ? JSON.stringify(key) : String(key)}]`
+    else if (typeof key === "symbol") out += `[${String(key)}]`
+    else if (key.length <= maxKeyLength && /^(\*|[A-Za-z_$][\w$]*)$/.test(key)) out += out === "" ? key : `.${key}`
+    else out += `[${JSON.stringify(key.length <= maxKeyLength ? key : `${key.slice(0, maxKeyLength)}...`)}]`
   }
   return out
 }
+
+const maxKeyLength = 64
 
 function toReason(reason: PendingReason): CodecErrorReason {
   switch (reason._tag) {

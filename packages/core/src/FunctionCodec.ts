@@ -44,16 +44,18 @@ export interface FunctionCodec {
 }
 
 /** An `Rpc` that can be a function of a plugin or of a host pool. Anything else is named in the type by its fault. */
-export type Supported<R extends Rpc.Any> = R extends
-  Rpc.Rpc<infer Tag, infer Payload, infer Success, infer _Error, infer Middleware, infer _Requires>
-  ? [Success] extends [RpcSchema.Stream<infer _A, infer _E>] ? Refused<`${Tag}: a streamed answer is not supported`>
-  : [Middleware] extends [never] ?
-      [Payload] extends [Schema.Struct<infer _Fields>] | [Schema.Void] ?
-        [Rpc.Services<R>] extends [never] ? R
-        : Refused<`${Tag}: its schemas need services; codecs must need none`>
-      : Refused<`${Tag}: the payload must be a struct, its fields are the arguments`>
-  : Refused<`${Tag}: Rpc middleware is applied by RpcServer only`>
-  : never
+export type Supported<R extends Rpc.Any> =
+  R extends Rpc.Rpc<infer Tag, infer Payload, infer Success, infer _Error, infer Middleware, infer _Requires>
+    ? [Success] extends [RpcSchema.Stream<infer _A, infer _E>]
+      ? Refused<`${Tag}: a streamed answer is not supported`>
+      : [Middleware] extends [never]
+        ? [Payload] extends [Schema.Struct<infer _Fields>] | [Schema.Void]
+          ? [Rpc.Services<R>] extends [never]
+            ? R
+            : Refused<`${Tag}: its schemas need services; codecs must need none`>
+          : Refused<`${Tag}: the payload must be a struct, its fields are the arguments`>
+        : Refused<`${Tag}: Rpc middleware is applied by RpcServer only`>
+    : never
 
 /** A type that no value has; its parameter says why. */
 export interface Refused<Reason extends string> {
@@ -108,13 +110,15 @@ export const make = (definition: Rpc.Any): FunctionCodec => {
     answersResult,
     encodeArguments,
     decodeArguments,
-    encodeAnswer: result === undefined
-      ? (answer) => Codec.encodeToBytes(success, Result.getOrThrow(answer))
-      : (answer) => Codec.encodeToBytes(result, answer),
-    decodeAnswer: result === undefined
-      ? (bytes) => Result.map(Codec.decodeFromBytes(success, bytes), Result.succeed)
-      : (bytes) => Codec.decodeFromBytes(result, bytes)
-   }
+    encodeAnswer:
+      result === undefined
+        ? (answer) => Codec.encodeToBytes(success, Result.getOrThrow(answer))
+        : (answer) => Codec.encodeToBytes(result, answer),
+    decodeAnswer:
+      result === undefined
+        ? (bytes) => Result.map(Codec.decodeFromBytes(success, bytes), Result.succeed)
+        : (bytes) => Codec.decodeFromBytes(result, bytes)
+  }
 }
 
 /** One codec for each function, by tag, in the contract's order. Throws as `make` does, and when two have one tag. */

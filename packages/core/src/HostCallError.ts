@@ -72,9 +72,11 @@ const describe = (reason: Reason): string => {
     case "AnswerRefused":
       return `gave an answer that does not fit the contract${at(reason.path)}: ${reason.detail}`
     case "Unfinished":
-      return "did not finish synchronously. The guest waits for it on this thread's stack, so its Effect must not wait: "
-        + "declare the function async (Rpc.make) in the contract and in the guest, or make its Effect synchronous"
+      return (
+        "did not finish synchronously. The guest waits for it on this thread's stack, so its Effect must not wait: " +
+        "declare the function async (Rpc.make) in the contract and in the guest, or make its Effect synchronous"
+      )
   }
 }
 
-const at = (path: string): string => path === "" ? "" : ` at ${path}`
+const at = (path: string): string => (path === "" ? "" : ` at ${path}`)

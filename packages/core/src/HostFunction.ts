@@ -22,16 +22,16 @@ export type Handler<R extends Rpc.Any, Env = unknown> = (
 ) => Effect.Effect<Rpc.Success<R>, Rpc.Error<R> | HostCallError.HostCallError, Env>
 
 /** One MessagePack value for each argument in, one MessagePack value out. Where the bytes run is not visible here. */
-export type Bytes = (
-  args: ReadonlyArray<Uint8Array>
-) => Effect.Effect<Uint8Array, HostCallError.HostCallError>
+export type Bytes = (args: ReadonlyArray<Uint8Array>) => Effect.Effect<Uint8Array, HostCallError.HostCallError>
 
 /** One handler for each function of a contract. */
 export type Handlers<R extends Rpc.Any> = { readonly [Current in R as Current["_tag"]]: Handler<Current> }
 
 /** The services that handlers need. */
 export type Services<H> = H[keyof H] extends infer F
-  ? F extends (...args: Array<never>) => Effect.Effect<infer _A, infer _E, infer Env> ? Env : never
+  ? F extends (...args: Array<never>) => Effect.Effect<infer _A, infer _E, infer Env>
+    ? Env
+    : never
   : never
 
 const BytesTypeId = "~fiberhost/core/HostFunction/bytes"
@@ -66,7 +66,7 @@ export const fromBytes = (
 }
 
 /** The byte faces of a contract's handlers, in the contract's order; services from the calling context. */
-export const implement = Effect.fnUntraced(function*<H extends object, E = never, Env = never>(
+export const implement = Effect.fnUntraced(function* <H extends object, E = never, Env = never>(
   codecs: ReadonlyMap<string, FunctionCodec>,
   handlers: H | Effect.Effect<H, E, Env>
 ): Effect.fn.Return<ReadonlyMap<string, Bytes>, E, Env | Services<H>> {

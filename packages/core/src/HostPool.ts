@@ -21,8 +21,7 @@ export type Functions<R extends Rpc.Any> = {
 
 /** What a pool's class is: the service's key, its contract, and the layer for the calling thread. */
 export interface ServiceClass<Self, Id extends string, R extends Rpc.Any>
-  extends Context.ServiceClass<Self, Id, Functions<R>>
-{
+  extends Context.ServiceClass<Self, Id, Functions<R>> {
   readonly codecs: ReadonlyMap<string, FunctionCodec.FunctionCodec>
   /**
    * Runs the handlers in the calling thread. `concurrency`: how many run at once (default unbounded); `capacity`: how
@@ -38,36 +37,42 @@ export interface ServiceClass<Self, Id extends string, R extends Rpc.Any>
  * Declares a pool: `class Hashing extends HostPool.Service<Hashing>()("app/Hashing", [Rpc.make("sha256", ..)]) {}`.
  * Throws a `CodecError` when a function cannot travel.
  */
-export const Service = <Self>() =>
-<const Id extends string, const Rpcs extends ReadonlyArray<Rpc.Any>>(
-  id: Id,
-  functions: Rpcs & { readonly [K in keyof Rpcs]: FunctionCodec.Supported<Rpcs[K]> }
-): ServiceClass<Self, Id, Rpcs[number]> => {
-  const codecs = FunctionCodec.makeAll(functions)
-  const service = Context.Service<Self, Functions<Rpcs[number]>>()(id)
-  const layer: ServiceClass<Self, Id, Rpcs[number]>["layer"] = (handlers, options) =>
-    Layer.effect(
-      service,
-      Effect.gen(function*() {
-        const faces = yield* HostFunction.implement(codecs, handlers)
-        const executor = yield* Executor.make(options)
-        const functions: Record<string, unknown> = {}
-        for (const [tag, codec] of codecs) {
-          const run = faces.get(tag)!
-          functions[tag] = HostFunction.fromBytes(codec, (args) =>
-            Effect.catchTag(executor.run(Effect.suspend(() => run(args))), "ExecutorError", (error) =>
-              Effect.fail(notRun(tag, error))))
-        }
-        return functions as Functions<Rpcs[number]>
-      })
-    )
-  return Object.assign(service, { codecs, layer })
-}
+export const Service =
+  <Self>() =>
+  <const Id extends string, const Rpcs extends ReadonlyArray<Rpc.Any>>(
+    id: Id,
+    functions: Rpcs & { readonly [K in keyof Rpcs]: FunctionCodec.Supported<Rpcs[K]> }
+  ): ServiceClass<Self, Id, Rpcs[number]> => {
+    const codecs = FunctionCodec.makeAll(functions)
+    const service = Context.Service<Self, Functions<Rpcs[number]>>()(id)
+    const layer: ServiceClass<Self, Id, Rpcs[number]>["layer"] = (handlers, options) =>
+      Layer.effect(
+        service,
+        Effect.gen(function* () {
+          const faces = yield* HostFunction.implement(codecs, handlers)
+          const executor = yield* Executor.make(options)
+          const functions: Record<string, unknown> = {}
+          for (const [tag, codec] of codecs) {
+            const run = faces.get(tag)!
+            functions[tag] = HostFunction.fromBytes(codec, (args) =>
+              Effect.catchTag(executor.run(Effect.suspend(() => run(args))), "ExecutorError", (error) =>
+                Effect.fail(notRun(tag, error))
+              )
+            )
+          }
+          return functions as Functions<Rpcs[number]>
+        })
+      )
+    return Object.assign(service, { codecs, layer })
+  }
 
 const notRun = (name: string, { reason }: Executor.ExecutorError): HostCallError.HostCallError => {
   switch (reason._tag) {
     case "NoRoom":
-      return new HostCallError.HostCallError({ function: name, reason: new HostCallError.NoRoom({ capacity: reason.capacity }) })
+      return new HostCallError.HostCallError({
+        function: name,
+        reason: new HostCallError.NoRoom({ capacity: reason.capacity })
+      })
     case "Closed":
       return new HostCallError.HostCallError({ function: name, reason: new HostCallError.Closed() })
     case "Interrupted":

@@ -3,7 +3,8 @@
  *
  * Every read is checked against the end of the input before it happens, and a length against the bytes that are left
  * before anything is allocated for it, so that a few hostile bytes cannot claim gigabytes. Strings are strict UTF-8,
- * byte strings are copied out. Failures are thrown as `CodecFailure`; `Codec` catches them.
+ * byte strings are copied out. Give it exactly the bytes of the value, not the memory they lie in: limits are relative
+ * to their length. Failures are thrown as `CodecFailure`; `Codec` catches them.
  */
 import { CodecFailure, doesNotFit } from "./CodecError.ts"
 

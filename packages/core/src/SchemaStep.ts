@@ -16,8 +16,13 @@ import { CodecFailure } from "./CodecError.ts"
 /** Returns the value after the step, or throws a `CodecFailure`. */
 export type Step = (value: unknown) => unknown
 
+export interface Steps {
+  readonly decode: Step
+  readonly encode: Step
+}
+
 /** The steps of a schema that transforms: between `ast` and the type side of what it is encoded to last. */
-export const transformation = (ast: SchemaAST.AST): { readonly decode: Step; readonly encode: Step } => {
+export const transformation = (ast: SchemaAST.AST): Steps => {
   const links = ast.encoding!
   const last = links[links.length - 1]!
   const local = copyWith(ast, {
@@ -27,9 +32,28 @@ export const transformation = (ast: SchemaAST.AST): { readonly decode: Step; rea
 }
 
 /** The steps of a whole schema, from its encoded side to its type in memory. */
-export const whole = (ast: SchemaAST.AST): { readonly decode: Step; readonly encode: Step } => {
+export const whole = (ast: SchemaAST.AST): Steps => {
   const schema: Schema.ConstraintCodec<unknown, unknown> = Schema.make(ast)
   return { decode: run(SchemaParser.decodeUnknownExit(schema)), encode: run(SchemaParser.encodeUnknownExit(schema)) }
+}
+
+/** Stands for a key that is not there. */
+export const absent: unique symbol = Symbol.for("~fiberhost/core/absent")
+
+/** The steps of a field's whole schema, where the key may be `absent` before or after: defaults, optional keys. */
+export const optional = (ast: SchemaAST.AST): Steps => {
+  const holder = whole(new SchemaAST.Objects([new SchemaAST.PropertySignature("value", ast)], []))
+  const through = (step: Step): Step => (value) => {
+    try {
+      const out = step(value === absent ? {} : { value }) as { readonly value?: unknown }
+      return Object.hasOwn(out, "value") ? out.value : absent
+    } catch (failure) {
+      // The holder's key is nobody's path.
+      if (failure instanceof CodecFailure) failure.path.pop()
+      throw failure
+    }
+  }
+  return { decode: through(holder.decode), encode: through(holder.encode) }
 }
 
 /** The step that lets a value pass unchanged when `admits` and all `checks` accept it. */

@@ -159,8 +159,11 @@ export class Task<A, E, R> implements TaskHandle<A, E> {
       return nesting > maxNesting ? Effect.andThen(Effect.yieldNow, this.effect) : this.effect
     })
     nesting++
-    this.fiber = Effect.runForkWith(Admission.provide(this.context, this.permit))(effect)
-    nesting--
+    try {
+      this.fiber = Effect.runForkWith(Admission.provide(this.context, this.permit))(effect)
+    } finally {
+      nesting--
+    }
     this.fiber.addObserver((exit) => this.settle(typedExit(exit, this.stopped)))
   }
 
@@ -172,8 +175,11 @@ export class Task<A, E, R> implements TaskHandle<A, E> {
       return dispatcher.scheduleTask(() => this.answer(exit), 0)
     }
     nesting++
-    this.answer(exit)
-    nesting--
+    try {
+      this.answer(exit)
+    } finally {
+      nesting--
+    }
   }
 
   private answer(exit: Exit.Exit<A, E | ExecutorError>): void {

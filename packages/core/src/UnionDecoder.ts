@@ -55,7 +55,8 @@ function candidate(wire: Wire, read: Read): Candidate {
   const nullable = required.filter((field) => isNullable(field.wire)).map(({ name }) => name)
   const literals = required.flatMap(({ name, wire }) => {
     const literal = literalOf(wire)
-    return literal === undefined ? [] : [[name, literal] as const]
+    if (literal === undefined || (typeof literal === "number" && !Number.isSafeInteger(literal))) return []
+    return [[name, literal] as const]
   })
   return {
     read,

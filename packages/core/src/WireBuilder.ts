@@ -8,9 +8,10 @@ import * as SchemaAST from "effect/SchemaAST"
 import * as SchemaParser from "effect/SchemaParser"
 import { CodecFailure } from "./CodecError.ts"
 import * as Primitive from "./Primitive.ts"
+import * as SchemaCost from "./SchemaCost.ts"
 import * as SchemaStep from "./SchemaStep.ts"
 import { type Build, declarationHint, fromDeclaration } from "./WireDeclaration.ts"
-import { absent, type Field, type LazyWire, type ListWire, type StructWire, type Wire } from "./WireSchema.ts"
+import type { Field, LazyWire, ListWire, StructWire, Wire } from "./WireSchema.ts"
 import { admits, mayBeNil } from "./WireShape.ts"
 
 /** The wire form of a schema. Throws a `CodecFailure` with reason `Unsupported` where a part has no rule. */
@@ -47,6 +48,11 @@ class Builder {
 
   private form(ast: SchemaAST.AST, path: Path): Wire {
     if (ast.encoding !== undefined) {
+      // Middleware wraps the decoding of the source, which therefore happens in memory.
+      if (ast.encoding.some(({ transformation }) => transformation._tag === "Middleware")) {
+        return this.encodedSide(ast, path)
+      }
+      this.inMemory(ast, false, path)
       const source = ast.encoding[ast.encoding.length - 1]!.to
       return { _tag: "Step", inner: this.visit(source, path), ...SchemaStep.transformation(ast), isCheck: false }
     }
@@ -56,6 +62,7 @@ class Builder {
   }
 
   private encodedSide(ast: SchemaAST.AST, path: Path): Wire {
+    this.inMemory(ast, true, path)
     return { _tag: "Step", inner: this.visit(SchemaAST.toEncoded(ast), path), ...SchemaStep.whole(ast), isCheck: false }
   }
 
@@ -85,7 +92,7 @@ class Builder {
             ? { _tag: "Never" }
             : this.visit(parameter, key === undefined ? path : [...path, key])
         const wire = fromDeclaration(ast, build)
-        if (wire === undefined) return refuse(path, `${title(ast)} has no rule. ${declarationHint(ast)}`)
+        if (wire === undefined) return refuse(path, `${title(ast)}: ${declarationHint(ast)}`)
         if (wire._tag === "Option") this.atMostNil(0, [wire.value], path, "The value of an Option may be nil itself")
         return wire
       }
@@ -138,7 +145,7 @@ class Builder {
       fields: ast.propertySignatures.map((property) => this.field(property, path)),
       rest: signature === undefined ? undefined : {
         accepts: keyTest(signature.parameter),
-        value: this.visit(signature.type, [...path, "[key]"])
+        value: this.visit(signature.type, [...path, "*"])
       }
     }
     return struct
@@ -149,8 +156,9 @@ class Builder {
     if (typeof property.name === "symbol") return refuse(path, "Symbols cannot be keys. Use strings.")
     const name = String(property.name)
     if (hasOptionalEncoding(property.type)) {
+      this.inMemory(property.type, true, path)
       const plain = new SchemaAST.PropertySignature(name, SchemaAST.toEncoded(property.type))
-      return { ...this.field(plain, parent), step: optionalStep(property.type) }
+      return { ...this.field(plain, parent), step: SchemaStep.optional(property.type) }
     }
     const optional = SchemaAST.isOptional(property.type)
     const type = property.type
@@ -169,6 +177,14 @@ class Builder {
     if (members.length === 0) return refuse(path, "A union without members has no values.")
     this.atMostNil(1, members, path, "More than one member of the union may be nil")
     return union(members, oneOf)
+  }
+
+  /** Refuses what hostile bytes could make run for ever beside the reader, which bounds only itself. */
+  private inMemory(ast: SchemaAST.AST, whole: boolean, path: Path): void {
+    this.laws.push(() => {
+      if (!SchemaCost.isExponential(ast, whole)) return
+      refuse(path, "A transformation holds a recursive union whose members look alike. Give them a literal tag field.")
+    })
   }
 
   /** One nil can say one thing only. Looked at when all forms are there, for references point anywhere. */
@@ -247,22 +263,6 @@ function hasOptionalEncoding(ast: SchemaAST.AST): boolean {
     end = end.encoding[end.encoding.length - 1]!.to
   }
   return SchemaAST.isOptional(end)
-}
-
-const holder = "value"
-
-function optionalStep(type: SchemaAST.AST): NonNullable<Field["step"]> {
-  const steps = SchemaStep.whole(new SchemaAST.Objects([new SchemaAST.PropertySignature(holder, type)], []))
-  const through = (step: SchemaStep.Step): SchemaStep.Step => (value) => {
-    try {
-      const out = step(value === absent ? {} : { [holder]: value }) as { readonly [holder]?: unknown }
-      return Object.hasOwn(out, holder) ? out[holder] : absent
-    } catch (failure) {
-      if (failure instanceof CodecFailure) failure.path.pop()
-      throw failure
-    }
-  }
-  return { decode: through(steps.decode), encode: through(steps.encode) }
 }
 
 function isFlipped(ast: SchemaAST.AST): boolean {

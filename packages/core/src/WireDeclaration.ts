@@ -50,15 +50,13 @@ export const fromDeclaration = (ast: SchemaAST.Declaration, build: Build): Wire 
 
 /** What to use instead of a declaration without a rule. */
 export const declarationHint = (ast: SchemaAST.Declaration): string => {
-  const id = declaredId(ast)
-  const instead = id === undefined ? undefined : replacements[id]
-  if (instead !== undefined) return `Use ${instead}.`
-  return `Transform it to a schema that has a form (Schema.decodeTo)${
-    id === undefined ? ", or give the declaration a toCodec annotation" : ""
-  }.`
+  const instead = replacements.get(declaredId(ast) ?? String(ast.annotations?.expected))
+  return instead !== undefined
+    ? `use ${instead}.`
+    : "transform it to a schema that has a form (Schema.decodeTo), or give the declaration a toCodec annotation."
 }
 
-const replacements: { readonly [id: string]: string } = {
+const replacements: ReadonlyMap<string, string> = new Map(Object.entries({
   BigDecimal: "Schema.BigDecimalFromString",
   ByteSize: "Schema.ByteSizeFromBigInt",
   DateTimeZoned: "Schema.DateTimeZonedFromString, or Schema.DateTimeUtc",
@@ -70,22 +68,19 @@ const replacements: { readonly [id: string]: string } = {
   Cause: "a Schema.TaggedError with the fields that should travel",
   CauseReason: "a Schema.TaggedError with the fields that should travel",
   Exit: "Schema.Result",
-  Json: "Schema.fromJsonString(Schema.Json)",
-  MutableJson: "Schema.fromJsonString(Schema.Json)",
+  Json: "Schema.fromJsonString; for a cause (Schema.Defect) carry its message as a string",
+  MutableJson: "Schema.fromJsonString",
   RegExp: "a struct of source and flags",
   SemVer: "Schema.SemVerFromString",
   File: "a struct with a Uint8Array",
   FormData: "a struct",
   URLSearchParams: "a string"
-}
+}))
 
 /** The name that Effect declares a class under; undefined for classes and for declarations of users. */
 function declaredId(ast: SchemaAST.Declaration): string | undefined {
-  const id = (ast.annotations?.representation as { readonly id?: unknown } | undefined)?.id
-  const expected = ast.annotations?.expected
-  if (typeof id === "string") return id.startsWith("effect/") ? id.slice(id.lastIndexOf("/") + 1) : undefined
-  // Declarations of Effect that have only a JSON form.
-  return ast.annotations?.toCodec === undefined && typeof expected === "string" ? expected : undefined
+  const id = (ast.annotations?.representation as { readonly id?: string } | undefined)?.id
+  return id?.startsWith("effect/") ? id.slice(id.lastIndexOf("/") + 1) : undefined
 }
 
 /** Classes (as types) and declarations of users say themselves which schema they are made from. */

@@ -9,7 +9,8 @@ import * as Result from "effect/Result"
 import { atKey, CodecFailure, doesNotFit } from "./CodecError.ts"
 import { Reader } from "./MsgPackReader.ts"
 import * as UnionDecoder from "./UnionDecoder.ts"
-import { absent, type Field, type ListWire, type MapWire, type StructWire, type Wire } from "./WireSchema.ts"
+import { absent } from "./SchemaStep.ts"
+import type { Field, ListWire, MapWire, StructWire, Wire } from "./WireSchema.ts"
 import { isNullable, mayBeNil } from "./WireShape.ts"
 
 /** Reads one value at the reader's offset, or throws a `CodecFailure`. */
@@ -124,7 +125,7 @@ function literal(expected: string | number | boolean | bigint): Read {
     : (r) => r.float()
   const shown = typeof expected === "string" ? JSON.stringify(expected) : String(expected)
   return (r) => {
-    if (read(r) === expected || expected === 0) return expected
+    if (read(r) === expected) return expected
     throw doesNotFit(`Expected ${shown}`)
   }
 }

@@ -7,9 +7,11 @@ import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import { atKey, CodecFailure, doesNotFit } from "./CodecError.ts"
 import type { Writer } from "./MsgPackWriter.ts"
+import * as UnionEncoder from "./UnionEncoder.ts"
 import { maxDepth } from "./WireDecoder.ts"
-import { absent, type ListWire, type MapWire, type StructWire, type Wire } from "./WireSchema.ts"
-import { admits, fieldValue, isRecord } from "./WireShape.ts"
+import { absent } from "./SchemaStep.ts"
+import type { ListWire, MapWire, StructWire, Wire } from "./WireSchema.ts"
+import { fieldValue, isRecord } from "./WireShape.ts"
 
 /** Appends one value, or throws a `CodecFailure` and leaves a part of it behind. */
 export type Write = (value: unknown, writer: Writer) => void
@@ -79,7 +81,7 @@ function interpret(wire: Wire): Write {
     case "Struct":
       return nested(struct(wire))
     case "Union":
-      return union(wire.members, wire.oneOf)
+      return UnionEncoder.make(wire.members, wire.oneOf, writer)
     case "Step": {
       const { encode } = wire
       const inner = writer(wire.inner)
@@ -226,35 +228,6 @@ function struct(wire: StructWire): Write {
     } catch (failure) {
       throw at === undefined ? failure : atKey(failure, at)
     }
-  }
-}
-
-/** Tries the members that admit the value, in the schema's order; a recursive union is bounded by the writer. */
-function union(members: ReadonlyArray<Wire>, oneOf: boolean): Write {
-  const writers = members.map(writer)
-  return (value, w) => {
-    const fitting = writers.filter((_, i) => admits(members[i]!, value))
-    if (fitting.length === 0) mismatch("a member of the union", value)
-    if (fitting.length === 1) return fitting[0]!(value, w)
-    const mark = w.size
-    const depth = w.depth
-    const written: Array<Write> = []
-    let failure: CodecFailure | undefined
-    for (const write of fitting) {
-      try {
-        write(value, w)
-        if (!oneOf) return
-        written.push(write)
-      } catch (thrown) {
-        if (!(thrown instanceof CodecFailure) || !thrown.isMismatch) throw thrown
-        if (failure === undefined || thrown.path.length > failure.path.length) failure = thrown
-      }
-      w.retract(mark)
-      w.depth = depth
-    }
-    if (written.length > 1) throw doesNotFit("Expected exactly one member of the union to match")
-    if (written.length === 0) throw failure!
-    written[0]!(value, w)
   }
 }
 

@@ -28,12 +28,12 @@
  * | `suspend` | what it stands for, to a depth of 256 | |
  * | a declaration of yours with a `toCodec` annotation | the form of the schema it links to | |
  *
- * A key that comes twice is refused. The members of a union are told apart by wire type, then by keys and by literal
+ * A key of the schema that comes twice is refused. The members of a union are told apart by wire type, then by keys and by literal
  * fields such as tags, and only then by trying; members that look alike on the wire (`Date` beside `String`) are the
  * schema's ambiguity, and the first one wins. An integer is read by an integer member before a float member.
  * Everything else has no rule and is refused when a codec is made, with its path and a hint.
  */
-import type { Step } from "./SchemaStep.ts"
+import type { Step, Steps } from "./SchemaStep.ts"
 
 /** One node of a schema's wire form, with everything that an interpreter or a compiler needs to know of it. */
 export type Wire =
@@ -91,11 +91,8 @@ export interface Field {
   /** The value may be `undefined`, which is left out. */
   readonly orUndefined: boolean
   /** Runs between the value and its wire form where either may be absent: defaults and optional transformations. */
-  readonly step: { readonly decode: Step; readonly encode: Step } | undefined
+  readonly step: Steps | undefined
 }
-
-/** Stands for a key that is not there, in a field's step. */
-export const absent: unique symbol = Symbol.for("~fiberhost/core/absent")
 
 /** Items in an order of their own that travel as an array. */
 export interface CollectionWire {

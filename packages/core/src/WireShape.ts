@@ -4,7 +4,8 @@
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import { WireClass } from "./MsgPackReader.ts"
-import { absent, type Field, type StructWire, type Wire } from "./WireSchema.ts"
+import { absent } from "./SchemaStep.ts"
+import type { Field, StructWire, Wire } from "./WireSchema.ts"
 
 /** The classes of first bytes that a form reads, as bits of `WireClass`. */
 export const classesOf = (wire: Wire, seen: ReadonlySet<Wire> = new Set()): number => {

@@ -1,10 +1,11 @@
 /**
  * Plugins from the file system of Node.
  */
+
+import { readFile } from "node:fs/promises"
 import * as GuestError from "@fiberhost/wasm-host/GuestError"
 import * as PluginModule from "@fiberhost/wasm-host/module/PluginModule"
 import * as Effect from "effect/Effect"
-import { readFile } from "node:fs/promises"
 
 /**
  * Reads and compiles a `.wasm` file. Give the result to as many guests as wanted: it is compiled once.
@@ -16,6 +17,8 @@ export const fromFile = (file: string | URL): Effect.Effect<PluginModule.PluginM
   return Effect.tryPromise({
     try: () => readFile(file),
     catch: (error) =>
-      refused(new GuestError.ModuleUnreadable({ source, detail: error instanceof Error ? error.message : String(error) }))
+      refused(
+        new GuestError.ModuleUnreadable({ source, detail: error instanceof Error ? error.message : String(error) })
+      )
   }).pipe(Effect.flatMap((bytes) => PluginModule.make(bytes, source)))
 }

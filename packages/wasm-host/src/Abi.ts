@@ -9,7 +9,7 @@ import * as Context from "effect/Context"
 import * as Rpc from "effect/rpc/Rpc"
 import * as Schema from "effect/Schema"
 
-export { F32, F64, I16, I32, I64, I8, U16, U32, U64, U8 } from "@fiberhost/core/Primitive"
+export { F32, F64, I8, I16, I32, I64, U8, U16, U32, U64 } from "@fiberhost/core/Primitive"
 
 const valueAnnotation = "~fiberhost/wasm-host/Abi/value"
 
@@ -52,11 +52,14 @@ export const sync = <
   Payload extends Schema.Struct.Fields | Schema.Void = Schema.Void,
   Success extends Schema.Top = Schema.Void,
   Error extends Schema.Top = Schema.Never
->(tag: Tag, options?: {
-  readonly payload?: Payload
-  readonly success?: Success
-  readonly error?: Error
-}): Sync<Tag, Payload extends Schema.Struct.Fields ? Schema.Struct<Payload> : Payload, Success, Error> =>
+>(
+  tag: Tag,
+  options?: {
+    readonly payload?: Payload
+    readonly success?: Success
+    readonly error?: Error
+  }
+): Sync<Tag, Payload extends Schema.Struct.Fields ? Schema.Struct<Payload> : Payload, Success, Error> =>
   Rpc.make(tag, options).annotate(IsSync, true) as Sync<
     Tag,
     Payload extends Schema.Struct.Fields ? Schema.Struct<Payload> : Payload,

@@ -151,8 +151,10 @@ export const describe = (reason: Reason): string => {
     case "InvalidModule":
       return `not a WebAssembly module that this engine compiles: ${reason.detail}`
     case "LinkMismatch":
-      return "the module is not a plugin of this contract: "
-        + reason.problems.map(({ detail, name }) => `${name}: ${detail}`).join("; ")
+      return (
+        "the module is not a plugin of this contract: " +
+        reason.problems.map(({ detail, name }) => `${name}: ${detail}`).join("; ")
+      )
     case "InstantiationFailed":
       return `no instance could be made: ${reason.detail}`
     case "MissingExports":
@@ -168,9 +170,11 @@ export const describe = (reason: Reason): string => {
     case "AnswerRefused":
       return `the guest's answer does not fit the contract${at(reason.path)}: ${reason.detail}`
     case "Trapped":
-      return `the guest trapped (${reason.detail})`
-        + (reason.logged === undefined ? "" : `, having logged: ${reason.logged}`)
-        + (reason.pending > joinLimit ? `. ${joinHelp}` : "")
+      return (
+        `the guest trapped (${reason.detail})` +
+        (reason.logged === undefined ? "" : `, having logged: ${reason.logged}`) +
+        (reason.pending > joinLimit ? `. ${joinHelp}` : "")
+      )
     case "ProtocolViolation":
       return `the guest broke the plugin ABI: ${reason.detail}`
     case "OutOfMemory":
@@ -178,8 +182,10 @@ export const describe = (reason: Reason): string => {
     case "HostFunctionFailed":
       return reason.error.message
     case "WouldDeadlock":
-      return `sync host function "${reason.hostFunction}" called the guest that waits for it on the stack. `
-        + "Declare it async, or call another instance"
+      return (
+        `sync host function "${reason.hostFunction}" called the guest that waits for it on the stack. ` +
+        "Declare it async, or call another instance"
+      )
     case "Poisoned":
       return `the instance is dead: the call of ${reason.by} killed it (${reason.detail}). Make a new one`
   }
@@ -187,7 +193,8 @@ export const describe = (reason: Reason): string => {
 
 /** fp-bindgen-support joins through `futures::join_all`, which wakes itself above this many futures. */
 const joinLimit = 30
-const joinHelp = "It was waiting for more than 30 host functions: a guest built on the published fp-bindgen-support crate "
-  + "traps (\"already borrowed\") when it joins more than 30 futures with join_all. Join them in smaller groups"
+const joinHelp =
+  "It was waiting for more than 30 host functions: a guest built on the published fp-bindgen-support crate " +
+  'traps ("already borrowed") when it joins more than 30 futures with join_all. Join them in smaller groups'
 
-const at = (path: string): string => path === "" ? "" : ` at ${path}`
+const at = (path: string): string => (path === "" ? "" : ` at ${path}`)

@@ -11,12 +11,13 @@ import * as Cache from "effect/Cache"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Equal from "effect/Equal"
+import * as Exit from "effect/Exit"
 import * as Hash from "effect/Hash"
 import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
+import * as GuestError from "./GuestError.ts"
 import * as Guest from "./guest/Guest.ts"
 import * as GuestCall from "./guest/GuestCall.ts"
-import * as GuestError from "./GuestError.ts"
 import * as Link from "./module/Link.ts"
 import * as PluginModule from "./module/PluginModule.ts"
 
@@ -44,43 +45,65 @@ export interface LoadedGuest {
   readonly missing: ReadonlyArray<string>
   /** Calls the function at this index of `signature.exports` with one MessagePack value for each argument. */
   readonly call: (index: number, args: ReadonlyArray<Uint8Array>) => Effect.Effect<Uint8Array, GuestError.GuestError>
+  /** Calls that it has in hand, or infinitely many when it is dead: what balances calls over several guests. */
+  readonly busy: () => number
   readonly stats: () => Guest.Stats
 }
 
-export class GuestExecutor extends Context.Service<GuestExecutor, {
-  /**
-   * A new instance. Fails with `InvalidModule`, `LinkMismatch`, `MissingExports` (a required function is left out),
-   * `InstantiationFailed` or `Closed`.
-   */
-  readonly load: (options: LoadOptions) => Effect.Effect<LoadedGuest, GuestError.GuestError, Scope.Scope>
-  /** Takes no new call and completes when those that are in have settled. */
-  readonly drain: Effect.Effect<void>
-  readonly stats: () => Admission.Stats
-}>()("@fiberhost/wasm-host/GuestExecutor") {
+export class GuestExecutor extends Context.Service<
+  GuestExecutor,
+  {
+    /**
+     * A new instance. Fails with `InvalidModule`, `LinkMismatch`, `MissingExports` (a required function is left out),
+     * `InstantiationFailed` or `Closed`.
+     */
+    readonly load: (options: LoadOptions) => Effect.Effect<LoadedGuest, GuestError.GuestError, Scope.Scope>
+    /** Takes no new call and completes when those that are in have settled. */
+    readonly drain: Effect.Effect<void>
+    readonly stats: () => Admission.Stats
+  }
+>()("@fiberhost/wasm-host/GuestExecutor") {
   /** Guests run in the calling thread. A guest that does not return holds it up: nothing else runs meanwhile. */
   static readonly layer = (options: Options = {}): Layer.Layer<GuestExecutor> =>
     Layer.effect(GuestExecutor, make(options))
 }
 
-export const make = Effect.fnUntraced(function*(
+/** Guests run in the calling thread. A guest that does not return holds it up: nothing else runs meanwhile. */
+export const layer = (options: Options = {}): Layer.Layer<GuestExecutor> => Layer.effect(GuestExecutor, make(options))
+
+/** What `layer` provides, for as long as the scope. */
+export const make = Effect.fnUntraced(function* (
   options: Options
 ): Effect.fn.Return<GuestExecutor["Service"], never, Scope.Scope> {
   const scope = yield* Effect.scope
   const admission = Admission.make(options)
-  yield* Scope.addFinalizer(scope, Effect.sync(() => admission.close()))
-  // Modules of equal content are compiled once. Bounded: a host of many tenants may see many.
-  const modules = yield* Cache.make({ lookup: ({ bytes, plugin }: Content) => PluginModule.make(bytes, plugin), capacity: 64 })
+  const guests = new Set<Guest.Guest>()
+  yield* Scope.addFinalizer(
+    scope,
+    Effect.suspend(() => {
+      admission.close()
+      return Effect.forEach(guests, (guest) => guest.close, { discard: true })
+    })
+  )
+  // Modules of equal content are compiled once. Bounded, for a host of many tenants may see many.
+  const modules = yield* Cache.makeWith(({ bytes, plugin }: Content) => PluginModule.make(bytes, plugin), {
+    capacity: 64,
+    timeToLive: (exit) => (Exit.isSuccess(exit) ? Infinity : 0)
+  })
 
-  const compile = Effect.fnUntraced(function*(source: PluginModule.Source, plugin: string) {
+  const compile = Effect.fnUntraced(function* (source: PluginModule.Source, plugin: string) {
     if (!(source instanceof Uint8Array)) return yield* PluginModule.make(source, plugin)
     const bytes = source.slice()
     const digest = yield* Effect.promise(() => crypto.subtle.digest("SHA-256", bytes))
     return yield* Cache.get(modules, new Content(bytes, plugin, new Uint8Array(digest).toHex()))
   })
 
-  const load = Effect.fnUntraced(function*(
-    { hosts, module: source, require, signature }: LoadOptions
-  ): Effect.fn.Return<LoadedGuest, GuestError.GuestError, Scope.Scope> {
+  const load = Effect.fnUntraced(function* ({
+    hosts,
+    module: source,
+    require,
+    signature
+  }: LoadOptions): Effect.fn.Return<LoadedGuest, GuestError.GuestError, Scope.Scope> {
     const { plugin } = signature
     const refuse = (reason: GuestError.Reason) => new GuestError.GuestError({ plugin, reason })
     const module = yield* compile(source, plugin)
@@ -94,16 +117,30 @@ export const make = Effect.fnUntraced(function*(
       try: () => new Guest.Guest({ module, signature, hosts, context }),
       catch: (error) => refuse(new GuestError.InstantiationFailed({ detail: String(error) }))
     })
-    const guest = yield* Effect.acquireRelease(open, (guest) => guest.close)
+    const guest = yield* Effect.acquireRelease(
+      Effect.tap(open, (guest) => Effect.sync(() => guests.add(guest))),
+      (guest) =>
+        Effect.ensuring(
+          guest.close,
+          Effect.sync(() => guests.delete(guest))
+        )
+    )
     const absent = new Set(missing)
     return {
       missing,
       call: (index, args) => {
         const { name } = signature.exports[index]!
         return absent.has(name)
-          ? Effect.fail(new GuestError.GuestError({ plugin, function: name, reason: new GuestError.MissingExports({ names: [name] }) }))
+          ? Effect.fail(
+              new GuestError.GuestError({
+                plugin,
+                function: name,
+                reason: new GuestError.MissingExports({ names: [name] })
+              })
+            )
           : GuestCall.run(guest, index, args, admission, options.whenFull ?? "suspend")
       },
+      busy: () => (guest.dead === undefined ? guest.calls.size : Infinity),
       stats: () => guest.stats
     }
   })

@@ -14,17 +14,19 @@ import * as GuestCall from "./guest/GuestCall.ts"
 export type Log = (payload: { readonly message: string }) => Effect.Effect<void>
 
 /** Logs at this level. A payload of another shape is mapped first: `({ text }) => GuestLog.info({ message: text })`. */
-export const at = (level: LogLevel.Severity): Log => ({ message }) =>
-  Effect.withFiber((fiber) => {
-    const current = Context.get(fiber.context, GuestCall.Current)
-    const log = Effect.logWithLevel(level)(message)
-    if (current === undefined) return log
-    if (current.call !== undefined) current.call.logged = message
-    return Effect.annotateLogs(log, {
-      plugin: current.guest.signature.plugin,
-      ...(current.call === undefined ? {} : { guestFunction: current.call.signature.name })
+export const at =
+  (level: LogLevel.Severity): Log =>
+  ({ message }) =>
+    Effect.withFiber((fiber) => {
+      const current = Context.get(fiber.context, GuestCall.Current)
+      const log = Effect.logWithLevel(level)(message)
+      if (current === undefined) return log
+      if (current.call !== undefined) current.call.logged = message
+      return Effect.annotateLogs(log, {
+        plugin: current.guest.signature.plugin,
+        ...(current.call === undefined ? {} : { guestFunction: current.call.signature.name })
+      })
     })
-  })
 
 export const debug: Log = at("Debug")
 export const info: Log = at("Info")

@@ -17,8 +17,7 @@ export type HostFunctions = ReadonlyMap<string, HostFunction.Bytes>
 
 /** What a contract's class is: the service's key, the contract, and the layer that implements it. */
 export interface ServiceClass<Self, Id extends string, R extends Rpc.Any>
-  extends Context.ServiceClass<Self, Id, HostFunctions>
-{
+  extends Context.ServiceClass<Self, Id, HostFunctions> {
   readonly functions: ReadonlyArray<R>
   readonly signatures: ReadonlyArray<Signature.Signature>
   /**
@@ -42,18 +41,19 @@ export type Any<Self> = Context.Key<Self, HostFunctions> & { readonly signatures
  * A function's tag is its name in the plugin's protocol, its payload's fields are its arguments in order.
  * Throws a `CodecError` (reason `Unsupported`) when a function cannot travel.
  */
-export const Service = <Self>() =>
-<const Id extends string, const Rpcs extends ReadonlyArray<Rpc.Any>>(
-  id: Id,
-  functions: Rpcs & { readonly [K in keyof Rpcs]: FunctionCodec.Supported<Rpcs[K]> }
-): ServiceClass<Self, Id, Rpcs[number]> => {
-  const codecs = FunctionCodec.makeAll(functions)
-  const service = Context.Service<Self, HostFunctions>()(id)
-  const toLayer: ServiceClass<Self, Id, Rpcs[number]>["toLayer"] = (handlers) =>
-    Layer.effect(service, HostFunction.implement(codecs, handlers))
-  return Object.assign(service, {
-    functions,
-    signatures: Array.from(codecs.values(), Signature.make),
-    toLayer
-  })
-}
+export const Service =
+  <Self>() =>
+  <const Id extends string, const Rpcs extends ReadonlyArray<Rpc.Any>>(
+    id: Id,
+    functions: Rpcs & { readonly [K in keyof Rpcs]: FunctionCodec.Supported<Rpcs[K]> }
+  ): ServiceClass<Self, Id, Rpcs[number]> => {
+    const codecs = FunctionCodec.makeAll(functions)
+    const service = Context.Service<Self, HostFunctions>()(id)
+    const toLayer: ServiceClass<Self, Id, Rpcs[number]>["toLayer"] = (handlers) =>
+      Layer.effect(service, HostFunction.implement(codecs, handlers))
+    return Object.assign(service, {
+      functions,
+      signatures: Array.from(codecs.values(), Signature.make),
+      toLayer
+    })
+  }

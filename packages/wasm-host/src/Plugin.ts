@@ -14,10 +14,10 @@ import * as Layer from "effect/Layer"
 import * as Result from "effect/Result"
 import type * as Rpc from "effect/rpc/Rpc"
 import type * as Scope from "effect/Scope"
-import type * as Guest from "./guest/Guest.ts"
-import { maxValueBytes } from "./guest/GuestMemory.ts"
 import * as GuestError from "./GuestError.ts"
 import * as GuestExecutor from "./GuestExecutor.ts"
+import type * as Guest from "./guest/Guest.ts"
+import { maxValueBytes } from "./guest/GuestMemory.ts"
 import type * as HostFunctions from "./HostFunctions.ts"
 import type * as Link from "./module/Link.ts"
 import type * as PluginModule from "./module/PluginModule.ts"
@@ -32,34 +32,35 @@ export type GuestFunction<R extends Rpc.Any> = (
 export type Functions<R extends Rpc.Any> = { readonly [Current in R as Current["_tag"]]: GuestFunction<Current> }
 
 /** The value of a plugin's service: its guest functions, and under a symbol what `missing` and `stats` read. */
-export type Plugin<R extends Rpc.Any> = Functions<R> & { readonly [GuestsTypeId]: ReadonlyArray<GuestExecutor.LoadedGuest> }
+export type Plugin<R extends Rpc.Any> = Functions<R> & {
+  readonly [GuestsTypeId]: ReadonlyArray<GuestExecutor.LoadedGuest>
+}
 
 const GuestsTypeId: unique symbol = Symbol.for("~fiberhost/wasm-host/Plugin/guests")
 
-export interface MakeOptions<E = never, Env = never> {
+export interface MakeOptions<R extends Rpc.Any, E = never, Env = never> {
   /** The plugin's code, or an Effect that gets it. */
   readonly module: PluginModule.Source | Effect.Effect<PluginModule.Source, E, Env>
   /** Guest functions that the module must not leave out. Default: none, each fails when called. */
-  readonly require?: "all" | ReadonlyArray<string>
+  readonly require?: "all" | ReadonlyArray<R["_tag"]>
 }
 
-export interface LayerOptions<E = never, Env = never> extends MakeOptions<E, Env> {
+export interface LayerOptions<R extends Rpc.Any, E = never, Env = never> extends MakeOptions<R, E, Env> {
   /** How many instances share the calls; each call goes to the least busy one that is alive. Default: 1. */
   readonly instances?: number
 }
 
 /** What a plugin's class is: the service's key, the contract, and what makes values of it. */
 export interface ServiceClass<Self, Id extends string, Imports, R extends Rpc.Any>
-  extends Context.ServiceClass<Self, Id, Plugin<R>>
-{
+  extends Context.ServiceClass<Self, Id, Plugin<R>> {
   readonly exports: ReadonlyArray<R>
   /** One guest, for as long as the scope: as many as wanted, each with its own memory. */
   readonly make: <E = never, Env = never>(
-    options: MakeOptions<E, Env>
+    options: MakeOptions<R, E, Env>
   ) => Effect.Effect<Plugin<R>, GuestError.GuestError | E, GuestExecutor.GuestExecutor | Imports | Scope.Scope | Env>
   /** The service over one guest, or over several for functions that keep no state. */
   readonly layer: <E = never, Env = never>(
-    options: LayerOptions<E, Env>
+    options: LayerOptions<R, E, Env>
   ) => Layer.Layer<Self, GuestError.GuestError | E, GuestExecutor.GuestExecutor | Imports | Exclude<Env, Scope.Scope>>
   /**
    * A double without WebAssembly, for tests of what uses the plugin. Values cross the contract's codecs as a guest's do,
@@ -74,48 +75,53 @@ export interface ServiceClass<Self, Id extends string, Imports, R extends Rpc.An
  * Declares a plugin: `class Reporter extends Plugin.Service<Reporter>()("app/Reporter", { imports: Imports, exports: [
  * Rpc.make("report", ..)] }) {}`. Throws a `CodecError` (reason `Unsupported`) when a function cannot travel.
  */
-export const Service = <Self>() =>
-<const Id extends string, const Rpcs extends ReadonlyArray<Rpc.Any>, Imports = never>(
-  id: Id,
-  contract: {
-    readonly imports?: HostFunctions.Any<Imports>
-    readonly exports: Rpcs & { readonly [K in keyof Rpcs]: FunctionCodec.Supported<Rpcs[K]> }
+export const Service =
+  <Self>() =>
+  <const Id extends string, const Rpcs extends ReadonlyArray<Rpc.Any>, Imports = never>(
+    id: Id,
+    contract: {
+      readonly imports?: HostFunctions.Any<Imports>
+      readonly exports: Rpcs & { readonly [K in keyof Rpcs]: FunctionCodec.Supported<Rpcs[K]> }
+    }
+  ): ServiceClass<Self, Id, Imports, Rpcs[number]> => {
+    type R = Rpcs[number]
+    const service = Context.Service<Self, Plugin<R>>()(id)
+    const codecs = FunctionCodec.makeAll(contract.exports)
+    const signature: Link.PluginSignature = {
+      plugin: id,
+      imports: contract.imports?.signatures ?? [],
+      exports: Array.from(codecs.values(), Signature.make)
+    }
+
+    const make = Effect.fnUntraced(function* <E = never, Env = never>(
+      options: LayerOptions<R, E, Env>
+    ): Effect.fn.Return<
+      Plugin<R>,
+      GuestError.GuestError | E,
+      GuestExecutor.GuestExecutor | Imports | Scope.Scope | Env
+    > {
+      const executor = yield* GuestExecutor.GuestExecutor
+      const faces: HostFunctions.HostFunctions = contract.imports === undefined ? new Map() : yield* contract.imports
+      const hosts = signature.imports.map(({ name }) => faces.get(name)!)
+      const module = isEffect(options.module) ? yield* options.module : options.module
+      const load = executor.load({ module, signature, hosts, require: options.require ?? [] })
+      return typed<R>(id, codecs, yield* Effect.replicateEffect(load, options.instances ?? 1))
+    })
+
+    const layer: ServiceClass<Self, Id, Imports, R>["layer"] = (options) => Layer.effect(service, make(options))
+
+    const layerTest: ServiceClass<Self, Id, Imports, R>["layerTest"] = (functions) =>
+      Layer.effect(
+        service,
+        Effect.map(double(id, codecs, functions), (guest) => typed<R>(id, codecs, [guest]))
+      )
+
+    return Object.assign(service, { exports: contract.exports, make, layer, layerTest })
   }
-): ServiceClass<Self, Id, Imports, Rpcs[number]> => {
-  type R = Rpcs[number]
-  const service = Context.Service<Self, Plugin<R>>()(id)
-  const codecs = FunctionCodec.makeAll(contract.exports)
-  const signature: Link.PluginSignature = {
-    plugin: id,
-    imports: contract.imports?.signatures ?? [],
-    exports: Array.from(codecs.values(), Signature.make)
-  }
-
-  const make = Effect.fnUntraced(function*<E = never, Env = never>(
-    options: LayerOptions<E, Env>
-  ): Effect.fn.Return<
-    Plugin<R>,
-    GuestError.GuestError | E,
-    GuestExecutor.GuestExecutor | Imports | Scope.Scope | Env
-  > {
-    const executor = yield* GuestExecutor.GuestExecutor
-    const faces: HostFunctions.HostFunctions = contract.imports === undefined ? new Map() : yield* contract.imports
-    const hosts = signature.imports.map(({ name }) => faces.get(name)!)
-    const module = isEffect(options.module) ? yield* options.module : options.module
-    const load = executor.load({ module, signature, hosts, require: options.require ?? [] })
-    return typed<R>(id, codecs, yield* Effect.replicateEffect(load, options.instances ?? 1))
-  })
-
-  const layer: ServiceClass<Self, Id, Imports, R>["layer"] = (options) => Layer.effect(service, make(options))
-
-  const layerTest: ServiceClass<Self, Id, Imports, R>["layerTest"] = (functions) =>
-    Layer.effect(service, Effect.map(double(id, codecs, functions), (guest) => typed<R>(id, codecs, [guest])))
-
-  return Object.assign(service, { exports: contract.exports, make, layer, layerTest })
-}
 
 /** Functions of the contract that the plugin's module leaves out. */
-export const missing = <R extends Rpc.Any>(plugin: Plugin<R>): ReadonlyArray<string> => plugin[GuestsTypeId][0]?.missing ?? []
+export const missing = <R extends Rpc.Any>(plugin: Plugin<R>): ReadonlyArray<string> =>
+  plugin[GuestsTypeId][0]?.missing ?? []
 
 /** What each instance of the plugin has in hand now. */
 export const stats = <R extends Rpc.Any>(plugin: Plugin<R>): ReadonlyArray<Guest.Stats> =>
@@ -135,7 +141,8 @@ const typed = <R extends Rpc.Any>(
         const args = codec.encodeArguments(payload)
         if (Result.isFailure(args)) return refused(valueRefused(args.failure))
         const long = args.success.findIndex((value) => value.byteLength > maxValueBytes)
-        if (long >= 0) return refused(new GuestError.ValueTooLarge({ path: codec.arguments[long]!.name, limit: maxValueBytes }))
+        if (long >= 0)
+          return refused(new GuestError.ValueTooLarge({ path: codec.arguments[long]!.name, limit: maxValueBytes }))
         return Effect.flatMap(leastBusy(guests).call(index, args.success), (bytes): Effect.Effect<unknown, unknown> => {
           const answer = codec.decodeAnswer(bytes)
           return Result.isFailure(answer) ? refused(answerRefused(answer.failure)) : Effect.fromResult(answer.success)
@@ -146,7 +153,8 @@ const typed = <R extends Rpc.Any>(
   return { ...Object.fromEntries(functions), [GuestsTypeId]: guests } as Plugin<R>
 }
 
-const answerRefused = ({ detail, path }: CodecError): GuestError.Reason => new GuestError.AnswerRefused({ path, detail })
+const answerRefused = ({ detail, path }: CodecError): GuestError.Reason =>
+  new GuestError.AnswerRefused({ path, detail })
 
 /** Narrows without losing the Effect's own types. */
 const isEffect = <A, E, Env>(value: A | Effect.Effect<A, E, Env>): value is Effect.Effect<A, E, Env> =>
@@ -158,21 +166,19 @@ const valueRefused = (error: CodecError): GuestError.Reason =>
     : new GuestError.ValueRefused({ path: error.path, detail: error.detail })
 
 const leastBusy = (guests: ReadonlyArray<GuestExecutor.LoadedGuest>): GuestExecutor.LoadedGuest => {
-  if (guests.length === 1) return guests[0]!
   let chosen = guests[0]!
-  let chosenStats = chosen.stats()
-  for (const guest of guests) {
-    const stats = guest.stats()
-    if (stats.alive && (!chosenStats.alive || stats.calls < chosenStats.calls)) {
-      chosen = guest
-      chosenStats = stats
+  for (let i = 1, least = guests.length > 1 ? chosen.busy() : 0; i < guests.length && least > 0; i++) {
+    const busy = guests[i]!.busy()
+    if (busy < least) {
+      chosen = guests[i]!
+      least = busy
     }
   }
   return chosen
 }
 
 /** Stands in for a guest: each function's handler behind its byte face, those left out missing. */
-const double = Effect.fnUntraced(function*<H extends object>(
+const double = Effect.fnUntraced(function* <H extends object>(
   plugin: string,
   codecs: ReadonlyMap<string, FunctionCodec.FunctionCodec>,
   handlers: H
@@ -184,10 +190,15 @@ const double = Effect.fnUntraced(function*<H extends object>(
     call: (index, args) => {
       const name = names[index]!
       const face = faces.get(name)
-      const fail = (reason: GuestError.Reason) => Effect.fail(new GuestError.GuestError({ plugin, function: name, reason }))
+      const fail = (reason: GuestError.Reason) =>
+        Effect.fail(new GuestError.GuestError({ plugin, function: name, reason }))
       if (face === undefined) return fail(new GuestError.MissingExports({ names: [name] }))
-      return Effect.catch(Effect.suspend(() => face(args)), (error) => fail(new GuestError.HostFunctionFailed({ error })))
+      return Effect.catch(
+        Effect.suspend(() => face(args)),
+        (error) => fail(new GuestError.HostFunctionFailed({ error }))
+      )
     },
+    busy: () => 0,
     stats: () => ({ calls: 0, hostCalls: 0, abandoned: 0, heldAsyncValues: 0, memory: 0, alive: true })
   }
 })

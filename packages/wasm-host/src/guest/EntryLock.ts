@@ -22,7 +22,11 @@ export class EntryLock {
       return
     }
     this.held = true
-    for (let next: (() => void) | undefined = entry; next !== undefined; next = this.resolves.shift() ?? this.calls.shift()) {
+    for (
+      let next: (() => void) | undefined = entry;
+      next !== undefined;
+      next = this.resolves.shift() ?? this.calls.shift()
+    ) {
       next()
     }
     this.held = false

@@ -72,7 +72,11 @@ export class Guest {
     this.context = options.context
     const { exports } = new WebAssembly.Instance(options.module.compiled, importsOf(this, options))
     const functionOf = (name: string) => exports[name] as ((...args: Array<number | bigint>) => never) | undefined
-    this.memory = new GuestMemory(exports["memory"] as WebAssembly.Memory, functionOf("__fp_malloc")!, functionOf("__fp_free")!)
+    this.memory = new GuestMemory(
+      exports["memory"] as WebAssembly.Memory,
+      functionOf("__fp_malloc")!,
+      functionOf("__fp_free")!
+    )
     this.asyncValues = new AsyncValues(this.memory)
     this.resolve = functionOf(Link.guestResolve)!
     this.exports = options.signature.exports.map(({ name }) => functionOf(Link.functionPrefix + name))

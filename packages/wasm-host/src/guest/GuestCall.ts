@@ -5,7 +5,7 @@
  * once; what the guest still does for it is then nobody's: its host functions are interrupted, and a late answer is
  * taken, freed and dropped.
  */
-import * as Admission from "@fiberhost/core/Admission"
+import type * as Admission from "@fiberhost/core/Admission"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -27,9 +27,12 @@ export interface Current {
   readonly sync: boolean
 }
 
-export const Current: Context.Reference<Current | undefined> = Context.Reference("@fiberhost/wasm-host/GuestCall/Current", {
-  defaultValue: (): Current | undefined => undefined
-})
+export const Current: Context.Reference<Current | undefined> = Context.Reference(
+  "@fiberhost/wasm-host/GuestCall/Current",
+  {
+    defaultValue: (): Current | undefined => undefined
+  }
+)
 
 /**
  * The guest call, step by step: room in the executor, a turn on the guest's stack, arguments in, the export, and for an
@@ -79,27 +82,23 @@ const enter = (call: GuestCall, args: ReadonlyArray<Uint8Array>): void => {
   })
 }
 
-/** Host to guest: the arguments as the export takes them, or undefined when the guest has no memory for them. */
-const passArguments = (
-  call: GuestCall,
-  args: ReadonlyArray<Uint8Array>
-): ReadonlyArray<number | bigint> & Array<number | bigint> | undefined => {
+/** Host to guest: the arguments as the export takes them. When the guest has no memory for them the call fails. */
+const passArguments = (call: GuestCall, args: ReadonlyArray<Uint8Array>): Array<number | bigint> | undefined => {
+  const { memory } = call.guest
   const raws: Array<number | bigint> = []
-  const kinds = call.signature.arguments
-  try {
-    for (const [position, kind] of kinds.entries()) {
-      const value = args[position]!
-      raws.push(kind === "bytes" ? call.guest.memory.write(value) : Signature.toRaw(kind, value))
+  for (const [position, kind] of call.signature.arguments.entries()) {
+    const value = args[position]!
+    const raw = kind === "bytes" ? memory.tryWrite(value) : Signature.toRaw(kind, value)
+    if (raw === undefined) {
+      for (const [written, kind] of call.signature.arguments.slice(0, position).entries()) {
+        if (kind === "bytes") memory.release(raws[written] as bigint)
+      }
+      call.fail(new GuestError.OutOfMemory({ bytes: value.byteLength }))
+      return undefined
     }
-    return raws
-  } catch (error) {
-    if (!(error instanceof GuestError.GuestFault) || error.reason._tag !== "OutOfMemory") throw error
-    for (const [position, raw] of raws.entries()) {
-      if (kinds[position] === "bytes") call.guest.memory.release(raw as bigint)
-    }
-    call.fail(error.reason)
-    return undefined
+    raws.push(raw)
   }
+  return raws
 }
 
 /** Guest to host: the answer of a sync export as MessagePack. */
@@ -120,7 +119,9 @@ export const resolved = (guest: Guest, asyncValue: bigint, answer: bigint): void
   const starting = guest.current
   if (starting === undefined || !starting.awaitsReturn || starting.early !== undefined) {
     throw new GuestError.GuestFault(
-      new GuestError.ProtocolViolation({ detail: `it answered AsyncValue ${offset}, which is no call's, or was answered before` })
+      new GuestError.ProtocolViolation({
+        detail: `it answered AsyncValue ${offset}, which is no call's, or was answered before`
+      })
     )
   }
   starting.early = { asyncValue, answer: guest.memory.take(answer) }
@@ -173,7 +174,9 @@ export class GuestCall {
       return
     }
     if (this.early.asyncValue !== asyncValue) {
-      throw new GuestError.GuestFault(new GuestError.ProtocolViolation({ detail: "it answered an AsyncValue that is no call's" }))
+      throw new GuestError.GuestFault(
+        new GuestError.ProtocolViolation({ detail: "it answered an AsyncValue that is no call's" })
+      )
     }
     this.finish(asyncValue, this.early.answer)
   }
@@ -198,7 +201,9 @@ export class GuestCall {
 
   fail(reason: GuestError.Reason): void {
     this.settle(
-      Exit.fail(new GuestError.GuestError({ plugin: this.guest.signature.plugin, function: this.signature.name, reason }))
+      Exit.fail(
+        new GuestError.GuestError({ plugin: this.guest.signature.plugin, function: this.signature.name, reason })
+      )
     )
   }
 
@@ -231,7 +236,7 @@ export class GuestCall {
 
 /** The sync host function of this guest, if any, that the calling fiber runs in and the guest waits for. */
 const blockingHostFunction = (guest: Guest, context: Context.Context<never>): string | undefined => {
-  for (let outer = Context.get(context, Current); outer !== undefined;) {
+  for (let outer = Context.get(context, Current); outer !== undefined; ) {
     if (outer.guest === guest && outer.sync) return outer.hostFunction
     outer = outer.call === undefined ? undefined : Context.get(outer.call.context, Current)
   }

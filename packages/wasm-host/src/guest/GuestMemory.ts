@@ -17,11 +17,7 @@ export class GuestMemory {
   private readonly free: (ptr: bigint) => void
   private bytes: Uint8Array<ArrayBuffer>
 
-  constructor(
-    memory: WebAssembly.Memory,
-    malloc: (length: number) => bigint,
-    free: (ptr: bigint) => void
-  ) {
+  constructor(memory: WebAssembly.Memory, malloc: (length: number) => bigint, free: (ptr: bigint) => void) {
     this.memory = memory
     this.malloc = malloc
     this.free = free
@@ -35,17 +31,22 @@ export class GuestMemory {
 
   /**
    * Host to guest: allocates exactly the value's length (the guest frees with the length it was given) and copies.
-   * Throws a `GuestFault` when the guest has no memory left: `__fp_malloc` then answers offset 0 and does not trap.
+   * Undefined when the guest has no memory left: `__fp_malloc` then answers offset 0 and does not trap.
    */
-  write(value: Uint8Array): bigint {
-    const ptr = this.allocate(value.byteLength)
-    this.view().set(value, FatPtr.offsetOf(ptr))
+  tryWrite(value: Uint8Array): bigint | undefined {
+    const ptr = this.tryAllocate(value.byteLength)
+    if (ptr !== undefined) this.view().set(value, FatPtr.offsetOf(ptr))
     return ptr
+  }
+
+  /** As `tryWrite`, for a value that the guest waits for on its stack: throws a `GuestFault` when there is no memory. */
+  write(value: Uint8Array): bigint {
+    return this.tryWrite(value) ?? outOfMemory(value.byteLength)
   }
 
   /** Host to guest: `length` zeroed bytes. Throws as `write` does. */
   writeZeros(length: number): bigint {
-    const ptr = this.allocate(length)
+    const ptr = this.tryAllocate(length) ?? outOfMemory(length)
     const offset = FatPtr.offsetOf(ptr)
     this.view().fill(0, offset, offset + length)
     return ptr
@@ -81,14 +82,16 @@ export class GuestMemory {
     this.free(ptr)
   }
 
-  private allocate(length: number): bigint {
+  private tryAllocate(length: number): bigint | undefined {
     const ptr = this.malloc(length)
     const offset = FatPtr.offsetOf(ptr)
-    if (offset === 0) throw new GuestError.GuestFault(new GuestError.OutOfMemory({ bytes: length }))
-    // In bounds: `copy` and `fill` below would throw a RangeError otherwise, blamed on the host instead of the guest.
+    if (offset === 0) return undefined
+    // In bounds: what is written there would throw a RangeError otherwise, blamed on the guest's stack.
     if (offset + length > this.memory.buffer.byteLength) {
       throw new GuestError.GuestFault(
-        new GuestError.ProtocolViolation({ detail: `__fp_malloc(${length}) answered offset ${offset}, outside its memory` })
+        new GuestError.ProtocolViolation({
+          detail: `__fp_malloc(${length}) answered offset ${offset}, outside its memory`
+        })
       )
     }
     return ptr
@@ -100,4 +103,8 @@ export class GuestMemory {
     }
     return this.bytes
   }
+}
+
+const outOfMemory = (bytes: number): never => {
+  throw new GuestError.GuestFault(new GuestError.OutOfMemory({ bytes }))
 }

@@ -64,11 +64,9 @@ export const run = (guest: Guest, index: number, raws: ReadonlyArray<number | bi
     hostCall.fiber!.addObserver((exit) => complete(hostCall, asyncValue, exit))
     return asyncValue
   }
-  const answer = answerOf(hostCall, exit)
-  if (Result.isFailure(answer)) {
-    abandon(hostCall, answer.failure)
-  } else {
-    guest.asyncValues.fill(asyncValue, guest.memory.write(answer.success))
+  const value = writeAnswer(hostCall, answerOf(hostCall, exit))
+  if (value !== undefined) {
+    guest.asyncValues.fill(asyncValue, value)
     guest.asyncValues.retire(asyncValue)
   }
   return asyncValue
@@ -131,23 +129,21 @@ const errorOf = (name: string, cause: Cause.Cause<HostCallError.HostCallError>):
 }
 
 const tooLarge = (name: string, value: Uint8Array): HostCallError.HostCallError | undefined =>
-  value.byteLength <= maxValueBytes ? undefined : new HostCallError.HostCallError({
-    function: name,
-    reason: new HostCallError.AnswerRefused({
-      path: "",
-      detail: `it is ${value.byteLength} bytes long, and a guest takes at most ${maxValueBytes}`
-    })
-  })
+  value.byteLength <= maxValueBytes
+    ? undefined
+    : new HostCallError.HostCallError({
+        function: name,
+        reason: new HostCallError.AnswerRefused({
+          path: "",
+          detail: `it is ${value.byteLength} bytes long, and a guest takes at most ${maxValueBytes}`
+        })
+      })
 
 const unfinished = ({ name }: Signature.Signature): HostExit =>
   Exit.fail(new HostCallError.HostCallError({ function: name, reason: new HostCallError.Unfinished() }))
 
 /** Host to guest: the answer of a sync function as the import returns it. */
-const passAnswer = (
-  guest: Guest,
-  { result }: Signature.Signature,
-  answer: Uint8Array
-): number | bigint | undefined => {
+const passAnswer = (guest: Guest, { result }: Signature.Signature, answer: Uint8Array): number | bigint | undefined => {
   if (result === "void") return undefined
   return result === "bytes" ? guest.memory.write(answer) : Signature.toRaw(result, answer)
 }
@@ -158,28 +154,34 @@ const complete = (hostCall: HostCall, asyncValue: bigint, exit: HostExit): void 
   if (guest.dead !== undefined) return
   const answer = answerOf(hostCall, exit)
   guest.enter("resolve", owner, () => {
-    if (Result.isFailure(answer)) return abandon(hostCall, answer.failure)
-    let value: bigint
-    try {
-      value = guest.memory.write(answer.success)
-    } catch (error) {
-      if (!(error instanceof GuestError.GuestFault) || error.reason._tag !== "OutOfMemory") throw error
-      guest.abandoned++
-      return owner?.fail(error.reason)
-    }
+    const value = writeAnswer(hostCall, answer)
+    if (value === undefined) return
     guest.resolve(asyncValue, value)
     guest.asyncValues.retire(asyncValue)
   })
 }
 
-/** The guest's future will never be answered: the call that waits for it fails, others go on. */
-const abandon = ({ guest, owner }: HostCall, error: HostCallError.HostCallError): void => {
+/**
+ * Host to guest: the answer of an async function in guest memory. Undefined when there is none, or no room for it: the
+ * guest's future will never be answered, so the call that waits for it fails, and others go on.
+ */
+const writeAnswer = (
+  { guest, owner }: HostCall,
+  answer: Result.Result<Uint8Array, HostCallError.HostCallError>
+): bigint | undefined => {
+  const value = Result.isSuccess(answer) ? guest.memory.tryWrite(answer.success) : undefined
+  if (value !== undefined) return value
   guest.abandoned++
-  owner?.fail(new GuestError.HostFunctionFailed({ error }))
+  owner?.fail(
+    Result.isSuccess(answer)
+      ? new GuestError.OutOfMemory({ bytes: answer.success.byteLength })
+      : new GuestError.HostFunctionFailed({ error: answer.failure })
+  )
+  return undefined
 }
 
 /** What the host throws through guest frames on purpose. */
 const unwind = (guest: Guest, reason: GuestError.Reason): GuestError.GuestFault =>
-  guest.unwinding = new GuestError.GuestFault(reason)
+  (guest.unwinding = new GuestError.GuestFault(reason))
 
 type HostExit = Exit.Exit<Uint8Array, HostCallError.HostCallError>

@@ -92,10 +92,11 @@ const checkEntry = (
   } else if (expected !== undefined && entry.type !== undefined && format(entry.type) !== format(expected)) {
     report(
       entry.name,
-      `the contract says ${format(expected)}, the module ${format(entry.type)}. `
-        + "Compare argument kinds and whether it is sync (i64 carries every MessagePack value and both 64-bit integers)"
+      `the contract says ${format(expected)}, the module ${format(entry.type)}. ` +
+        "Compare argument kinds and whether it is sync (i64 carries every MessagePack value and both 64-bit integers)"
     )
   }
 }
 
-const format = ({ parameters, results }: FunctionType): string => `(${parameters.join(", ")}) -> (${results.join(", ")})`
+const format = ({ parameters, results }: FunctionType): string =>
+  `(${parameters.join(", ")}) -> (${results.join(", ")})`

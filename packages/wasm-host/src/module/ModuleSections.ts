@@ -29,7 +29,12 @@ export const fromBytes = (bytes: Uint8Array): ModuleInterface => new SectionRead
 
 /** Names and kinds only: all that the engine tells of a module that comes compiled. */
 export const fromModule = (module: WebAssembly.Module): ModuleInterface => ({
-  imports: WebAssembly.Module.imports(module).map(({ kind, module, name }) => ({ module, name, kind, type: undefined })),
+  imports: WebAssembly.Module.imports(module).map(({ kind, module, name }) => ({
+    module,
+    name,
+    kind,
+    type: undefined
+  })),
   exports: WebAssembly.Module.exports(module).map(({ kind, name }) => ({ name, kind, type: undefined })),
   memory64: false
 })

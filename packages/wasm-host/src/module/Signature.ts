@@ -50,7 +50,10 @@ const kindOf = (schema: Schema.Constraint, path: string): Kind => {
   const kind = Primitive.kindOf(schema.ast)
   if (kind !== undefined) return kind
   if (Primitive.isBareInteger(schema.ast)) {
-    throw refused(path, "an integer argument travels raw, so its width matters: use Abi.U8 .. Abi.I64 as the plugin does")
+    throw refused(
+      path,
+      "an integer argument travels raw, so its width matters: use Abi.U8 .. Abi.I64 as the plugin does"
+    )
   }
   return "bytes"
 }

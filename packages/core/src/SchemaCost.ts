@@ -1,0 +1,83 @@
+/**
+ * Finds schemas whose transformations hostile bytes could make run for ever.
+ *
+ * What reads bytes pays for every union member that it tries in vain. A transformation runs in memory, where Effect's
+ * parser tries members for free: a union that contains itself, with members that are told apart only after their
+ * recursive part, doubles the work with each level. Such a schema is refused under a transformation.
+ */
+import * as SchemaAST from "effect/SchemaAST"
+
+/** Whether the part of `ast` that runs in memory may take exponential time; `whole` says that its source is a part. */
+export const isExponential = (ast: SchemaAST.AST, whole: boolean): boolean => {
+  const sources = ast.encoding?.map(({ to }) => to) ?? []
+  const roots = [...parts(ast), ...(whole ? sources : sources.slice(0, -1))]
+  for (const node of reachable(roots)) {
+    if (SchemaAST.isUnion(node) && isAmbiguous(node) && reachable(node.types).has(node)) return true
+  }
+  return false
+}
+
+function reachable(roots: ReadonlyArray<SchemaAST.AST>): Set<SchemaAST.AST> {
+  const seen = new Set(roots)
+  // A set that grows while it is iterated: new members are visited as well.
+  for (const node of seen) {
+    if (seen.size > maxNodes) break
+    for (const link of node.encoding ?? []) seen.add(link.to)
+    for (const part of parts(node)) seen.add(part)
+  }
+  return seen
+}
+
+/** A schema that makes new parts each time it is looked at has no end. */
+const maxNodes = 20_000
+
+function parts(ast: SchemaAST.AST): ReadonlyArray<SchemaAST.AST> {
+  switch (ast._tag) {
+    case "Arrays":
+      return [...ast.elements, ...ast.rest]
+    case "Objects":
+      return [...ast.propertySignatures, ...ast.indexSignatures].map(({ type }) => type)
+    case "Union":
+      return ast.types
+    case "Suspend":
+      return [ast.thunk()]
+    case "Declaration":
+      // Classes look only at their own instances; containers parse what they hold.
+      return ast.annotations?.representation === undefined ? [] : ast.typeParameters
+    default:
+      return []
+  }
+}
+
+/** Whether two members may both begin to parse one value, when decoding or when encoding. */
+function isAmbiguous(union: SchemaAST.Union): boolean {
+  return [union.types, union.types.map(SchemaAST.toEncoded)].some((types) => {
+    const members = types.map(resolve)
+    const objects = members.filter(SchemaAST.isObjects)
+    return members.filter(SchemaAST.isArrays).length > 1 ||
+      objects.some((one) => objects.some((other) => one !== other && overlap(one, other)))
+  })
+}
+
+/** Effect tells structs apart by literal fields; else one fails at once where its first key is not there. */
+function overlap(one: SchemaAST.Objects, other: SchemaAST.Objects): boolean {
+  const literals = new Map(other.propertySignatures.map(({ name, type }) => [name, literalOf(type)]))
+  for (const { name, type } of one.propertySignatures) {
+    const literal = literalOf(type)
+    const there = literals.get(name)
+    if (literal !== undefined && there !== undefined && literal !== there) return false
+  }
+  const first = one.propertySignatures[0]
+  return first === undefined || SchemaAST.isOptional(first.type) || literals.has(first.name) ||
+    other.indexSignatures.length > 0
+}
+
+function literalOf(ast: SchemaAST.AST): SchemaAST.LiteralValue | undefined {
+  return SchemaAST.isLiteral(ast) && !SchemaAST.isOptional(ast) ? ast.literal : undefined
+}
+
+function resolve(ast: SchemaAST.AST): SchemaAST.AST {
+  let at = ast
+  for (let hops = 0; hops < 32 && SchemaAST.isSuspend(at); hops++) at = at.thunk()
+  return at
+}
