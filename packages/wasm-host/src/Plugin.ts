@@ -5,7 +5,7 @@
  * here, once, by the contract's schemas; what runs the guest sees bytes. A guest lives in the scope of `make` or
  * `layer`. Its state is its own: two guests of one plugin share nothing but code.
  */
-import type { CodecError } from "@fiberhost/core/CodecError"
+import { CodecError, Unsupported } from "@fiberhost/core/CodecError"
 import * as FunctionCodec from "@fiberhost/core/FunctionCodec"
 import * as HostFunction from "@fiberhost/core/HostFunction"
 import * as Context from "effect/Context"
@@ -14,6 +14,7 @@ import * as Layer from "effect/Layer"
 import * as Result from "effect/Result"
 import type * as Rpc from "effect/rpc/Rpc"
 import type * as Scope from "effect/Scope"
+import * as Abi from "./Abi.ts"
 import * as GuestError from "./GuestError.ts"
 import * as GuestExecutor from "./GuestExecutor.ts"
 import type * as Guest from "./guest/Guest.ts"
@@ -28,8 +29,23 @@ export type GuestFunction<R extends Rpc.Any> = (
   ...payload: [Rpc.Payload<R>] extends [void] ? [] : [payload: Rpc.Payload<R>]
 ) => Effect.Effect<Rpc.Success<R>, Rpc.Error<R> | GuestError.GuestError>
 
-/** The guest functions of a contract, by tag. */
-export type Functions<R extends Rpc.Any> = { readonly [Current in R as Current["_tag"]]: GuestFunction<Current> }
+/** The guest functions of a contract, by tag, and the synchronous twins of those that the contract declares sync. */
+export type Functions<R extends Rpc.Any> = {
+  readonly [Current in R as Current["_tag"]]: GuestFunction<Current>
+} & {
+  readonly [Current in Extract<
+    R,
+    { readonly "~fiberhost/sync": true }
+  > as `${Current["_tag"]}Unsafe`]: SyncGuestFunction<Current>
+}
+
+/**
+ * The twin of a sync guest function for code outside Effect. Throws what the function would fail with, and a defect
+ * when it cannot be answered at once: the executor is full, or the guest is on the stack.
+ */
+export type SyncGuestFunction<R extends Rpc.Any> = (
+  ...payload: [Rpc.Payload<R>] extends [void] ? [] : [payload: Rpc.Payload<R>]
+) => Rpc.Success<R>
 
 /** The value of a plugin's service: its guest functions, and under a symbol what `missing` and `stats` read. */
 export type Plugin<R extends Rpc.Any> = Functions<R> & {
@@ -119,6 +135,13 @@ export const Service =
     return Object.assign(service, { exports: contract.exports, make, layer, layerTest })
   }
 
+const twinTaken = (path: string): CodecError =>
+  new CodecError({
+    direction: "encode",
+    path,
+    reason: new Unsupported({ hint: "It is the name of a sync function's synchronous twin: rename one of them." })
+  })
+
 /** Functions of the contract that the plugin's module leaves out. */
 export const missing = <R extends Rpc.Any>(plugin: Plugin<R>): ReadonlyArray<string> =>
   plugin[GuestsTypeId][0]?.missing ?? []
@@ -148,9 +171,10 @@ const typed = <R extends Rpc.Any>(
           return Result.isFailure(answer) ? refused(answerRefused(answer.failure)) : Effect.fromResult(answer.success)
         })
       })
-    return [codec.name, call] as const
+    const twin = (payload: unknown) => Effect.runSync(call(payload))
+    return Abi.isSync(codec.rpc) ? { [codec.name]: call, [`${codec.name}Unsafe`]: twin } : { [codec.name]: call }
   })
-  return { ...Object.fromEntries(functions), [GuestsTypeId]: guests } as Plugin<R>
+  return { ...Object.assign({}, ...functions), [GuestsTypeId]: guests } as Plugin<R>
 }
 
 const answerRefused = ({ detail, path }: CodecError): GuestError.Reason =>
