@@ -11,25 +11,31 @@ import * as SchemaAST from "effect/SchemaAST"
 export const isExponential = (ast: SchemaAST.AST, whole: boolean): boolean => {
   const sources = ast.encoding?.map(({ to }) => to) ?? []
   const roots = [...parts(ast), ...(whole ? sources : sources.slice(0, -1))]
-  for (const node of reachable(roots)) {
-    if (SchemaAST.isUnion(node) && isAmbiguous(node) && reachable(node.types).has(node)) return true
+  const seen = new Set(roots)
+  for (const node of nodes(seen)) {
+    if (SchemaAST.isUnion(node) && isAmbiguous(node) && reaches(node.types, node)) return true
   }
   return false
 }
 
-function reachable(roots: ReadonlyArray<SchemaAST.AST>): Set<SchemaAST.AST> {
+/** A schema may unfold to fresh nodes for ever, as the encoded sides of recursive ones do: it counts as recursive. */
+function reaches(roots: ReadonlyArray<SchemaAST.AST>, target: SchemaAST.AST): boolean {
   const seen = new Set(roots)
-  // A set that grows while it is iterated: new members are visited as well.
+  for (const node of nodes(seen)) if (node === target) return true
+  return seen.size > maxNodes
+}
+
+const maxNodes = 2_000
+
+/** Everything that is reachable from `seen`, which grows while it is iterated. */
+function* nodes(seen: Set<SchemaAST.AST>): Generator<SchemaAST.AST> {
   for (const node of seen) {
-    if (seen.size > maxNodes) break
+    yield node
+    if (seen.size > maxNodes) return
     for (const link of node.encoding ?? []) seen.add(link.to)
     for (const part of parts(node)) seen.add(part)
   }
-  return seen
 }
-
-/** A schema that makes new parts each time it is looked at has no end. */
-const maxNodes = 20_000
 
 function parts(ast: SchemaAST.AST): ReadonlyArray<SchemaAST.AST> {
   switch (ast._tag) {

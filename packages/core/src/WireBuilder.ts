@@ -23,8 +23,11 @@ export const build = (ast: SchemaAST.AST): Wire => {
 }
 
 const known = new WeakMap<SchemaAST.AST, Wire>()
-/** Recursive references that are followed to look for parts without a rule; a schema that never repeats has more. */
-const maxReferences = 10_000
+/**
+ * Recursive references that are followed to look for parts without a rule. The encoded side of a recursive schema may
+ * unfold to fresh nodes for ever; what lies further is built when a value reaches it.
+ */
+const maxReferences = 500
 
 class Builder {
   private readonly built = new Map<SchemaAST.AST, Wire>()
@@ -42,7 +45,8 @@ class Builder {
   /** Follows recursive references and checks what needs the whole tree; only then are the forms kept. */
   finish(): void {
     for (let i = 0; i < this.references.length && i < maxReferences; i++) this.references[i]!()
-    for (const law of this.laws) law()
+    // Looking at references may build more of an endless schema, and with it more laws.
+    for (const law of this.laws.slice()) law()
     for (const [ast, wire] of this.built) known.set(ast, wire)
   }
 

@@ -103,6 +103,9 @@ export const Service =
     type R = Rpcs[number]
     const service = Context.Service<Self, Plugin<R>>()(id)
     const codecs = FunctionCodec.makeAll(contract.exports)
+    for (const { name, rpc } of codecs.values()) {
+      if (Abi.isSync(rpc) && codecs.has(`${name}Unsafe`)) throw twinTaken(`${name}Unsafe`)
+    }
     const signature: Link.PluginSignature = {
       plugin: id,
       imports: contract.imports?.signatures ?? [],
