@@ -1,5 +1,5 @@
-import * as Admission from "@fiberhost/core/Admission"
 import { assert, describe, it } from "@effect/vitest"
+import * as Admission from "@fiberhost/core/Admission"
 import { Context, Deferred, Effect, Fiber, Scheduler } from "effect"
 
 const outside = Context.empty()
@@ -38,12 +38,10 @@ describe("Admission", () => {
   it("request_suspends_instead_of_being_refused_for_want_of_room", () => {
     const admission = Admission.make({ concurrency: 1, capacity: 1 })
     const [active, waiting, suspended, last] = [1, 2, 3, 4].map(() => entered(admission.request(outside)))
-    assert.deepStrictEqual([active!.state, waiting!.state, suspended!.state, last!.state], [
-      "Active",
-      "Waiting",
-      "Suspended",
-      "Suspended"
-    ])
+    assert.deepStrictEqual(
+      [active!.state, waiting!.state, suspended!.state, last!.state],
+      ["Active", "Waiting", "Suspended", "Suspended"]
+    )
     active!.leave()
     assert.deepStrictEqual([waiting!.state, suspended!.state, last!.state], ["Active", "Waiting", "Suspended"])
     suspended!.leave()
@@ -80,7 +78,7 @@ describe("Admission", () => {
   })
 
   it.effect("changes_are_told_by_the_scheduler_and_never_by_the_leaver", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const admission = Admission.make({ concurrency: 1 })
       const first = entered(admission.tryEnter(outside))
       const second = entered(admission.tryEnter(outside))
@@ -90,24 +88,35 @@ describe("Admission", () => {
       assert.strictEqual(told, 0)
       yield* settle
       assert.strictEqual(told, 1)
-    }))
+    })
+  )
 
   it.effect("enter_waits_for_its_turn_first_come_first_served", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const admission = Admission.make({ concurrency: 1, capacity: 2 })
       const order: Array<number> = []
       const fibers = yield* Effect.forEach([0, 1, 2, 3, 4, 5], (n) =>
-        Effect.forkChild(admission.use(Effect.andThen(Effect.yieldNow, Effect.sync(() => order.push(n)))), {
-          startImmediately: true
-        }))
+        Effect.forkChild(
+          admission.use(
+            Effect.andThen(
+              Effect.yieldNow,
+              Effect.sync(() => order.push(n))
+            )
+          ),
+          {
+            startImmediately: true
+          }
+        )
+      )
       assert.deepStrictEqual(admission.stats, { active: 1, nested: 0, waiting: 2, suspended: 3 })
       yield* Fiber.joinAll(fibers)
       assert.deepStrictEqual(order, [0, 1, 2, 3, 4, 5])
       assert.deepStrictEqual(admission.stats, idle)
-    }))
+    })
+  )
 
   it.effect("use_gives_back_on_success_failure_defect_and_interruption", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const admission = Admission.make({ concurrency: 1, capacity: 0 })
       assert.strictEqual(yield* admission.use(Effect.succeed(1)), 1)
       assert.strictEqual(yield* Effect.flip(admission.use(Effect.fail("no"))), "no")
@@ -116,14 +125,16 @@ describe("Admission", () => {
       assert.strictEqual(admission.stats.active, 1)
       yield* Fiber.interrupt(fiber)
       assert.deepStrictEqual(admission.stats, idle)
-    }))
+    })
+  )
 
   it.effect("interrupted_while_waiting_suspended_or_just_let_in_loses_nothing", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const admission = Admission.make({ concurrency: 1, capacity: 1 })
       const active = entered(admission.tryEnter(outside))
       const [waiting, suspended, last] = yield* Effect.forEach(["waiting", "suspended", "last"], (name) =>
-        Effect.forkChild(admission.use(Effect.succeed(name)), { startImmediately: true }))
+        Effect.forkChild(admission.use(Effect.succeed(name)), { startImmediately: true })
+      )
       yield* Fiber.interrupt(suspended!)
       assert.deepStrictEqual(admission.stats, { active: 1, nested: 0, waiting: 1, suspended: 1 })
       // `waiting` holds the permit here and does not know it yet.
@@ -131,16 +142,20 @@ describe("Admission", () => {
       yield* Fiber.interrupt(waiting!)
       assert.strictEqual(yield* Fiber.join(last!), "last")
       assert.deepStrictEqual(admission.stats, idle)
-    }))
+    })
+  )
 
   it.effect("interrupted_at_any_step_of_entering_loses_nothing", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const admission = Admission.make({ concurrency: 1, capacity: 1 })
       // A fiber that yields at every second or third step can be interrupted almost everywhere.
       for (let steps = 0; steps < 60; steps++) {
         const active = entered(admission.tryEnter(outside))
         const fibers = yield* Effect.forEach([1, 2, 3], () =>
-          Effect.forkChild(Effect.provideService(admission.use(Effect.yieldNow), Scheduler.MaxOpsBeforeYield, 2 + steps % 2)))
+          Effect.forkChild(
+            Effect.provideService(admission.use(Effect.yieldNow), Scheduler.MaxOpsBeforeYield, 2 + (steps % 2))
+          )
+        )
         for (let n = 0; n < steps; n++) {
           if (n === steps >> 1) active.leave()
           yield* Effect.yieldNow
@@ -150,23 +165,26 @@ describe("Admission", () => {
         yield* settle
         assert.deepStrictEqual(admission.stats, idle)
       }
-    }))
+    })
+  )
 
   it.effect("closed_while_waiting_fails_typed", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const admission = Admission.make({ concurrency: 1, capacity: 1 })
       const active = entered(admission.tryEnter(outside))
       const fibers = yield* Effect.forEach([1, 2], () =>
-        Effect.forkChild(Effect.flip(admission.use(Effect.void)), { startImmediately: true }))
+        Effect.forkChild(Effect.flip(admission.use(Effect.void)), { startImmediately: true })
+      )
       admission.close()
       for (const error of yield* Fiber.joinAll(fibers)) assert.instanceOf(error, Admission.Closed)
       assert.instanceOf(yield* Effect.flip(admission.use(Effect.void)), Admission.Closed)
       active.leave()
       assert.deepStrictEqual(admission.stats, idle)
-    }))
+    })
+  )
 
   it.effect("drain_lets_the_waiting_in_and_ends_when_none_is_left", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const admission = Admission.make({ concurrency: 1, capacity: 1 })
       const [active, waiting, suspended] = [1, 2, 3].map(() => entered(admission.request(outside)))
       const draining = yield* Effect.forkChild(admission.drain, { startImmediately: true })
@@ -180,10 +198,11 @@ describe("Admission", () => {
       waiting!.leave()
       yield* Fiber.joinAll([draining, draining2])
       yield* admission.drain
-    }))
+    })
+  )
 
   it.effect("nested_entry_is_admitted_at_once_also_while_draining", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const admission = Admission.make({ concurrency: 1, capacity: 0 })
       const gate = yield* Deferred.make<void>()
       const fiber = yield* Effect.forkChild(
@@ -194,7 +213,8 @@ describe("Admission", () => {
       yield* Deferred.succeed(gate, undefined)
       assert.deepStrictEqual(yield* Fiber.join(fiber), { ...idle, active: 1, nested: 1 })
       yield* Fiber.join(draining)
-    }))
+    })
+  )
 
   it("permit_that_was_given_back_admits_nobody", () => {
     const admission = Admission.make({ concurrency: 1, capacity: 0 })
@@ -212,14 +232,17 @@ describe("Admission", () => {
   })
 
   it.effect("forked_fibers_inherit_the_permit_and_others_do_not", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const admission = Admission.make({ concurrency: 1, capacity: 0 })
       assert.isUndefined(yield* Admission.Current)
-      yield* admission.use(Effect.gen(function*() {
-        const permit = yield* Admission.Current
-        assert.strictEqual(permit?.state, "Active")
-        assert.strictEqual(yield* Fiber.join(yield* Effect.forkChild(Effect.service(Admission.Current))), permit)
-      }))
+      yield* admission.use(
+        Effect.gen(function* () {
+          const permit = yield* Admission.Current
+          assert.strictEqual(permit?.state, "Active")
+          assert.strictEqual(yield* Fiber.join(yield* Effect.forkChild(Effect.service(Admission.Current))), permit)
+        })
+      )
       assert.isUndefined(yield* Admission.Current)
-    }))
+    })
+  )
 })

@@ -1,9 +1,24 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Codec from "@fiberhost/core/Codec"
-import { F32, F64, I32, I64, U16, U32, U64, U8 } from "@fiberhost/core/Primitive"
-import { Chunk, DateTime, Duration, Effect, Equal, HashMap, HashSet, Option, Result, Schema, SchemaGetter, SchemaIssue, SchemaTransformation } from "effect"
+import { F32, F64, I32, I64, U8, U16, U32, U64 } from "@fiberhost/core/Primitive"
+import {
+  Chunk,
+  DateTime,
+  Duration,
+  Effect,
+  Equal,
+  HashMap,
+  HashSet,
+  Option,
+  Result,
+  Schema,
+  SchemaGetter,
+  SchemaIssue,
+  SchemaTransformation
+} from "effect"
 
-type AnySchema = Schema.Codec<any, any>
+// biome-ignore lint/suspicious/noExplicitAny: tables hold schemas and values of every type
+type AnySchema = Schema.Codec<any>
 
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString("hex")
 const unhex = (text: string) => new Uint8Array(Buffer.from(text.replaceAll(" ", ""), "hex"))
@@ -115,7 +130,12 @@ describe("Codec", () => {
       ["Struct, schema order", Schema.Struct({ b: Schema.Int, a: Schema.Int }), { a: 1, b: 2 }, "82a16202a16101"],
       ["Record", Schema.Record(Schema.String, Schema.Int), { a: 1 }, "81a16101"],
       ["ReadonlyMap, integer keys", Schema.ReadonlyMap(Schema.Int, Schema.String), new Map([[1, "a"]]), "8101a161"],
-      ["ReadonlyMap, bigint keys", Schema.ReadonlyMap(U64, Schema.Int), new Map([[2n ** 63n, 1]]), "81cf800000000000000001"],
+      [
+        "ReadonlyMap, bigint keys",
+        Schema.ReadonlyMap(U64, Schema.Int),
+        new Map([[2n ** 63n, 1]]),
+        "81cf800000000000000001"
+      ],
       ["ReadonlySet", Schema.ReadonlySet(Schema.Int), new Set([1, 2]), "920102"],
       ["Literal, string", Schema.Literal("a"), "a", "a161"],
       ["Literal, integer", Schema.Literal(300), 300, "cd012c"],
@@ -128,8 +148,12 @@ describe("Codec", () => {
       ["externally tagged, none inside", External, { One: null }, "81a34f6e65c0"],
       ["externally tagged, tuple", External, { Pair: [1, "a"] }, "81a4506169729201a161"],
       ["Class", User, new User({ name: "a", age: 3 }), "82a46e616d65a161a361676503"],
-      ["suspend", Tree, { value: 1, children: [{ value: 2, children: [] }] },
-        "82a576616c756501a86368696c6472656e9182a576616c756502a86368696c6472656e90"],
+      [
+        "suspend",
+        Tree,
+        { value: 1, children: [{ value: 2, children: [] }] },
+        "82a576616c756501a86368696c6472656e9182a576616c756502a86368696c6472656e90"
+      ],
       ["encodeKeys", Schema.Struct({ a: Schema.Int }).pipe(Schema.encodeKeys({ a: "A" })), { a: 1 }, "81a14101"],
       ["decodeTo", Schema.NumberFromString, 12, "a23132"],
       ["brand and check", Schema.Int.check(Schema.isGreaterThan(0)).pipe(Schema.brand("Id")), 1, "01"]
@@ -174,21 +198,51 @@ describe("Codec", () => {
       ["an integer longer than it needs", U8, "d30000000000000005", 5],
       ["a small integer as bigint", U64, "05", 5n],
       ["bin32", Schema.Uint8Array, "c60000000101", new Uint8Array([1])],
-      ["str8, array32, map32", Schema.Array(Schema.Record(Schema.String, Schema.Int)), "dd00000001df00000001d9016101", [{ a: 1 }]],
+      [
+        "str8, array32, map32",
+        Schema.Array(Schema.Record(Schema.String, Schema.Int)),
+        "dd00000001df00000001d9016101",
+        [{ a: 1 }]
+      ],
       ["keys in any order", Point, "82a179a161a17801", { x: 1, y: "a" }],
       ["unknown keys, of any content", Point, "83a17a94c7010500a0d40101c0a17801a16bcb3ff0000000000000", { x: 1 }],
       ["nil for an absent key", Point, "82a17801a179c0", { x: 1 }],
       ["nil for an absent optional", Schema.Struct({ a: Schema.optional(Schema.Int) }), "81a161c0", {}],
-      ["nil for a key that may be null", Schema.Struct({ a: Schema.optionalKey(Schema.NullOr(Schema.Int)) }), "81a161c0", { a: null }],
+      [
+        "nil for a key that may be null",
+        Schema.Struct({ a: Schema.optionalKey(Schema.NullOr(Schema.Int)) }),
+        "81a161c0",
+        { a: null }
+      ],
       ["a left out Option", Schema.Struct({ a: Schema.Option(Schema.Int) }), "80", { a: Option.none() }],
       ["a left out NullOr", Schema.Struct({ a: Schema.NullOr(Schema.Int) }), "80", { a: null }],
       ["a left out UndefinedOr", Schema.Struct({ a: Schema.UndefinedOr(Schema.Int) }), "80", { a: undefined }],
-      ["a key with a default", Schema.Struct({ a: Schema.Int.pipe(Schema.withDecodingDefaultKey(Effect.succeed(7))) }), "80", { a: 7 }],
+      [
+        "a key with a default",
+        Schema.Struct({ a: Schema.Int.pipe(Schema.withDecodingDefaultKey(Effect.succeed(7))) }),
+        "80",
+        { a: 7 }
+      ],
       ["a tag that comes last", Shape, "82a172cb3ff0000000000000a45f746167a6436972636c65", { _tag: "Circle", r: 1 }],
       ["an integer as the integer member", Schema.Union([Schema.Number, Schema.BigInt]), "05", 5n],
-      ["an offset and nanoseconds", Schema.Date, "d923" + hex(new TextEncoder().encode("2024-01-01T01:00:00.123456789+01:00")), new Date("2024-01-01T00:00:00.123Z")],
-      ["lower case and no fraction", Schema.Date, "b4" + hex(new TextEncoder().encode("2024-01-01t00:00:00z")), new Date("2024-01-01T00:00:00Z")],
-      ["a year below 100", Schema.Date, "b4" + hex(new TextEncoder().encode("0050-01-01T00:00:00Z")), new Date("0050-01-01T00:00:00Z")]
+      [
+        "an offset and nanoseconds",
+        Schema.Date,
+        "d923" + hex(new TextEncoder().encode("2024-01-01T01:00:00.123456789+01:00")),
+        new Date("2024-01-01T00:00:00.123Z")
+      ],
+      [
+        "lower case and no fraction",
+        Schema.Date,
+        "b4" + hex(new TextEncoder().encode("2024-01-01t00:00:00z")),
+        new Date("2024-01-01T00:00:00Z")
+      ],
+      [
+        "a year below 100",
+        Schema.Date,
+        "b4" + hex(new TextEncoder().encode("0050-01-01T00:00:00Z")),
+        new Date("0050-01-01T00:00:00Z")
+      ]
     ]
     for (const [name, schema, bytes, value] of table) {
       it(name, () => assert.deepStrictEqual(decodeHex(schema, bytes), value))
@@ -231,9 +285,16 @@ describe("Codec", () => {
       External,
       Tree,
       "Option of Result": Schema.Option(Schema.Result(Schema.Void, U8)),
-      Map: Schema.ReadonlyMap(Schema.BigInt.check(Schema.isBetweenBigInt({ minimum: 0n, maximum: 2n ** 64n - 1n })), Schema.NullOr(U8)),
+      Map: Schema.ReadonlyMap(
+        Schema.BigInt.check(Schema.isBetweenBigInt({ minimum: 0n, maximum: 2n ** 64n - 1n })),
+        Schema.NullOr(U8)
+      ),
       Record: Schema.Record(Text, U32),
-      Instants: Schema.Array(Schema.Date.check(Schema.isBetweenDate({ minimum: new Date("0000-01-01T00:00:00Z"), maximum: new Date("9999-01-01T00:00:00Z") }))),
+      Instants: Schema.Array(
+        Schema.Date.check(
+          Schema.isBetweenDate({ minimum: new Date("0000-01-01T00:00:00Z"), maximum: new Date("9999-01-01T00:00:00Z") })
+        )
+      ),
       "Union by wire type": Schema.Union([Schema.Uint8Array, I64, Schema.Boolean, Schema.Null, Schema.Array(U8), Point])
     }
     for (const [name, schema] of Object.entries(schemas)) {
@@ -244,40 +305,128 @@ describe("Codec", () => {
           assert.isTrue(Schema.is(schema)(back))
           assert.strictEqual(hex(Result.getOrThrow(encode(schema, back))), hex(bytes))
           assert.isTrue(Schema.toEquivalence(schema)(back, value), hex(bytes))
-        }))
+        })
+      )
     }
   })
 
   describe("carries the encoded side of", () => {
     const Renamed = Schema.Struct({ first: Schema.Int, at: Schema.Date }).pipe(Schema.encodeKeys({ first: "1st" }))
-    class Event extends Schema.Class<Event>("Event")(Schema.Struct({
-      at: Schema.DateTimeUtcFromMillis,
-      note: Schema.OptionFromOptionalKey(Schema.FiniteFromString)
-    })) {}
-    const table: ReadonlyArray<readonly [name: string, AnySchema, value: unknown, wire: AnySchema, encoded: unknown]> = [
-      ["renamed keys", Renamed, { first: 1, at: new Date(0) }, Schema.Struct({ "1st": Schema.Int, at: Schema.Date }), { "1st": 1, at: new Date(0) }],
-      ["a class of transformations", Event, new Event({ at: DateTime.makeUnsafe(5), note: Option.some(1) }),
-        Schema.Struct({ at: Schema.Int, note: Schema.String }), { at: 5, note: "1" }],
-      ["a class without its optional key", Event, new Event({ at: DateTime.makeUnsafe(5), note: Option.none() }),
-        Schema.Struct({ at: Schema.Int }), { at: 5 }],
-      ["OptionFromNullOr", Schema.OptionFromNullOr(Schema.Int), Option.none(), Schema.Null, null],
-      ["OptionFromOptional", Schema.Struct({ a: Schema.OptionFromOptional(Schema.Int) }), { a: Option.none() }, Schema.Struct({}), {}],
-      ["an optional transformation", Schema.Struct({ a: Schema.optionalKey(Schema.FiniteFromString) }), { a: 2 }, Schema.Struct({ a: Schema.String }), { a: "2" }],
-      ["one that is absent", Schema.Struct({ a: Schema.optionalKey(Schema.FiniteFromString) }), {}, Schema.Struct({}), {}],
-      ["an optional element", Schema.Tuple([Schema.Int, Schema.optionalKey(Schema.FiniteFromString)]), [1, 2], Schema.Tuple([Schema.Int, Schema.String]), [1, "2"]],
-      ["a record of template keys", Schema.Record(Schema.TemplateLiteral(["n", Schema.Int]), Schema.FiniteFromString), { n1: 1 }, Schema.Record(Schema.String, Schema.String), { n1: "1" }],
-      ["a record of literal keys", Schema.Record(Schema.Literals(["a", "b"]), Schema.Int), { a: 1, b: 2 }, Schema.Struct({ a: Schema.Int, b: Schema.Int }), { a: 1, b: 2 }],
-      ["a record of transformed keys", Schema.Record(Schema.String.pipe(Schema.decode(SchemaTransformation.snakeToCamel())), Schema.Int), { fooBar: 1 }, Schema.Record(Schema.String, Schema.Int), { foo_bar: 1 }],
-      ["a map of transformed entries", Schema.ReadonlyMap(Schema.FiniteFromString, Schema.Option(Schema.Date)), new Map([[1, Option.some(new Date(0))]]), Schema.Record(Schema.String, Schema.Date), { 1: new Date(0) }],
-      ["bytes as base64", Schema.Uint8ArrayFromBase64, new Uint8Array([1]), Schema.String, "AQ=="],
-      ["JSON in a string", Schema.fromJsonString(Schema.Struct({ a: Schema.Int })), { a: 1 }, Schema.String, "{\"a\":1}"],
-      ["a bit", Schema.BooleanFromBit, true, U8, 1],
-      ["a duration in milliseconds", Schema.DurationFromMillis, Duration.millis(5), Schema.Number, 5],
-      ["a non-empty array", Schema.NonEmptyArray(Schema.Int), [1], Schema.Array(Schema.Int), [1]],
-      ["an opaque struct", class A extends Schema.Opaque<A>()(Schema.Struct({ a: Schema.Int })) {}, { a: 1 }, Schema.Struct({ a: Schema.Int }), { a: 1 }],
-      ["an adjacently tagged union", Schema.Union([Schema.Struct({ t: Schema.tag("A"), c: Schema.Int }), Schema.Struct({ t: Schema.tag("B"), c: User })]), { t: "B", c: new User({ name: "a", age: 1 }) },
-        Schema.Struct({ t: Schema.String, c: Schema.Struct({ name: Schema.String, age: U8 }) }), { t: "B", c: { name: "a", age: 1 } }]
-    ]
+    class Event extends Schema.Class<Event>("Event")(
+      Schema.Struct({
+        at: Schema.DateTimeUtcFromMillis,
+        note: Schema.OptionFromOptionalKey(Schema.FiniteFromString)
+      })
+    ) {}
+    const table: ReadonlyArray<readonly [name: string, AnySchema, value: unknown, wire: AnySchema, encoded: unknown]> =
+      [
+        [
+          "renamed keys",
+          Renamed,
+          { first: 1, at: new Date(0) },
+          Schema.Struct({ "1st": Schema.Int, at: Schema.Date }),
+          { "1st": 1, at: new Date(0) }
+        ],
+        [
+          "a class of transformations",
+          Event,
+          new Event({ at: DateTime.makeUnsafe(5), note: Option.some(1) }),
+          Schema.Struct({ at: Schema.Int, note: Schema.String }),
+          { at: 5, note: "1" }
+        ],
+        [
+          "a class without its optional key",
+          Event,
+          new Event({ at: DateTime.makeUnsafe(5), note: Option.none() }),
+          Schema.Struct({ at: Schema.Int }),
+          { at: 5 }
+        ],
+        ["OptionFromNullOr", Schema.OptionFromNullOr(Schema.Int), Option.none(), Schema.Null, null],
+        [
+          "OptionFromOptional",
+          Schema.Struct({ a: Schema.OptionFromOptional(Schema.Int) }),
+          { a: Option.none() },
+          Schema.Struct({}),
+          {}
+        ],
+        [
+          "an optional transformation",
+          Schema.Struct({ a: Schema.optionalKey(Schema.FiniteFromString) }),
+          { a: 2 },
+          Schema.Struct({ a: Schema.String }),
+          { a: "2" }
+        ],
+        [
+          "one that is absent",
+          Schema.Struct({ a: Schema.optionalKey(Schema.FiniteFromString) }),
+          {},
+          Schema.Struct({}),
+          {}
+        ],
+        [
+          "an optional element",
+          Schema.Tuple([Schema.Int, Schema.optionalKey(Schema.FiniteFromString)]),
+          [1, 2],
+          Schema.Tuple([Schema.Int, Schema.String]),
+          [1, "2"]
+        ],
+        [
+          "a record of template keys",
+          Schema.Record(Schema.TemplateLiteral(["n", Schema.Int]), Schema.FiniteFromString),
+          { n1: 1 },
+          Schema.Record(Schema.String, Schema.String),
+          { n1: "1" }
+        ],
+        [
+          "a record of literal keys",
+          Schema.Record(Schema.Literals(["a", "b"]), Schema.Int),
+          { a: 1, b: 2 },
+          Schema.Struct({ a: Schema.Int, b: Schema.Int }),
+          { a: 1, b: 2 }
+        ],
+        [
+          "a record of transformed keys",
+          Schema.Record(Schema.String.pipe(Schema.decode(SchemaTransformation.snakeToCamel())), Schema.Int),
+          { fooBar: 1 },
+          Schema.Record(Schema.String, Schema.Int),
+          { foo_bar: 1 }
+        ],
+        [
+          "a map of transformed entries",
+          Schema.ReadonlyMap(Schema.FiniteFromString, Schema.Option(Schema.Date)),
+          new Map([[1, Option.some(new Date(0))]]),
+          Schema.Record(Schema.String, Schema.Date),
+          { 1: new Date(0) }
+        ],
+        ["bytes as base64", Schema.Uint8ArrayFromBase64, new Uint8Array([1]), Schema.String, "AQ=="],
+        [
+          "JSON in a string",
+          Schema.fromJsonString(Schema.Struct({ a: Schema.Int })),
+          { a: 1 },
+          Schema.String,
+          '{"a":1}'
+        ],
+        ["a bit", Schema.BooleanFromBit, true, U8, 1],
+        ["a duration in milliseconds", Schema.DurationFromMillis, Duration.millis(5), Schema.Number, 5],
+        ["a non-empty array", Schema.NonEmptyArray(Schema.Int), [1], Schema.Array(Schema.Int), [1]],
+        [
+          "an opaque struct",
+          class A extends Schema.Opaque<A>()(Schema.Struct({ a: Schema.Int })) {},
+          { a: 1 },
+          Schema.Struct({ a: Schema.Int }),
+          { a: 1 }
+        ],
+        [
+          "an adjacently tagged union",
+          Schema.Union([
+            Schema.Struct({ t: Schema.tag("A"), c: Schema.Int }),
+            Schema.Struct({ t: Schema.tag("B"), c: User })
+          ]),
+          { t: "B", c: new User({ name: "a", age: 1 }) },
+          Schema.Struct({ t: Schema.String, c: Schema.Struct({ name: Schema.String, age: U8 }) }),
+          { t: "B", c: { name: "a", age: 1 } }
+        ]
+      ]
     for (const [name, schema, value, wire, encoded] of table) {
       it(name, () => {
         assert.strictEqual(encodeHex(schema, value), encodeHex(wire, encoded))
@@ -294,7 +443,9 @@ describe("Codec", () => {
   })
 
   describe("refuses values that do not fit", () => {
-    const Files = Schema.Struct({ files: Schema.Array(Schema.Struct({ name: Schema.String, bytes: Schema.Uint8Array, size: U8 })) })
+    const Files = Schema.Struct({
+      files: Schema.Array(Schema.Struct({ name: Schema.String, bytes: Schema.Uint8Array, size: U8 }))
+    })
     const file = { name: "a", bytes: new Uint8Array(), size: 1 }
     const table: ReadonlyArray<readonly [name: string, AnySchema, value: unknown, path: string]> = [
       ["a lone surrogate", Schema.String, "\ud800", ""],
@@ -309,10 +460,15 @@ describe("Codec", () => {
       ["an invalid date", Schema.Date, new Date(NaN), ""],
       ["a date beyond year 9999", Schema.Date, new Date(8.64e15), ""],
       ["a check", Schema.Struct({ a: Schema.Int.check(Schema.isGreaterThan(3)) }), { a: 1 }, "a"],
-      ["a check of a struct", Schema.Struct({ a: Point.check(Schema.makeFilter((p) => p.x > 3)) }), { a: { x: 1 } }, "a"],
+      [
+        "a check of a struct",
+        Schema.Struct({ a: Point.check(Schema.makeFilter((p) => p.x > 3)) }),
+        { a: { x: 1 } },
+        "a"
+      ],
       ["a part deep inside", Files, { files: [file, file, file, { ...file, bytes: "no" }] }, "files[3].bytes"],
       ["a missing field", Files, { files: [{ name: "a" }] }, "files[0].bytes"],
-      ["a map's value", Schema.ReadonlyMap(Schema.String, U8), new Map([["a b", 999]]), "[\"a b\"]"],
+      ["a map's value", Schema.ReadonlyMap(Schema.String, U8), new Map([["a b", 999]]), '["a b"]'],
       ["a result's side", Schema.Result(U8, Schema.String), Result.succeed(999), "Ok"],
       ["no member of a union", Schema.Union([Schema.Int, Schema.String]), true, ""],
       ["a tagged member's field", Shape, { _tag: "Rect", w: 1, h: "2" }, "h"],
@@ -356,7 +512,9 @@ describe("Codec", () => {
   })
 
   describe("refuses bytes that do not fit", () => {
-    const table: ReadonlyArray<readonly [name: string, AnySchema, bytes: string, reason: "DoesNotFit" | "Malformed", path: string]> = [
+    const table: ReadonlyArray<
+      readonly [name: string, AnySchema, bytes: string, reason: "DoesNotFit" | "Malformed", path: string]
+    > = [
       ["nothing", Schema.Int, "", "Malformed", ""],
       ["trailing bytes", Schema.Int, "0101", "Malformed", ""],
       ["the unused byte c1", Schema.Int, "c1", "Malformed", ""],
@@ -384,7 +542,13 @@ describe("Codec", () => {
       ["a result with another key", Schema.Result(Schema.Int, Schema.Int), "81a16101", "Malformed", ""],
       ["a result's side that is never", Schema.Result(Schema.Int, Schema.Never), "81a3457272c0", "Malformed", "Err"],
       ["a tuple of the wrong length", Schema.Tuple([Schema.Int]), "920101", "Malformed", ""],
-      ["a date that is none", Schema.Date, "b4" + hex(new TextEncoder().encode("2023-02-29T00:00:00Z")), "DoesNotFit", ""],
+      [
+        "a date that is none",
+        Schema.Date,
+        "b4" + hex(new TextEncoder().encode("2023-02-29T00:00:00Z")),
+        "DoesNotFit",
+        ""
+      ],
       ["a check", Schema.Array(Schema.Int.check(Schema.isGreaterThan(3))), "920401", "DoesNotFit", "[1]"],
       ["a check of a class", Schema.Struct({ u: User }), "81a17582a46e616d65a161a3616765cd0100", "DoesNotFit", "u.age"],
       ["an unknown tag", Shape, "81a45f746167a158", "Malformed", ""],
@@ -402,7 +566,9 @@ describe("Codec", () => {
     }
 
     it("without repeating a hostile key at length", () => {
-      const bytes = Result.getOrThrow(encode(Schema.Record(Schema.String, Schema.String), { ["k".repeat(100_000)]: "" }))
+      const bytes = Result.getOrThrow(
+        encode(Schema.Record(Schema.String, Schema.String), { ["k".repeat(100_000)]: "" })
+      )
       assert.isBelow(failure(decode(Schema.Record(Schema.String, Schema.Int), bytes)).message.length, 300)
     })
 
@@ -415,7 +581,13 @@ describe("Codec", () => {
   describe("stays cheap on hostile bytes", () => {
     it("never allocates for a length that is not there", () => {
       for (const header of ["ddffffffff", "dfffffffff", "dbffffffff", "c6ffffffff", "c9ffffffff", "dcffff", "deffff"]) {
-        for (const schema of [Schema.Array(Schema.Int), Schema.Record(Schema.String, Schema.Int), Schema.String, Schema.Uint8Array, Tree]) {
+        for (const schema of [
+          Schema.Array(Schema.Int),
+          Schema.Record(Schema.String, Schema.Int),
+          Schema.String,
+          Schema.Uint8Array,
+          Tree
+        ]) {
           assertFails(decode(schema, header), "Malformed")
           assertFails(decode(Point, "81a17a" + header), "Malformed", "z")
         }
@@ -440,7 +612,11 @@ describe("Codec", () => {
     it("bounds the tries of an ambiguous recursive union, read and written", () => {
       type Fork = number | readonly [Fork, number] | readonly [Fork, string]
       const Ref = Schema.suspend((): Schema.Codec<Fork> => Fork)
-      const Fork: Schema.Codec<Fork> = Schema.Union([Schema.Int, Schema.Tuple([Ref, Schema.Int]), Schema.Tuple([Ref, Schema.String])])
+      const Fork: Schema.Codec<Fork> = Schema.Union([
+        Schema.Int,
+        Schema.Tuple([Ref, Schema.Int]),
+        Schema.Tuple([Ref, Schema.String])
+      ])
       const depth = 60
       const bytes = new Uint8Array(depth + 1 + depth * 2)
       bytes.fill(0x92, 0, depth)
@@ -456,7 +632,9 @@ describe("Codec", () => {
     })
 
     it("tells members apart by literals of every kind", () => {
-      const schema = Schema.Union([0.5, 1, 2n, true, "x"].map((kind) => Schema.Struct({ kind: Schema.Literal(kind), v: Schema.Int })))
+      const schema = Schema.Union(
+        [0.5, 1, 2n, true, "x"].map((kind) => Schema.Struct({ kind: Schema.Literal(kind), v: Schema.Int }))
+      )
       for (const kind of [0.5, 1, 2n, true, "x"]) {
         assert.deepStrictEqual(decodeHex(schema, encodeHex(schema, { kind, v: 1 })), { kind, v: 1 })
       }
@@ -482,7 +660,10 @@ describe("Codec", () => {
       assert.deepStrictEqual(Object.keys(value), ["__proto__", "constructor"])
       assert.strictEqual(Object.getPrototypeOf(value), Object.prototype)
       assert.strictEqual(encodeHex(Numbers, value), bytes)
-      const Inherited = Schema.Struct({ toString: Schema.optionalKey(Schema.Int), constructor: Schema.optionalKey(Schema.Int) })
+      const Inherited = Schema.Struct({
+        toString: Schema.optionalKey(Schema.Int),
+        constructor: Schema.optionalKey(Schema.Int)
+      })
       assert.strictEqual(encodeHex(Inherited, {}), "80")
       assert.deepStrictEqual(decodeHex(Point, "82a17801a95f5f70726f746f5f5f81a16101"), { x: 1 })
     })
@@ -507,16 +688,37 @@ describe("Codec", () => {
 
     it("answers mutated bytes with a value that the schema admits, or with an error", () => {
       const samples: ReadonlyArray<readonly [AnySchema, unknown]> = [
-        [Tree, { value: 1, children: [{ value: 2, children: [] }, { value: 300, children: [] }] }],
+        [
+          Tree,
+          {
+            value: 1,
+            children: [
+              { value: 2, children: [] },
+              { value: 300, children: [] }
+            ]
+          }
+        ],
         [Shape, { _tag: "Rect", w: 1, h: 2 }],
-        [Schema.ReadonlyMap(Schema.String, Schema.Option(U8)), new Map([["a", Option.some(1)], ["b", Option.none()]])],
-        [Schema.Struct({ a: Schema.Result(User, External), b: Schema.optional(Schema.Date) }), { a: Result.succeed(new User({ name: "é", age: 1 })), b: new Date(0) }],
-        [Schema.Record(Schema.String, Schema.Union([F32, Schema.Uint8Array, Schema.String])), { a: 1, b: new Uint8Array(4), c: "d" }]
+        [
+          Schema.ReadonlyMap(Schema.String, Schema.Option(U8)),
+          new Map([
+            ["a", Option.some(1)],
+            ["b", Option.none()]
+          ])
+        ],
+        [
+          Schema.Struct({ a: Schema.Result(User, External), b: Schema.optional(Schema.Date) }),
+          { a: Result.succeed(new User({ name: "é", age: 1 })), b: new Date(0) }
+        ],
+        [
+          Schema.Record(Schema.String, Schema.Union([F32, Schema.Uint8Array, Schema.String])),
+          { a: 1, b: new Uint8Array(4), c: "d" }
+        ]
       ]
       let seed = 12345
       const random = (below: number) => {
         seed = (Math.imul(seed, 1_103_515_245) + 12_345) >>> 0
-        return Math.floor(seed / 2 ** 32 * below)
+        return Math.floor((seed / 2 ** 32) * below)
       }
       let accepted = 0
       for (const [schema, value] of samples) {
@@ -555,7 +757,12 @@ describe("Codec", () => {
       ["NullOr of NullOr", Schema.NullOr(Schema.Option(Schema.Int)), "", /nil/],
       ["NullishOr in an array", Schema.Array(Schema.NullishOr(Schema.Int)), "[0]", /nil/],
       ["a symbol key", Schema.Struct({ [Symbol.for("k")]: Schema.Int }), "[Symbol(k)]", /strings/],
-      ["behind a suspend", Schema.Struct({ a: Schema.suspend(() => Schema.Struct({ b: Schema.Unknown })) }), "a.b", /Name its schema/]
+      [
+        "behind a suspend",
+        Schema.Struct({ a: Schema.suspend(() => Schema.Struct({ b: Schema.Unknown })) }),
+        "a.b",
+        /Name its schema/
+      ]
     ]
     for (const [name, schema, path, hint] of table) {
       it(name, () => {
@@ -592,20 +799,28 @@ describe("Codec", () => {
   })
 
   describe("runs the schema's own functions", () => {
-    const through = (decode: SchemaGetter.Getter<string, string, any>) =>
-      Schema.Struct({ a: Schema.String.pipe(Schema.decodeTo(Schema.String, { decode, encode: SchemaGetter.passthrough() })) }) as unknown as AnySchema
+    const through = (decode: SchemaGetter.Getter<string, string>) =>
+      Schema.Struct({
+        a: Schema.String.pipe(Schema.decodeTo(Schema.String, { decode, encode: SchemaGetter.passthrough() }))
+      }) as unknown as AnySchema
     const bytes = "81a161a162"
 
     it("a transformation that refuses", () => {
-      const schema = through(SchemaGetter.transformEffect((s: string) => Effect.fail(new SchemaIssue.InvalidValue({ message: "not today" }, s))))
+      const schema = through(
+        SchemaGetter.transformEffect((s: string) =>
+          Effect.fail(new SchemaIssue.InvalidValue({ message: "not today" }, s))
+        )
+      )
       const error = assertFails(decode(schema, bytes), "DoesNotFit", "a")
       assert.deepInclude(error.reason, { message: "not today" })
     })
     it("one that throws", () => {
       const thrown = new Error("boom")
-      const schema = through(SchemaGetter.transform((): string => {
-        throw thrown
-      }))
+      const schema = through(
+        SchemaGetter.transform((): string => {
+          throw thrown
+        })
+      )
       assert.strictEqual((assertFails(decode(schema, bytes), "Defective", "a").reason as Codec.Defective).cause, thrown)
     })
     it("one that waits", () => {
@@ -613,9 +828,11 @@ describe("Codec", () => {
       assertFails(decode(schema, bytes), "Asynchronous", "a")
     })
     it("one that needs a service", () => {
-      const schema = through(SchemaGetter.transformEffect((s: string) =>
-        Effect.map(Effect.service(DateTime.CurrentTimeZone), () => s) as never
-      ))
+      const schema = through(
+        SchemaGetter.transformEffect(
+          (s: string) => Effect.map(Effect.service(DateTime.CurrentTimeZone), () => s) as never
+        )
+      )
       assertFails(decode(schema, bytes), "Defective", "a")
     })
     it("one that recovers from what another refuses", () => {
@@ -625,17 +842,21 @@ describe("Codec", () => {
       assert.deepStrictEqual(decodeHex(schema, bytes), { a: 0 })
     })
     it("one that needs a service does not compile", () => {
-      const schema = Schema.String.pipe(Schema.decodeTo(Schema.String, {
-        decode: SchemaGetter.transformEffect((s: string) => Effect.as(Effect.service(DateTime.CurrentTimeZone), s)),
-        encode: SchemaGetter.passthrough()
-      }))
+      const schema = Schema.String.pipe(
+        Schema.decodeTo(Schema.String, {
+          decode: SchemaGetter.transformEffect((s: string) => Effect.as(Effect.service(DateTime.CurrentTimeZone), s)),
+          encode: SchemaGetter.passthrough()
+        })
+      )
       // @ts-expect-error the codec could not provide the service
       Codec.make(schema)
     })
     it("a check that throws", () => {
-      const schema = Schema.Int.check(Schema.makeFilter(() => {
-        throw new Error("boom")
-      }))
+      const schema = Schema.Int.check(
+        Schema.makeFilter(() => {
+          throw new Error("boom")
+        })
+      )
       assertFails(encode(schema, 1), "Defective")
       assertFails(decode(schema, "01"), "Defective")
     })
@@ -649,13 +870,15 @@ describe("Codec", () => {
     })
     it("a transformation that encodes something itself", () => {
       const inner = Codec.make(Schema.Array(Schema.Int))
-      const schema = Schema.Uint8Array.pipe(Schema.decodeTo(
-        Schema.Array(Schema.Int),
-        SchemaTransformation.transform({
-          decode: (bytes) => Result.getOrThrow(Codec.decodeFromBytes(inner, bytes)),
-          encode: (ints) => Result.getOrThrow(Codec.encodeToBytes(inner, ints))
-        })
-      ))
+      const schema = Schema.Uint8Array.pipe(
+        Schema.decodeTo(
+          Schema.Array(Schema.Int),
+          SchemaTransformation.transform({
+            decode: (bytes) => Result.getOrThrow(Codec.decodeFromBytes(inner, bytes)),
+            encode: (ints) => Result.getOrThrow(Codec.encodeToBytes(inner, ints))
+          })
+        )
+      )
       const nested = Schema.Struct({ a: Schema.String, b: schema })
       assert.deepStrictEqual(decodeHex(nested, encodeHex(nested, { a: "x", b: [1, 2] })), { a: "x", b: [1, 2] })
     })
@@ -665,7 +888,9 @@ describe("Codec", () => {
       assertFails(decode(schema, "cb3ff0000000000000"), "DoesNotFit")
     })
     it("oneOf unions", () => {
-      const schema = Schema.Union([Schema.Struct({ a: Schema.Int }), Schema.Struct({ b: Schema.Int })], { mode: "oneOf" })
+      const schema = Schema.Union([Schema.Struct({ a: Schema.Int }), Schema.Struct({ b: Schema.Int })], {
+        mode: "oneOf"
+      })
       assert.deepStrictEqual(decodeHex(schema, "81a16101"), { a: 1 })
       assertFails(decode(schema, "82a16101a16201"), "DoesNotFit")
       assertFails(encode(schema, { a: 1, b: 1 }), "DoesNotFit")

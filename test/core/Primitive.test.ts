@@ -7,7 +7,9 @@ const kindOf = (schema: Schema.Constraint) => Primitive.kindOf(schema.ast)
 
 describe("Primitive", () => {
   it("admits exactly the values of its kind", () => {
-    const table: ReadonlyArray<readonly [Schema.Constraint, good: ReadonlyArray<unknown>, bad: ReadonlyArray<unknown>]> = [
+    const table: ReadonlyArray<
+      readonly [Schema.Constraint, good: ReadonlyArray<unknown>, bad: ReadonlyArray<unknown>]
+    > = [
       [U8, [0, 255], [-1, 256, 0.5, NaN, 1n, "1"]],
       [I8, [-128, 127], [-129, 128, 0.5]],
       [U16, [0, 65_535], [-1, 65_536]],
@@ -31,10 +33,12 @@ describe("Primitive", () => {
     assert.strictEqual(kindOf(I16.check(Schema.isGreaterThan(3))), "i16")
     assert.strictEqual(kindOf(I64.annotate({ title: "Offset" })), "i64")
     assert.strictEqual(kindOf(F32.check(Schema.isGreaterThan(0)).annotate({ title: "Ratio" })), "f32")
-    const flags = U8.pipe(Schema.decodeTo(
-      Schema.Boolean,
-      SchemaTransformation.transform({ decode: (n) => (n & 1) === 1, encode: (on) => on ? 1 : 0 })
-    ))
+    const flags = U8.pipe(
+      Schema.decodeTo(
+        Schema.Boolean,
+        SchemaTransformation.transform({ decode: (n) => (n & 1) === 1, encode: (on) => (on ? 1 : 0) })
+      )
+    )
     assert.strictEqual(kindOf(flags), "u8")
     assert.strictEqual(kindOf(flags.pipe(Schema.decodeTo(Schema.Boolean))), "u8")
   })
@@ -47,7 +51,14 @@ describe("Primitive", () => {
   })
 
   it("finds no kind in what has no width of its own", () => {
-    for (const schema of [Schema.Int, Schema.BigInt, Schema.String, Schema.Literal(1), Schema.NumberFromString, Schema.Void]) {
+    for (const schema of [
+      Schema.Int,
+      Schema.BigInt,
+      Schema.String,
+      Schema.Literal(1),
+      Schema.NumberFromString,
+      Schema.Void
+    ]) {
       assert.isUndefined(kindOf(schema))
     }
   })
@@ -67,5 +78,6 @@ describe("Primitive", () => {
       assert.isTrue(Number.isInteger(byte) && byte >= 0 && byte <= 255)
       assert.isTrue(wide >= -(2n ** 63n) && wide < 2n ** 63n)
       assert.isTrue(!Number.isFinite(float) || Number.isFinite(Math.fround(float)))
-    }))
+    })
+  )
 })

@@ -2,7 +2,7 @@
 import * as Executor from "@fiberhost/core/Executor"
 import type * as TaskHandle from "@fiberhost/core/TaskHandle"
 import type { Cause } from "effect"
-import { Context, Effect, Layer, Queue, Stream } from "effect"
+import { Context, Effect, type Layer, Queue, Stream } from "effect"
 
 class Service extends Context.Service<Service, { readonly n: number }>()("types/Service") {}
 declare const executor: Executor.Executor["Service"]
@@ -14,9 +14,9 @@ export const run: Effect.Effect<number, "failed" | Executor.ExecutorError, Servi
 export const unhandled: Effect.Effect<number, "failed", Service> = executor.run(task)
 // @ts-expect-error the task's services are the spawner's to provide
 export const serviceless: Effect.Effect<number, "failed" | Executor.ExecutorError> = executor.run(task)
-export const handled: Effect.Effect<number, "failed", Service> = executor.run(task).pipe(
-  Effect.catchTag("ExecutorError", (error) => Effect.succeed(error.message.length))
-)
+export const handled: Effect.Effect<number, "failed", Service> = executor
+  .run(task)
+  .pipe(Effect.catchTag("ExecutorError", (error) => Effect.succeed(error.message.length)))
 export const byReason: Effect.Effect<number, "failed" | Executor.ExecutorError, Service> = Effect.catchReason(
   executor.run(task),
   "ExecutorError",
@@ -27,12 +27,14 @@ export const byReason: Effect.Effect<number, "failed" | Executor.ExecutorError, 
 export const noSuchReason = Effect.catchReason(executor.run(task), "ExecutorError", "Lost", () => Effect.succeed(0))
 
 // The task that was not taken comes back as it was handed in.
-export const handedBack: Effect.Effect<number, "failed" | Executor.ExecutorError, Service> = executor.trySpawn(task).pipe(
-  Effect.matchEffect({
-    onSuccess: (handle) => handle.await,
-    onFailure: (error) => error.task
-  })
-)
+export const handedBack: Effect.Effect<number, "failed" | Executor.ExecutorError, Service> = executor
+  .trySpawn(task)
+  .pipe(
+    Effect.matchEffect({
+      onSuccess: (handle) => handle.await,
+      onFailure: (error) => error.task
+    })
+  )
 export const refused: Effect.Effect<
   TaskHandle.TaskHandle<number, "failed">,
   Executor.ExecutorError<Effect.Effect<number, "failed", Service>>,

@@ -125,7 +125,10 @@ export const provide = <R>(context: Context.Context<R>, permit: Permit): Context
 
 /** Throws a `RangeError` if an option is not a count. */
 export const make = (options?: Options): Admission =>
-  new AdmissionImpl(count("concurrency", options?.concurrency ?? Infinity, 1), count("capacity", options?.capacity ?? 100, 0))
+  new AdmissionImpl(
+    count("concurrency", options?.concurrency ?? Infinity, 1),
+    count("capacity", options?.capacity ?? 100, 0)
+  )
 
 class AdmissionImpl implements Admission {
   readonly concurrency: number
@@ -204,7 +207,7 @@ class AdmissionImpl implements Admission {
       this.refuse(this.suspended)
       const outer = outerOf(fiber.context)
       if (this.isIdle || (outer !== undefined && isUnder(outer, this))) return Effect.void
-      return Deferred.await(this.idle ??= Deferred.makeUnsafe())
+      return Deferred.await((this.idle ??= Deferred.makeUnsafe()))
     })
   }
 
@@ -312,15 +315,17 @@ const turn = (permit: PermitImpl, restore: Restore): Effect.Effect<Permit, Close
   // The guard is around what can be interrupted. A callback's own clean-up would be gone by the time that a fiber which
   // yields between two steps is interrupted with the permit in its hand.
   Effect.onExitPrimitive(
-    restore(Effect.callback<Permit, Closed>((resume) => {
-      const look = () => {
-        if (permit.state === "Active") resume(Effect.succeed(permit))
-        else if (permit.state === "Refused") resume(Effect.fail(new Closed()))
-      }
-      permit.onChange = look
-      look()
-    })),
-    (exit) => Exit.isFailure(exit) ? void permit.leave() : undefined
+    restore(
+      Effect.callback<Permit, Closed>((resume) => {
+        const look = () => {
+          if (permit.state === "Active") resume(Effect.succeed(permit))
+          else if (permit.state === "Refused") resume(Effect.fail(new Closed()))
+        }
+        permit.onChange = look
+        look()
+      })
+    ),
+    (exit) => (Exit.isFailure(exit) ? void permit.leave() : undefined)
   )
 
 const outerOf = (context: Context.Context<never>) => Context.get(context, Current) as PermitImpl | undefined
@@ -331,7 +336,7 @@ const outerOf = (context: Context.Context<never>) => Context.get(context, Curren
  */
 const isUnder = (permit: PermitImpl, admission: AdmissionImpl): boolean => {
   let found = false
-  for (let inner = permit; ;) {
+  for (let inner = permit; ; ) {
     found ||= inner.admission === admission && inner.state === "Active"
     while (inner.outer !== undefined && inner.outer.state !== "Active") inner.outer = inner.outer.outer
     if (inner.outer === undefined) return found

@@ -9,12 +9,12 @@
 import * as Result from "effect/Result"
 import type * as Schema from "effect/Schema"
 import type * as SchemaAST from "effect/SchemaAST"
-import { CodecError, CodecFailure, toCodecError } from "./CodecError.ts"
-import { Reader } from "./MsgPackReader.ts"
-import { defaultLimit, Writer } from "./MsgPackWriter.ts"
-import { build } from "./WireBuilder.ts"
-import { type Read, reader } from "./WireDecoder.ts"
-import { type Write, writer } from "./WireEncoder.ts"
+import { type CodecError, CodecFailure, toCodecError } from "./CodecError.ts"
+import { Reader } from "./internal/codec/MsgPackReader.ts"
+import { defaultLimit, Writer } from "./internal/codec/MsgPackWriter.ts"
+import { build } from "./internal/codec/WireBuilder.ts"
+import { type Read, reader } from "./internal/codec/WireDecoder.ts"
+import { type Write, writer } from "./internal/codec/WireEncoder.ts"
 
 export {
   Asynchronous,
@@ -27,8 +27,8 @@ export {
   TooLarge,
   Unsupported
 } from "./CodecError.ts"
-export { Reader } from "./MsgPackReader.ts"
-export { defaultLimit, Writer } from "./MsgPackWriter.ts"
+export { Reader } from "./internal/codec/MsgPackReader.ts"
+export { defaultLimit, Writer } from "./internal/codec/MsgPackWriter.ts"
 
 /** Carries values of `A` as MessagePack. */
 export interface Codec<A> {
@@ -104,7 +104,7 @@ function steps(ast: SchemaAST.AST): { readonly read: Read; readonly write: Write
   if (found === undefined) {
     try {
       const wire = build(ast)
-      made.set(ast, found = { read: reader(wire), write: writer(wire) })
+      made.set(ast, (found = { read: reader(wire), write: writer(wire) }))
     } catch (thrown) {
       throw thrown instanceof CodecFailure ? toCodecError("encode", thrown) : thrown
     }

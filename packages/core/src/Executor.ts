@@ -31,43 +31,49 @@ export interface StreamOptions {
 /** `suspended` are the callers of `spawn`, `spawnStream` and `run` that wait for a place in line. */
 export interface Stats extends Admission.Stats {}
 
-export class Executor extends Context.Service<Executor, {
-  /** Starts the task or puts it in line; fails with `NoRoom` or `Closed` and the task handed back if it cannot. */
-  readonly trySpawn: <A, E, R>(
-    task: Effect.Effect<A, E, R>
-  ) => Effect.Effect<TaskHandle<A, E>, ExecutorError<Effect.Effect<A, E, R>>, R>
-  /** As `trySpawn`, but suspends the caller, first come first served, until there is a place in line. */
-  readonly spawn: <A, E, R>(
-    task: Effect.Effect<A, E, R>
-  ) => Effect.Effect<TaskHandle<A, E>, ExecutorError<Effect.Effect<A, E, R>>, R>
-  /** Spawns and awaits. An interrupted caller interrupts the task and waits for its finalizers. */
-  readonly run: <A, E, R>(task: Effect.Effect<A, E, R>) => Effect.Effect<A, E | ExecutorError, R>
-  /** `trySpawn` for a task with many answers. */
-  readonly trySpawnStream: <A, E, R>(
-    task: Stream.Stream<A, E, R>,
-    options?: StreamOptions
-  ) => Effect.Effect<StreamHandle<A, E>, ExecutorError<Stream.Stream<A, E, R>>, R>
-  /** `spawn` for a task with many answers. */
-  readonly spawnStream: <A, E, R>(
-    task: Stream.Stream<A, E, R>,
-    options?: StreamOptions
-  ) => Effect.Effect<StreamHandle<A, E>, ExecutorError<Stream.Stream<A, E, R>>, R>
-  /**
-   * Takes nothing new and completes when all that is in has settled; callers suspended for a place fail with `Closed`.
-   * Called by one of its own tasks, it does not wait.
-   */
-  readonly drain: Effect.Effect<void>
-  /**
-   * Interrupts all tasks and completes when their finalizers have run: what had no answer yet answers `Closed`. Called
-   * by one of its own tasks, it does not wait.
-   */
-  readonly close: Effect.Effect<void>
-  readonly stats: Effect.Effect<Stats>
-}>()("@fiberhost/core/Executor") {}
+export class Executor extends Context.Service<
+  Executor,
+  {
+    /** Starts the task or puts it in line; fails with `NoRoom` or `Closed` and the task handed back if it cannot. */
+    readonly trySpawn: <A, E, R>(
+      task: Effect.Effect<A, E, R>
+    ) => Effect.Effect<TaskHandle<A, E>, ExecutorError<Effect.Effect<A, E, R>>, R>
+    /** As `trySpawn`, but suspends the caller, first come first served, until there is a place in line. */
+    readonly spawn: <A, E, R>(
+      task: Effect.Effect<A, E, R>
+    ) => Effect.Effect<TaskHandle<A, E>, ExecutorError<Effect.Effect<A, E, R>>, R>
+    /** Spawns and awaits. An interrupted caller interrupts the task and waits for its finalizers. */
+    readonly run: <A, E, R>(task: Effect.Effect<A, E, R>) => Effect.Effect<A, E | ExecutorError, R>
+    /** `trySpawn` for a task with many answers. */
+    readonly trySpawnStream: <A, E, R>(
+      task: Stream.Stream<A, E, R>,
+      options?: StreamOptions
+    ) => Effect.Effect<StreamHandle<A, E>, ExecutorError<Stream.Stream<A, E, R>>, R>
+    /** `spawn` for a task with many answers. */
+    readonly spawnStream: <A, E, R>(
+      task: Stream.Stream<A, E, R>,
+      options?: StreamOptions
+    ) => Effect.Effect<StreamHandle<A, E>, ExecutorError<Stream.Stream<A, E, R>>, R>
+    /**
+     * Takes nothing new and completes when all that is in has settled; callers suspended for a place fail with `Closed`.
+     * Called by one of its own tasks, it does not wait.
+     */
+    readonly drain: Effect.Effect<void>
+    /**
+     * Interrupts all tasks and completes when their finalizers have run: what had no answer yet answers `Closed`. Called
+     * by one of its own tasks, it does not wait.
+     */
+    readonly close: Effect.Effect<void>
+    readonly stats: Effect.Effect<Stats>
+  }
+>()("@fiberhost/core/Executor") {}
 
 /** An executor that is closed with the scope. Options that are no counts are a defect. */
 export const make = (options?: Options): Effect.Effect<Executor["Service"], never, Scope.Scope> =>
-  Effect.acquireRelease(Effect.sync(() => makeUnsafe(options)), (executor) => executor.close)
+  Effect.acquireRelease(
+    Effect.sync(() => makeUnsafe(options)),
+    (executor) => executor.close
+  )
 
 export const layer = (options?: Options): Layer.Layer<Executor> => Layer.effect(Executor, make(options))
 
@@ -76,7 +82,7 @@ type OnExit<A, E> = (exit: Exit.Exit<A, E | ExecutorError>) => void
 const makeUnsafe = (options: Options | undefined): Executor["Service"] => {
   const admission = Admission.make(options)
   // Everything that was let in or stands in line, and has not settled.
-  const tasks = new Set<Task<any, any, any>>()
+  const tasks = new Set<Pick<Task<unknown, unknown, unknown>, "stop">>()
 
   /** Makes the permit's holder a task; it may have settled on return. */
   const take = <A, E, R>(
@@ -117,9 +123,9 @@ const makeUnsafe = (options: Options | undefined): Executor["Service"] => {
         const permit = admission.request(fiber.context)
         if (permit === "Closed") return resume(Effect.fail(permit))
         let task: Task<A, E, R> | undefined = undefined
-        const place = () => resume(Effect.succeed(task ??= take(permit, effect, fiber.context, onExit)))
+        const place = () => resume(Effect.succeed((task ??= take(permit, effect, fiber.context, onExit))))
         if (permit.state !== "Suspended") return place()
-        permit.onChange = () => permit.state === "Refused" ? resume(Effect.fail("Closed")) : place()
+        permit.onChange = () => (permit.state === "Refused" ? resume(Effect.fail("Closed")) : place())
         // Once there is a task the permit is the task's, and an interrupted spawner leaves it alone.
         return Effect.sync(() => task ?? permit.leave())
       })
@@ -166,10 +172,7 @@ const makeUnsafe = (options: Options | undefined): Executor["Service"] => {
 
 /** Spawns a task that puts the stream's elements into a queue, which ends as the task does. */
 const intoQueue = <A, E, R, Refusal>(
-  spawn: (
-    effect: Effect.Effect<void, E, R>,
-    onExit: OnExit<void, E>
-  ) => Effect.Effect<TaskHandle<void, E>, Refusal, R>,
+  spawn: (effect: Effect.Effect<void, E, R>, onExit: OnExit<void, E>) => Effect.Effect<TaskHandle<void, E>, Refusal, R>,
   stream: Stream.Stream<A, E, R>,
   options: StreamOptions | undefined
 ): Effect.Effect<StreamHandle<A, E>, Refusal, R> =>
@@ -177,7 +180,8 @@ const intoQueue = <A, E, R, Refusal>(
     Effect.map(
       spawn(
         Stream.runForEachArray(stream, (elements) => Queue.offerAll(queue, elements)),
-        (exit) => Exit.isSuccess(exit) ? Queue.endUnsafe(queue) : Queue.failCauseUnsafe(queue, exit.cause)
+        (exit) => (Exit.isSuccess(exit) ? Queue.endUnsafe(queue) : Queue.failCauseUnsafe(queue, exit.cause))
       ),
       (task) => ({ id: task.id, replies: Queue.asDequeue(queue), interrupt: task.interrupt })
-    ))
+    )
+  )

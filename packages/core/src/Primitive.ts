@@ -105,11 +105,13 @@ export const ownChecks = (ast: SchemaAST.AST): number => {
 
 /** Whether a number's checks, or a group among them, restrict it to integers. */
 export const hasIntCheck = (checks: SchemaAST.Checks | undefined): boolean =>
-  checks !== undefined && checks.some((check) => hasId(check, "effect/schema/isInt"))
+  checks?.some((check) => hasId(check, "effect/schema/isInt")) ?? false
 
 function hasId(check: SchemaAST.Check<never>, id: string): boolean {
-  return check.annotations?.representation?.id === id ||
+  return (
+    check.annotations?.representation?.id === id ||
     (check._tag === "FilterGroup" && check.checks.some((member) => hasId(member, id)))
+  )
 }
 
 function integer(kind: IntKind): Schema.Number {

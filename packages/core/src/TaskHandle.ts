@@ -122,7 +122,7 @@ export class Task<A, E, R> implements TaskHandle<A, E> {
   }
 
   get await(): Effect.Effect<A, E | ExecutorError> {
-    return Effect.suspend(() => this.exit ?? Deferred.await(this.reply ??= Deferred.makeUnsafe()))
+    return Effect.suspend(() => this.exit ?? Deferred.await((this.reply ??= Deferred.makeUnsafe())))
   }
 
   get poll(): Effect.Effect<Option.Option<Exit.Exit<A, E | ExecutorError>>> {
@@ -203,8 +203,8 @@ const stopError = (reason: "Interrupted" | "Closed"): ExecutorError =>
 /** The exit without interruptions, which would interrupt whoever awaits it, and with the typed error instead. */
 const typedExit = <A, E>(exit: Exit.Exit<A, E>, stopped: "Interrupted" | "Closed"): Exit.Exit<A, E | ExecutorError> => {
   if (Exit.isSuccess(exit) || !Cause.hasInterrupts(exit.cause)) return exit
-  const others: ReadonlyArray<Cause.Reason<E | ExecutorError>> = exit.cause.reasons.filter((reason) =>
-    !Cause.isInterruptReason(reason)
+  const others: ReadonlyArray<Cause.Reason<E | ExecutorError>> = exit.cause.reasons.filter(
+    (reason) => !Cause.isInterruptReason(reason)
   )
   return Exit.failCause(Cause.fromReasons([...others, Cause.makeFailReason(stopError(stopped))]))
 }

@@ -1,5 +1,4 @@
 export * as Primitive from "./Primitive.ts"
-export * as WireSchema from "./WireSchema.ts"
 export * as Codec from "./Codec.ts"
 export * as CodecError from "./CodecError.ts"
 export * as FunctionCodec from "./FunctionCodec.ts"

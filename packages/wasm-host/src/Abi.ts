@@ -3,7 +3,7 @@
  * is told when a host function cannot answer.
  *
  * Arguments of these kinds, and `Schema.Boolean`, travel raw as WebAssembly numbers; `Schema.Number` is an f64.
- * Everything else is MessagePack in guest memory, by the rules of `WireSchema` in `@fiberhost/core`.
+ * Everything else is MessagePack in guest memory, by the rules of `Codec` in `@fiberhost/core`.
  */
 import * as Context from "effect/Context"
 import * as Rpc from "effect/rpc/Rpc"

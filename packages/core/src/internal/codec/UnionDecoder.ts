@@ -3,7 +3,7 @@
  * of a map, and only then by trying one after the other. What is read in vain is paid for from the reader's fuel, so
  * that no bytes make a recursive union cost more than a multiple of their length.
  */
-import { CodecFailure, doesNotFit } from "./CodecError.ts"
+import { CodecFailure, doesNotFit } from "../../CodecError.ts"
 import { type Reader, WireClass } from "./MsgPackReader.ts"
 import type { Read } from "./WireDecoder.ts"
 import type { Wire } from "./WireSchema.ts"
@@ -83,7 +83,9 @@ function narrow(candidates: ReadonlyArray<Candidate>, r: Reader): ReadonlyArray<
       const scalar = readScalar(r)
       alive = alive.filter(({ keys }) => {
         const literal = keys?.literals.get(key)
-        return literal === undefined || literal === scalar || (typeof literal === "number" && BigInt(literal) === scalar)
+        return (
+          literal === undefined || literal === scalar || (typeof literal === "number" && BigInt(literal) === scalar)
+        )
       })
     } else if (i < count - 1) {
       r.skip()

@@ -6,7 +6,7 @@
  * byte strings are copied out. Give it exactly the bytes of the value, not the memory they lie in: limits are relative
  * to their length. Failures are thrown as `CodecFailure`; `Codec` catches them.
  */
-import { CodecFailure, doesNotFit } from "./CodecError.ts"
+import { CodecFailure, doesNotFit } from "../../CodecError.ts"
 
 /** What a value's first byte says it is, one bit each, so that a set of them is a number. */
 export const WireClass = { nil: 1, bool: 2, int: 4, float: 8, str: 16, bin: 32, array: 64, map: 128, ext: 256 } as const

@@ -11,7 +11,7 @@ import * as Schema from "effect/Schema"
 import * as SchemaAST from "effect/SchemaAST"
 import * as SchemaIssue from "effect/SchemaIssue"
 import * as SchemaParser from "effect/SchemaParser"
-import { CodecFailure } from "./CodecError.ts"
+import { CodecFailure } from "../../CodecError.ts"
 
 /** Returns the value after the step, or throws a `CodecFailure`. */
 export type Step = (value: unknown) => unknown
@@ -43,25 +43,23 @@ export const absent: unique symbol = Symbol.for("~fiberhost/core/absent")
 /** The steps of a field's whole schema, where the key may be `absent` before or after: defaults, optional keys. */
 export const optional = (ast: SchemaAST.AST): Steps => {
   const holder = whole(new SchemaAST.Objects([new SchemaAST.PropertySignature("value", ast)], []))
-  const through = (step: Step): Step => (value) => {
-    try {
-      const out = step(value === absent ? {} : { value }) as { readonly value?: unknown }
-      return Object.hasOwn(out, "value") ? out.value : absent
-    } catch (failure) {
-      // The holder's key is nobody's path.
-      if (failure instanceof CodecFailure) failure.path.pop()
-      throw failure
+  const through =
+    (step: Step): Step =>
+    (value) => {
+      try {
+        const out = step(value === absent ? {} : { value }) as { readonly value?: unknown }
+        return Object.hasOwn(out, "value") ? out.value : absent
+      } catch (failure) {
+        // The holder's key is nobody's path.
+        if (failure instanceof CodecFailure) failure.path.pop()
+        throw failure
+      }
     }
-  }
   return { decode: through(holder.decode), encode: through(holder.encode) }
 }
 
 /** The step that lets a value pass unchanged when `admits` and all `checks` accept it. */
-export const checking = (
-  ast: SchemaAST.AST,
-  checks: SchemaAST.Checks,
-  admits: (value: unknown) => boolean
-): Step => {
+export const checking = (ast: SchemaAST.AST, checks: SchemaAST.Checks, admits: (value: unknown) => boolean): Step => {
   const local = new SchemaAST.Declaration(
     [],
     () => (input, _self, options) =>

@@ -2,7 +2,7 @@
  * Chooses the member of a union that writes a value: by the value's outward shape and literal fields, and only then by
  * trying one after the other.
  */
-import { CodecFailure, doesNotFit } from "./CodecError.ts"
+import { CodecFailure, doesNotFit } from "../../CodecError.ts"
 import type { Writer } from "./MsgPackWriter.ts"
 import type { Write } from "./WireEncoder.ts"
 import type { Wire } from "./WireSchema.ts"
@@ -16,7 +16,12 @@ export const make = (members: ReadonlyArray<Wire>, oneOf: boolean, writerOf: (wi
     if (first < 0) throw doesNotFit("Expected a member of the union")
     for (let i = first + 1; i < members.length; i++) {
       if (admits(members[i]!, value)) {
-        return tryEach(writers.filter((_, at) => at >= first && admits(members[at]!, value)), value, w, oneOf)
+        return tryEach(
+          writers.filter((_, at) => at >= first && admits(members[at]!, value)),
+          value,
+          w,
+          oneOf
+        )
       }
     }
     writers[first]!(value, w)

@@ -60,8 +60,10 @@ function isAmbiguous(union: SchemaAST.Union): boolean {
   return [union.types, union.types.map(SchemaAST.toEncoded)].some((types) => {
     const members = types.map(resolve)
     const objects = members.filter(SchemaAST.isObjects)
-    return members.filter(SchemaAST.isArrays).length > 1 ||
+    return (
+      members.filter(SchemaAST.isArrays).length > 1 ||
       objects.some((one) => objects.some((other) => one !== other && overlap(one, other)))
+    )
   })
 }
 
@@ -74,8 +76,12 @@ function overlap(one: SchemaAST.Objects, other: SchemaAST.Objects): boolean {
     if (literal !== undefined && there !== undefined && literal !== there) return false
   }
   const first = one.propertySignatures[0]
-  return first === undefined || SchemaAST.isOptional(first.type) || literals.has(first.name) ||
+  return (
+    first === undefined ||
+    SchemaAST.isOptional(first.type) ||
+    literals.has(first.name) ||
     other.indexSignatures.length > 0
+  )
 }
 
 function literalOf(ast: SchemaAST.AST): SchemaAST.LiteralValue | undefined {

@@ -56,26 +56,28 @@ export const declarationHint = (ast: SchemaAST.Declaration): string => {
     : "transform it to a schema that has a form (Schema.decodeTo), or give the declaration a toCodec annotation."
 }
 
-const replacements: ReadonlyMap<string, string> = new Map(Object.entries({
-  BigDecimal: "Schema.BigDecimalFromString",
-  ByteSize: "Schema.ByteSizeFromBigInt",
-  DateTimeZoned: "Schema.DateTimeZonedFromString, or Schema.DateTimeUtc",
-  Duration: "Schema.DurationFromMillis (a float) or Schema.DurationFromNanos (a 64-bit integer)",
-  TimeZone: "Schema.TimeZoneFromString",
-  TimeZoneNamed: "Schema.TimeZoneNamedFromString",
-  Redacted: "the schema of the secret itself, and redact after decoding",
-  Error: "a Schema.TaggedError with the fields that should travel",
-  Cause: "a Schema.TaggedError with the fields that should travel",
-  CauseReason: "a Schema.TaggedError with the fields that should travel",
-  Exit: "Schema.Result",
-  Json: "Schema.fromJsonString; for a cause (Schema.Defect) carry its message as a string",
-  MutableJson: "Schema.fromJsonString",
-  RegExp: "a struct of source and flags",
-  SemVer: "Schema.SemVerFromString",
-  File: "a struct with a Uint8Array",
-  FormData: "a struct",
-  URLSearchParams: "a string"
-}))
+const replacements: ReadonlyMap<string, string> = new Map(
+  Object.entries({
+    BigDecimal: "Schema.BigDecimalFromString",
+    ByteSize: "Schema.ByteSizeFromBigInt",
+    DateTimeZoned: "Schema.DateTimeZonedFromString, or Schema.DateTimeUtc",
+    Duration: "Schema.DurationFromMillis (a float) or Schema.DurationFromNanos (a 64-bit integer)",
+    TimeZone: "Schema.TimeZoneFromString",
+    TimeZoneNamed: "Schema.TimeZoneNamedFromString",
+    Redacted: "the schema of the secret itself, and redact after decoding",
+    Error: "a Schema.TaggedError with the fields that should travel",
+    Cause: "a Schema.TaggedError with the fields that should travel",
+    CauseReason: "a Schema.TaggedError with the fields that should travel",
+    Exit: "Schema.Result",
+    Json: "Schema.fromJsonString; for a cause (Schema.Defect) carry its message as a string",
+    MutableJson: "Schema.fromJsonString",
+    RegExp: "a struct of source and flags",
+    SemVer: "Schema.SemVerFromString",
+    File: "a struct with a Uint8Array",
+    FormData: "a struct",
+    URLSearchParams: "a string"
+  })
+)
 
 /** The name that Effect declares a class under; undefined for classes and for declarations of users. */
 function declaredId(ast: SchemaAST.Declaration): string | undefined {

@@ -5,7 +5,7 @@
  * always a copy of exactly the bytes written. Integers take their shortest form, `Number`s the form they are asked for.
  * Failures are thrown as `CodecFailure`; `Codec` catches them.
  */
-import { CodecFailure, doesNotFit } from "./CodecError.ts"
+import { CodecFailure, doesNotFit } from "../../CodecError.ts"
 
 /** Bytes that one value may have unless told otherwise: the most an fp-bindgen guest takes, 2^24 - 1. */
 export const defaultLimit = 16_777_215

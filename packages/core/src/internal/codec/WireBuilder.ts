@@ -6,8 +6,8 @@
 import * as Schema from "effect/Schema"
 import * as SchemaAST from "effect/SchemaAST"
 import * as SchemaParser from "effect/SchemaParser"
-import { CodecFailure } from "./CodecError.ts"
-import * as Primitive from "./Primitive.ts"
+import { CodecFailure } from "../../CodecError.ts"
+import * as Primitive from "../../Primitive.ts"
 import * as SchemaCost from "./SchemaCost.ts"
 import * as SchemaStep from "./SchemaStep.ts"
 import { type Build, declarationHint, fromDeclaration } from "./WireDeclaration.ts"
@@ -89,7 +89,10 @@ class Builder {
       case "Literal":
         return { _tag: "Literal", value: ast.literal }
       case "Enum":
-        return union(ast.enums.map(([, value]) => ({ _tag: "Literal", value })), false)
+        return union(
+          ast.enums.map(([, value]) => ({ _tag: "Literal", value })),
+          false
+        )
       case "Declaration": {
         const build: Build = (parameter, key, allowNever) =>
           allowNever === true && SchemaAST.isNever(parameter)
@@ -147,10 +150,13 @@ class Builder {
     const struct: StructWire = {
       _tag: "Struct",
       fields: ast.propertySignatures.map((property) => this.field(property, path)),
-      rest: signature === undefined ? undefined : {
-        accepts: keyTest(signature.parameter),
-        value: this.visit(signature.type, [...path, "*"])
-      }
+      rest:
+        signature === undefined
+          ? undefined
+          : {
+              accepts: keyTest(signature.parameter),
+              value: this.visit(signature.type, [...path, "*"])
+            }
     }
     return struct
   }
@@ -170,9 +176,10 @@ class Builder {
       return { name, wire: this.visit(type, path), optional, orUndefined: type._tag === "Undefined", step: undefined }
     }
     const members = type.types.filter((member) => !SchemaAST.isUndefined(member) || member.encoding !== undefined)
-    const wire = members.length === type.types.length
-      ? this.visit(type, path)
-      : this.union(members, type.options?.mode === "oneOf", path)
+    const wire =
+      members.length === type.types.length
+        ? this.visit(type, path)
+        : this.union(members, type.options?.mode === "oneOf", path)
     return { name, wire, optional, orUndefined: members.length < type.types.length, step: undefined }
   }
 
@@ -212,9 +219,10 @@ function refuse(path: Path, hint: string): never {
 function number(ast: SchemaAST.Number | SchemaAST.BigInt): Wire {
   const kind = Primitive.kindOf(ast)
   if (ast._tag === "BigInt") {
-    const [min, max] = kind === "u64" || kind === "i64"
-      ? Primitive.bigIntRange[kind]
-      : [Primitive.bigIntRange.i64[0], Primitive.bigIntRange.u64[1]]
+    const [min, max] =
+      kind === "u64" || kind === "i64"
+        ? Primitive.bigIntRange[kind]
+        : [Primitive.bigIntRange.i64[0], Primitive.bigIntRange.u64[1]]
     return { _tag: "BigInt", min, max }
   }
   if (kind === undefined) return { _tag: "Int", min: Number.MIN_SAFE_INTEGER, max: Number.MAX_SAFE_INTEGER }
@@ -240,7 +248,10 @@ function withChecks(ast: SchemaAST.AST, wire: Wire): Wire {
     return true
   })
   if (others.length === 0) return wire
-  return checked(wire, SchemaStep.checking(ast, others as never, (value) => admits(wire, value)))
+  return checked(
+    wire,
+    SchemaStep.checking(ast, others as never, (value) => admits(wire, value))
+  )
 }
 
 function checked(inner: Wire, step: SchemaStep.Step): Wire {
@@ -275,7 +286,7 @@ function isFlipped(ast: SchemaAST.AST): boolean {
 
 function once(make: () => Wire): () => Wire {
   let wire: Wire | undefined
-  return () => wire ??= make()
+  return () => (wire ??= make())
 }
 
 function title(ast: SchemaAST.AST): string {

@@ -6,10 +6,10 @@
  */
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
-import { atKey, CodecFailure, doesNotFit } from "./CodecError.ts"
+import { atKey, CodecFailure, doesNotFit } from "../../CodecError.ts"
 import { Reader } from "./MsgPackReader.ts"
-import * as UnionDecoder from "./UnionDecoder.ts"
 import { absent } from "./SchemaStep.ts"
+import * as UnionDecoder from "./UnionDecoder.ts"
 import type { Field, ListWire, MapWire, StructWire, Wire } from "./WireSchema.ts"
 import { isNullable, mayBeNil } from "./WireShape.ts"
 
@@ -24,7 +24,7 @@ const made = new WeakMap<Wire, Read>()
 /** The reading function of a form. */
 export const reader = (wire: Wire): Read => {
   let read = made.get(wire)
-  if (read === undefined) made.set(wire, read = interpret(wire))
+  if (read === undefined) made.set(wire, (read = interpret(wire)))
   return read
 }
 
@@ -114,15 +114,16 @@ function within<N extends number | bigint>(value: N, min: N, max: N): N {
 }
 
 function literal(expected: string | number | boolean | bigint): Read {
-  const read: Read = typeof expected === "string"
-    ? (r) => r.str()
-    : typeof expected === "boolean"
-    ? (r) => r.bool()
-    : typeof expected === "bigint"
-    ? (r) => r.bigInt()
-    : Number.isSafeInteger(expected)
-    ? (r) => r.int()
-    : (r) => r.float()
+  const read: Read =
+    typeof expected === "string"
+      ? (r) => r.str()
+      : typeof expected === "boolean"
+        ? (r) => r.bool()
+        : typeof expected === "bigint"
+          ? (r) => r.bigInt()
+          : Number.isSafeInteger(expected)
+            ? (r) => r.int()
+            : (r) => r.float()
   const shown = typeof expected === "string" ? JSON.stringify(expected) : String(expected)
   return (r) => {
     if (read(r) === expected) return expected
@@ -157,7 +158,7 @@ function list(wire: ListWire): Read {
     }
     if (elements.length === 0 && tail.length === 0) return items(r, count, () => rest!)
     const tailStart = count - tail.length
-    return items(r, count, (i) => i < elements.length ? elements[i]! : i < tailStart ? rest! : tail[i - tailStart]!)
+    return items(r, count, (i) => (i < elements.length ? elements[i]! : i < tailStart ? rest! : tail[i - tailStart]!))
   }
 }
 

@@ -31,7 +31,8 @@
  * A key of the schema that comes twice is refused. The members of a union are told apart by wire type, then by keys and by literal
  * fields such as tags, and only then by trying; members that look alike on the wire (`Date` beside `String`) are the
  * schema's ambiguity, and the first one wins. An integer is read by an integer member before a float member.
- * Everything else has no rule and is refused when a codec is made, with its path and a hint.
+ * Everything else has no rule and is refused when a codec is made, with its path and a hint; so is a transformation of a
+ * recursive union whose members look alike, for it would run in memory without a bound (`SchemaCost.ts`).
  */
 import type { Step, Steps } from "./SchemaStep.ts"
 

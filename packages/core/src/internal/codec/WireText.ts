@@ -33,11 +33,10 @@ export const url: TextWire = {
   expected: "a URL",
   is: (value) => value instanceof URL,
   format: (value: URL) => value.href,
-  parse: (text) => URL.canParse(text) ? new URL(text) : undefined
+  parse: (text) => (URL.canParse(text) ? new URL(text) : undefined)
 }
 
-const rfc3339 =
-  /^(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(?:\.(\d+))?(?:[Zz]|([+-])(\d\d):(\d\d))$/
+const rfc3339 = /^(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(?:\.(\d+))?(?:[Zz]|([+-])(\d\d):(\d\d))$/
 
 /** Milliseconds since 1970, or undefined. A leap second is the first moment of the next minute. */
 function parseInstant(text: string): number | undefined {

@@ -5,11 +5,11 @@
  */
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
-import { atKey, CodecFailure, doesNotFit } from "./CodecError.ts"
+import { atKey, CodecFailure, doesNotFit } from "../../CodecError.ts"
 import type { Writer } from "./MsgPackWriter.ts"
+import { absent } from "./SchemaStep.ts"
 import * as UnionEncoder from "./UnionEncoder.ts"
 import { maxDepth } from "./WireDecoder.ts"
-import { absent } from "./SchemaStep.ts"
 import type { ListWire, MapWire, StructWire, Wire } from "./WireSchema.ts"
 import { fieldValue, isRecord } from "./WireShape.ts"
 
@@ -21,7 +21,7 @@ const made = new WeakMap<Wire, Write>()
 /** The writing function of a form. */
 export const writer = (wire: Wire): Write => {
   let write = made.get(wire)
-  if (write === undefined) made.set(wire, write = interpret(wire))
+  if (write === undefined) made.set(wire, (write = interpret(wire)))
   return write
 }
 
@@ -121,16 +121,17 @@ function within<N extends number | bigint>(value: N, min: N, max: N): N {
 
 function literal(expected: string | number | boolean | bigint): Write {
   const shown = typeof expected === "string" ? JSON.stringify(expected) : String(expected)
-  const write: (w: Writer) => void = typeof expected === "string"
-    ? (w) => w.str(expected)
-    : typeof expected === "boolean"
-    ? (w) => w.bool(expected)
-    : typeof expected === "bigint"
-    ? (w) => w.bigInt(expected)
-    : Number.isSafeInteger(expected)
-    ? (w) => w.int(expected)
-    : (w) => w.float64(expected)
-  return (value, w) => value === expected ? write(w) : mismatch(shown, value)
+  const write: (w: Writer) => void =
+    typeof expected === "string"
+      ? (w) => w.str(expected)
+      : typeof expected === "boolean"
+        ? (w) => w.bool(expected)
+        : typeof expected === "bigint"
+          ? (w) => w.bigInt(expected)
+          : Number.isSafeInteger(expected)
+            ? (w) => w.int(expected)
+            : (w) => w.float64(expected)
+  return (value, w) => (value === expected ? write(w) : mismatch(shown, value))
 }
 
 function result(ok: Write, err: Write): Write {
@@ -160,7 +161,7 @@ function list(wire: ListWire): Write {
       throw doesNotFit(`Expected an array of ${rest === undefined ? elements.length : `${least} or more`} items`)
     }
     const tailStart = count - tail.length
-    items(value, w, (i) => i < elements.length ? elements[i]! : i < tailStart ? rest! : tail[i - tailStart]!)
+    items(value, w, (i) => (i < elements.length ? elements[i]! : i < tailStart ? rest! : tail[i - tailStart]!))
   }
 }
 
