@@ -7,11 +7,15 @@
  * runs has one of its own, so the guest's bytes pass through the calling thread untouched.
  */
 import * as Cause from "effect/Cause"
-import type * as Context from "effect/Context"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as References from "effect/References"
 import * as Result from "effect/Result"
 import type * as Rpc from "effect/rpc/Rpc"
+import * as Scope from "effect/Scope"
+import * as Tracer from "effect/Tracer"
+import * as Admission from "./Admission.ts"
 import type { CodecError } from "./CodecError.ts"
 import type { FunctionCodec } from "./FunctionCodec.ts"
 import * as HostCallError from "./HostCallError.ts"
@@ -27,10 +31,10 @@ export type Bytes = (args: ReadonlyArray<Uint8Array>) => Effect.Effect<Uint8Arra
 /** One handler for each function of a contract. */
 export type Handlers<R extends Rpc.Any> = { readonly [Current in R as Current["_tag"]]: Handler<Current> }
 
-/** The services that handlers need. */
+/** The services that handlers need. A `Scope` and a parent span are each call's own. */
 export type Services<H> = H[keyof H] extends infer F
   ? F extends (...args: Array<never>) => Effect.Effect<infer _A, infer _E, infer Env>
-    ? Env
+    ? Exclude<Env, Scope.Scope | Tracer.ParentSpan>
     : never
   : never
 
@@ -39,6 +43,11 @@ const BytesTypeId = "~fiberhost/core/HostFunction/bytes"
 /** A typed function that carries its byte face: what a host pool offers. */
 export interface HostFunction<R extends Rpc.Any> extends Handler<R, never> {
   readonly [BytesTypeId]: ByteFace
+}
+
+/** A handler or a host pool's function, its types erased: the codec checks what they say. */
+type Implementation<Env> = ((payload: unknown) => Effect.Effect<unknown, unknown, Env>) & {
+  readonly [BytesTypeId]?: ByteFace
 }
 
 interface ByteFace {
@@ -70,11 +79,11 @@ export const implement = Effect.fnUntraced(function* <H extends object, E = neve
   codecs: ReadonlyMap<string, FunctionCodec>,
   handlers: H | Effect.Effect<H, E, Env>
 ): Effect.fn.Return<ReadonlyMap<string, Bytes>, E, Env | Services<H>> {
-  const context = yield* Effect.context<Services<H>>()
-  const implementations = new Map(Object.entries(Effect.isEffect(handlers) ? yield* handlers : handlers))
+  const context = withoutCaller(yield* Effect.context<Services<H>>())
+  const implementations = Effect.isEffect(handlers) ? yield* handlers : handlers
   const faces = new Map<string, Bytes>()
   for (const [tag, codec] of codecs) {
-    const handler = implementations.get(tag)
+    const handler: Implementation<Services<H>> | undefined = Reflect.get(implementations as object, tag)
     if (handler !== undefined) faces.set(tag, toBytes(codec, handler, context))
   }
   return faces
@@ -84,11 +93,7 @@ export const implement = Effect.fnUntraced(function* <H extends object, E = neve
  * The byte face of what implements a function: its own if it is a host pool's of this very contract, otherwise made by
  * the codec, the handler's services taken from `context`. An Effect that has its answer already costs no fiber.
  */
-const toBytes = <Env>(
-  codec: FunctionCodec,
-  handler: ((payload: unknown) => Effect.Effect<unknown, unknown, Env>) & { readonly [BytesTypeId]?: ByteFace },
-  context: Context.Context<Env>
-): Bytes => {
+const toBytes = <Env>(codec: FunctionCodec, handler: Implementation<Env>, context: Context.Context<Env>): Bytes => {
   const face = handler[BytesTypeId]
   if (face !== undefined && face.codec.rpc === codec.rpc) return face.run
 
@@ -111,9 +116,21 @@ const toBytes = <Env>(
     if (Result.isFailure(payload)) return refused(argumentsRefused(payload.failure))
     const effect = attempt(() => handler(payload.success))
     if (isExit(effect)) return settle(effect)
-    return Effect.flatMap(Effect.exit(Effect.provideContext(effect, context)), settle)
+    return Effect.flatMap(Effect.exit(Effect.scoped(Effect.provideContext(effect, context))), settle)
   }
 }
+
+/** Leaves out what belongs to whoever calls, not to whoever built the layer. No handler's type asks for it. */
+const withoutCaller = <Env>(context: Context.Context<Env>): Context.Context<Env> =>
+  callers(context) as Context.Context<Env>
+
+const callers = Context.omit(
+  Admission.Current,
+  Tracer.ParentSpan,
+  References.CurrentLogAnnotations,
+  References.CurrentLogSpans,
+  Scope.Scope
+)
 
 /** A handler that throws instead of returning an Effect has a bug like one whose Effect dies. */
 const attempt = <A, E, Env>(evaluate: () => Effect.Effect<A, E, Env>): Effect.Effect<A, E, Env> => {

@@ -7,9 +7,10 @@
 import * as FunctionCodec from "@fiberhost/core/FunctionCodec"
 import * as HostFunction from "@fiberhost/core/HostFunction"
 import * as Context from "effect/Context"
-import type * as Effect from "effect/Effect"
+import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Rpc from "effect/rpc/Rpc"
+import * as GuestCall from "./guest/GuestCall.ts"
 import * as Signature from "./module/Signature.ts"
 
 /** What the service holds: each function's byte face, by tag. The application's side of it is the layer's handlers. */
@@ -50,10 +51,13 @@ export const Service =
     const codecs = FunctionCodec.makeAll(functions)
     const service = Context.Service<Self, HostFunctions>()(id)
     const toLayer: ServiceClass<Self, Id, Rpcs[number]>["toLayer"] = (handlers) =>
-      Layer.effect(service, HostFunction.implement(codecs, handlers))
+      Layer.effect(service, Effect.updateContext(HostFunction.implement(codecs, handlers), withoutCaller))
     return Object.assign(service, {
       functions,
       signatures: Array.from(codecs.values(), Signature.make),
       toLayer
     })
   }
+
+/** A layer that is built inside a host function is not that host function's. */
+const withoutCaller = Context.omit(GuestCall.Current)
