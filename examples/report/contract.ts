@@ -8,7 +8,8 @@ export class Unreadable extends Schema.TaggedError<Unreadable>()("Unreadable", {
   message: Schema.String
 }) {}
 export class Interrupted extends Schema.TaggedError<Interrupted>()("Interrupted", {}) {}
-export const FileError = Schema.Union([NotFound, Unreadable, Interrupted])
+const FileError = Schema.Union([NotFound, Unreadable, Interrupted])
+export type FileError = typeof FileError.Type
 
 const FileReport = Schema.Union([
   Schema.Struct({

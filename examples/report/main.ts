@@ -16,9 +16,17 @@ const Host = Imports.toLayer(
     const progress = yield* Progress
     return {
       read_file: ({ path }) =>
-        fs.readFile(path).pipe(
-          Effect.mapError((error) =>
-            error.reason._tag === "NotFound" ? new NotFound({ path }) : new Unreadable({ path, message: error.message })
+        Effect.gen(function* () {
+          const { size } = yield* fs.stat(path)
+          if (size > 16_000_000) return yield* new Unreadable({ path, message: "a plugin takes values up to 16 MB" })
+          return yield* fs.readFile(path)
+        }).pipe(
+          Effect.catchTag("PlatformError", (error) =>
+            Effect.fail(
+              error.reason._tag === "NotFound"
+                ? new NotFound({ path })
+                : new Unreadable({ path, message: error.message })
+            )
           ),
           Effect.ensuring(progress.advance)
         ),
@@ -31,7 +39,7 @@ const Host = Imports.toLayer(
 // The plugin, a service like any other. Threads will be another layer here; the program below stays.
 const Plugin = Reporter.layer({
   module: NodePluginModule.fromFile(new URL("../../guests/report/report.wasm", import.meta.url))
-}).pipe(Layer.provide(GuestExecutor.GuestExecutor.layer()), Layer.provide(Host))
+}).pipe(Layer.provide(GuestExecutor.layer()), Layer.provide(Host), Layer.provideMerge(Progress.layer))
 
 const report = Command.make(
   "report",
@@ -39,16 +47,21 @@ const report = Command.make(
     paths: Argument.String("path").pipe(Argument.withDescription("files or folders"), Argument.variadic({ min: 1 })),
     json: Flag.Boolean("json").pipe(Flag.withDescription("print JSON instead of a table"), Flag.withDefault(false))
   },
-  Effect.fn(function* ({ json, paths }) {
-    const reporter = yield* Reporter
-    const files = yield* findFiles(paths)
-    const report = yield* Progress.use((progress) => progress.during(files.length, reporter.report({ paths: files })))
-    yield* Console.log(json ? toJson(report) : toTable(report))
-  })
+  Effect.fn(
+    function* ({ json, paths }) {
+      const reporter = yield* Reporter
+      const progress = yield* Progress
+      const files = yield* findFiles(paths)
+      const report = yield* progress.during(files.length, reporter.report({ paths: files }))
+      yield* Console.log(json ? toJson(report) : toTable(report))
+    },
+    Effect.provide(Plugin),
+    Effect.tapError((error) => Console.error(typeof error === "string" ? error : error.message))
+  )
 )
 
 report.pipe(
   Command.run({ version: "0.1.0" }),
-  Effect.provide(Plugin.pipe(Layer.provideMerge(Progress.layer), Layer.provideMerge(NodeServices.layer))),
-  NodeRuntime.runMain
+  Effect.provide(NodeServices.layer),
+  NodeRuntime.runMain({ disableErrorReporting: true })
 )

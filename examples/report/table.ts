@@ -1,4 +1,4 @@
-import type { Report } from "./contract.ts"
+import type { FileError, Report } from "./contract.ts"
 
 type Row = ReadonlyArray<string>
 
@@ -7,7 +7,7 @@ export const toJson = ({ files, totals }: Report): string =>
   JSON.stringify(
     {
       files: files.flatMap(({ status, ...file }) => (status === "ok" ? [file] : [])),
-      failed: files.flatMap((file) => (file.status === "failed" ? [{ path: file.path, error: file.error._tag }] : [])),
+      failed: files.flatMap((file) => (file.status === "failed" ? [{ path: file.path, error: why(file.error) }] : [])),
       totals
     },
     undefined,
@@ -26,10 +26,12 @@ export const toTable = ({ files, totals }: Report): string => {
   return [
     ...align(rows),
     "",
-    `most frequent: ${totals.frequent.map(({ count, word }) => `${word} (${count})`).join(", ")}`,
-    ...failed.map((file) => `not read: ${file.path} (${file.error._tag})`)
+    `most frequent words: ${totals.frequent.map(({ count, word }) => `${word} (${count})`).join(", ")}`,
+    ...failed.map((file) => `not read: ${file.path} (${why(file.error)})`)
   ].join("\n")
 }
+
+const why = (error: FileError): string => (error._tag === "Unreadable" ? error.message : error._tag)
 
 const counts = (file: { readonly bytes: number; readonly lines: number; readonly words: number }): Row =>
   [file.bytes, file.lines, file.words].map((count) => count.toLocaleString("en"))
