@@ -1,0 +1,249 @@
+import { assert, describe, it } from "@effect/vitest"
+import { GuestError, type GuestExecutor, Plugin, type PluginModule } from "@fiberhost/wasm-host"
+import { Effect, Fiber, Layer } from "effect"
+import { compile, data, plugin, Wat, WatImports } from "../fixtures/wat.ts"
+
+/** What may be given as a plugin, and what is refused before anything runs. */
+export const linkSuite = (name: string, executor: Layer.Layer<GuestExecutor.GuestExecutor>) =>
+  describe(name, () => {
+    const host = WatImports.toLayer({
+      ask: ({ text }) => Effect.succeed(text),
+      ask_sync: ({ text }) => Effect.succeed(text)
+    })
+    const load = Effect.fn(function* (
+      module: PluginModule.Source,
+      options?: { readonly require?: "all" | ReadonlyArray<"answer" | "number"> }
+    ) {
+      const context = yield* Layer.build(Layer.merge(executor, host))
+      return yield* Effect.provide(Wat.make({ module, ...options }), context)
+    })
+    const refused = Effect.fn(function* (
+      module: PluginModule.Source,
+      options?: { readonly require?: "all" | ReadonlyArray<"answer" | "number"> }
+    ) {
+      const error = yield* Effect.flip(load(module, options))
+      assert.instanceOf(error, GuestError.GuestError)
+      assert.include(error.message, "wat/Guest")
+      return error
+    })
+    /** What the module has otherwise than the contract says, by name. */
+    const mismatch = Effect.fn(function* (text: string) {
+      const { reason } = yield* refused(yield* compile(text))
+      assert.strictEqual(reason._tag, "LinkMismatch")
+      return reason._tag === "LinkMismatch" ? Object.fromEntries(reason.problems.map((p) => [p.name, p.detail])) : {}
+    })
+    const replaced = (what: string, by: string) => {
+      const text = plugin()
+      assert.include(text, what)
+      return text.replace(what, by)
+    }
+
+    describe("not a module", () => {
+      const valid = plugin()
+      const noise = Uint8Array.from({ length: 4096 }, (_, i) => (i * 197 + 13) & 0xff)
+      it.effect.each([
+        ["nothing", () => Effect.succeed(new Uint8Array(0))],
+        ["text", () => Effect.succeed(new TextEncoder().encode("export default 1"))],
+        ["an ELF header", () => Effect.succeed(new Uint8Array([0x7f, 0x45, 0x4c, 0x46, 2, 1, 1, 0]))],
+        ["noise", () => Effect.succeed(noise)],
+        ["a module cut short", () => Effect.map(compile(valid), (bytes) => bytes.slice(0, bytes.length - 10))],
+        ["a module with a byte changed", () => Effect.map(compile(valid), (bytes) => bytes.with(9, 0xff))]
+      ] as const)("%s", ([, bytes]) =>
+        Effect.gen(function* () {
+          const { reason } = yield* refused(new Uint8Array(yield* bytes()))
+          assert.strictEqual(reason._tag, "InvalidModule")
+        })
+      )
+    })
+
+    describe("a module that is not a plugin of the contract", () => {
+      it.effect("one that exports nothing", () =>
+        Effect.gen(function* () {
+          const problems = yield* mismatch("(module)")
+          assert.hasAllKeys(problems, ["memory", "__fp_malloc", "__fp_free"])
+        })
+      )
+      it.effect("an import that the contract lacks", () =>
+        Effect.gen(function* () {
+          const problems = yield* mismatch(replaced('__fp_gen_ask"', '__fp_gen_asked"'))
+          assert.match(problems["__fp_gen_asked"]!, /contract's host functions lack it/)
+        })
+      )
+      it.effect("an import from elsewhere", () =>
+        Effect.gen(function* () {
+          const wasi = `(module (import "wasi_snapshot_preview1" "fd_write" (func (param i32 i32 i32 i32) (result i32)))`
+          const problems = yield* mismatch(plugin().replace("(module", wasi))
+          assert.hasAllKeys(problems, ["wasi_snapshot_preview1.fd_write"])
+        })
+      )
+      it.effect.each([
+        ["memory", `(import "fp" "memory" (memory 1))`],
+        ["table", `(import "fp" "table" (table 1 funcref))`],
+        ["global", `(import "fp" "global" (global i32))`]
+      ] as const)("an import of a %s", ([kind, field]) =>
+        Effect.gen(function* () {
+          const text = plugin().replace("(module", `(module ${field}`)
+          const problems = yield* mismatch(
+            kind === "memory" ? text.replace(`(memory (export "memory") 1)`, `(export "memory" (memory 0))`) : text
+          )
+          assert.hasAllKeys(problems, [kind])
+        })
+      )
+      it.effect.each([
+        [
+          "an import",
+          `(func $ask_sync (param i64) (result i64))`,
+          `(func $ask_sync (param i64) (result i32))`,
+          "__fp_gen_ask_sync",
+          true
+        ],
+        [
+          "an export",
+          `(func (export "__fp_gen_number") (param $n i32)`,
+          `(func (export "__fp_gen_number") (param $n i64)`,
+          "__fp_gen_number",
+          false
+        ],
+        [
+          "malloc",
+          `(func (export "__fp_malloc") (param $len i32)`,
+          `(func (export "__fp_malloc") (param $len i32) (param i32)`,
+          "__fp_malloc",
+          false
+        ],
+        ["free", `(param $ptr i64)`, `(param $ptr i32)`, "__fp_free", false],
+        [
+          "the guest's resolve",
+          `(param $value i64) (param $answer i64)`,
+          `(param $value i64) (param $answer i64) (param i32)`,
+          "__fp_guest_resolve_async_value",
+          false
+        ]
+      ] as const)("another signature of %s", ([, what, by, name, sync]) =>
+        Effect.gen(function* () {
+          let text = replaced(what, by)
+          if (sync)
+            text = text.replace(
+              `(call $ask_sync (i64.const ${data.hello}))`,
+              `(i64.extend_i32_u (call $ask_sync (i64.const ${data.hello})))`
+            )
+          if (name === "__fp_gen_number") text = text.replace("(local.get $n)", "(i32.wrap_i64 (local.get $n))")
+          const problems = yield* mismatch(text)
+          assert.hasAllKeys(problems, [name])
+          assert.match(problems[name]!, /the contract says \(.*\) -> \(.*\), the module \(.*\) -> \(.*\)/)
+        })
+      )
+      it.effect("a global where a function is due", () =>
+        Effect.gen(function* () {
+          const text = replaced(`(export "__fp_gen_number")`, "").replace(
+            /\)$/,
+            `(global (export "__fp_gen_number") i32 (i32.const 1)))`
+          )
+          assert.match((yield* mismatch(text))["__fp_gen_number"]!, /a global, not a function/)
+        })
+      )
+      it.effect("no memory exported, and one of 64 bits", () =>
+        Effect.gen(function* () {
+          assert.hasAllKeys(yield* mismatch(replaced(`(memory (export "memory") 1)`, "(memory 1)")), ["memory"])
+        })
+      )
+      it.effect("every problem is named at once", () =>
+        Effect.gen(function* () {
+          const text = replaced('__fp_gen_ask"', '__fp_gen_asked"').replace(
+            `(memory (export "memory") 1)`,
+            "(memory 1)"
+          )
+          assert.hasAllKeys(yield* mismatch(text), ["__fp_gen_asked", "memory"])
+        })
+      )
+    })
+
+    describe("a start function", () => {
+      const started = (body: string) => plugin({ more: `(func $start ${body}) (start $start)` })
+      it.effect.each([
+        ["that traps", "(unreachable)"],
+        ["that calls a host function", `(drop (call $ask (i64.const ${data.hello})))`],
+        ["that answers a call", `(call $resolve (i64.const ${data.hello}) (i64.const ${data.ok}))`]
+      ] as const)("%s: no instance can be made", ([, body]) =>
+        Effect.gen(function* () {
+          const { reason } = yield* refused(yield* compile(started(body)))
+          assert.strictEqual(reason._tag, "InstantiationFailed")
+        })
+      )
+      it.effect("that does neither runs once", () =>
+        Effect.gen(function* () {
+          const guest = yield* load(yield* compile(started("(global.set $heap (i32.const 2048))")))
+          assert.strictEqual(yield* guest.number({ n: 3 }), 3)
+        })
+      )
+    })
+
+    describe("functions that the module leaves out", () => {
+      const without = replaced(`(export "__fp_gen_number")`, "")
+      it.effect("are listed, and fail when called, at once and typed", () =>
+        Effect.gen(function* () {
+          const guest = yield* load(yield* compile(without))
+          assert.deepStrictEqual(Plugin.missing(guest), ["number"])
+          const error = yield* Effect.flip(guest.number({ n: 1 }))
+          assert.strictEqual(error.reason._tag, "MissingExports")
+          assert.strictEqual(yield* guest.answer(), "ok")
+        })
+      )
+      it.effect("fail the load when they are required", () =>
+        Effect.gen(function* () {
+          const bytes = yield* compile(without)
+          for (const require of ["all", ["number"]] as const) {
+            const { reason } = yield* refused(bytes, { require })
+            assert.deepStrictEqual({ ...reason }, { ...new GuestError.MissingExports({ names: ["number"] }) })
+          }
+          assert.deepStrictEqual(Plugin.missing(yield* load(bytes, { require: ["answer"] })), ["number"])
+        })
+      )
+    })
+
+    describe("a module may be given", () => {
+      it.effect("compiled: then only its names are checked", () =>
+        Effect.gen(function* () {
+          const guest = yield* load(new WebAssembly.Module(yield* compile(plugin())))
+          assert.strictEqual(yield* guest.answer(), "ok")
+          const other = new WebAssembly.Module(yield* compile(replaced('__fp_gen_ask"', '__fp_gen_asked"')))
+          assert.strictEqual((yield* refused(other)).reason._tag, "LinkMismatch")
+        })
+      )
+      it.effect("as bytes: equal content is compiled once for an executor", () =>
+        Effect.gen(function* () {
+          const bytes = yield* compile(plugin())
+          const compiled = yield* countCompilations
+          const context = yield* Layer.build(Layer.merge(executor, host))
+          yield* Effect.forEach(
+            Array.from({ length: 5 }, () => bytes.slice()),
+            (module) => Effect.provide(Wat.make({ module }), context),
+            { concurrency: "unbounded" }
+          )
+          assert.strictEqual(compiled(), 1)
+        })
+      )
+      it.effect("in a buffer that is used again at once", () =>
+        Effect.gen(function* () {
+          const bytes = yield* compile(plugin())
+          const guest = yield* Effect.forkChild(load(bytes), { startImmediately: true })
+          bytes.fill(0)
+          assert.strictEqual(yield* (yield* Fiber.join(guest)).answer(), "ok")
+        })
+      )
+    })
+  })
+
+/** How often the engine compiles within the scope. */
+const countCompilations = Effect.acquireRelease(
+  Effect.sync(() => {
+    const compile = WebAssembly.compile
+    let count = 0
+    WebAssembly.compile = (bytes: BufferSource) => {
+      count++
+      return compile(bytes)
+    }
+    return { compile, count: () => count }
+  }),
+  ({ compile }) => Effect.sync(() => Object.assign(WebAssembly, { compile }))
+).pipe(Effect.map(({ count }) => count))
