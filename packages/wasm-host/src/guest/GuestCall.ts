@@ -50,11 +50,11 @@ export const run = (
     Effect.callback((resume) => {
       const call = new GuestCall(guest, index, fiber.context, resume)
       const blocking = blockingHostFunction(guest, fiber.context)
-      if (blocking !== undefined) return call.fail(new GuestError.WouldDeadlock({ hostFunction: blocking }))
+      if (blocking !== undefined) return call.refuse(new GuestError.WouldDeadlock({ hostFunction: blocking }))
 
       const permit = whenFull === "fail" ? admission.tryEnter(fiber.context) : admission.request(fiber.context)
-      if (permit === "NoRoom") return call.fail(new GuestError.NoRoom({ capacity: admission.capacity }))
-      if (permit === "Closed") return call.fail(new GuestError.Closed())
+      if (permit === "NoRoom") return call.refuse(new GuestError.NoRoom({ capacity: admission.capacity }))
+      if (permit === "Closed") return call.refuse(new GuestError.Closed())
       call.permit = permit
 
       if (permit.state === "Active") enter(call, args)
@@ -70,7 +70,7 @@ export const run = (
 
 const enter = (call: GuestCall, args: ReadonlyArray<Uint8Array>): void => {
   const { guest, signature } = call
-  if (guest.dead !== undefined) return call.fail(guest.dead)
+  if (guest.dead !== undefined) return call.refuse(guest.dead)
   guest.enter("call", call, () => {
     if (call.isSettled) return
     const raws = passArguments(call, args)
@@ -200,11 +200,14 @@ export class GuestCall {
   }
 
   fail(reason: GuestError.Reason): void {
-    this.settle(
-      Exit.fail(
-        new GuestError.GuestError({ plugin: this.guest.signature.plugin, function: this.signature.name, reason })
-      )
-    )
+    this.settle(this.failure(reason))
+  }
+
+  /** Fails before it began, at once, also while the guest is on the stack: the caller may be what the guest waits for. */
+  refuse(reason: GuestError.Reason): void {
+    const resume = this.resume
+    this.leave()
+    resume?.(this.failure(reason))
   }
 
   die(defect: unknown): void {
@@ -216,6 +219,11 @@ export class GuestCall {
     if (this.resume === undefined) return
     this.leave()
     for (const hostCall of this.hostCalls) hostCall.fiber?.interruptUnsafe()
+  }
+
+  private failure(reason: GuestError.Reason): Exit.Exit<never, GuestError.GuestError> {
+    const { plugin } = this.guest.signature
+    return Exit.fail(new GuestError.GuestError({ plugin, function: this.signature.name, reason }))
   }
 
   private settle(exit: Exit.Exit<Uint8Array, GuestError.GuestError>): void {
