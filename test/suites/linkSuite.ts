@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { GuestError, type GuestExecutor, Plugin, type PluginModule } from "@fiberhost/wasm-host"
+import { GuestError, type GuestExecutor, Plugin, PluginModule } from "@fiberhost/wasm-host"
 import { Effect, Fiber, Layer } from "effect"
 import { compile, data, plugin, Wat, WatImports } from "../fixtures/wat.ts"
 
@@ -204,9 +204,11 @@ export const linkSuite = (name: string, executor: Layer.Layer<GuestExecutor.Gues
     describe("a module may be given", () => {
       it.effect("compiled: then only its names are checked", () =>
         Effect.gen(function* () {
-          const guest = yield* load(new WebAssembly.Module(yield* compile(plugin())))
+          const guest = yield* load(PluginModule.fromCompiled(new WebAssembly.Module(yield* compile(plugin()))))
           assert.strictEqual(yield* guest.answer(), "ok")
-          const other = new WebAssembly.Module(yield* compile(replaced('__fp_gen_ask"', '__fp_gen_asked"')))
+          const other = PluginModule.fromCompiled(
+            new WebAssembly.Module(yield* compile(replaced('__fp_gen_ask"', '__fp_gen_asked"')))
+          )
           assert.strictEqual((yield* refused(other)).reason._tag, "LinkMismatch")
         })
       )

@@ -62,11 +62,7 @@ export class GuestExecutor extends Context.Service<
     readonly drain: Effect.Effect<void>
     readonly stats: () => Admission.Stats
   }
->()("@fiberhost/wasm-host/GuestExecutor") {
-  /** Guests run in the calling thread. A guest that does not return holds it up: nothing else runs meanwhile. */
-  static readonly layer = (options: Options = {}): Layer.Layer<GuestExecutor> =>
-    Layer.effect(GuestExecutor, make(options))
-}
+>()("@fiberhost/wasm-host/GuestExecutor") {}
 
 /** Guests run in the calling thread. A guest that does not return holds it up: nothing else runs meanwhile. */
 export const layer = (options: Options = {}): Layer.Layer<GuestExecutor> => Layer.effect(GuestExecutor, make(options))
@@ -92,7 +88,7 @@ export const make = Effect.fnUntraced(function* (
   })
 
   const compile = Effect.fnUntraced(function* (source: PluginModule.Source, plugin: string) {
-    if (!(source instanceof Uint8Array)) return yield* PluginModule.make(source, plugin)
+    if (PluginModule.isPluginModule(source)) return source
     const bytes = source.slice()
     const digest = yield* Effect.promise(() => crypto.subtle.digest("SHA-256", bytes))
     return yield* Cache.get(modules, new Content(bytes, plugin, new Uint8Array(digest).toHex()))

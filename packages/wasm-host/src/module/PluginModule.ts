@@ -12,13 +12,16 @@ export interface PluginModule {
   readonly interface: ModuleSections.ModuleInterface
 }
 
-/** What a plugin may be given as. A compiled module shows no signatures, so only its names are checked at load. */
-export type Source = Uint8Array<ArrayBuffer> | WebAssembly.Module | PluginModule
+/** What a plugin may be given as. */
+export type Source = Uint8Array<ArrayBuffer> | PluginModule
+
+/** A module that comes compiled. It shows no signatures, so only its names are checked when it is loaded. */
+export const fromCompiled = (compiled: WebAssembly.Module): PluginModule =>
+  of(compiled, ModuleSections.fromModule(compiled))
 
 /** Fails with `InvalidModule` when the engine does not compile the bytes. */
 export const make = (source: Source, plugin = "plugin"): Effect.Effect<PluginModule, GuestError.GuestError> => {
-  if ("~fiberhost/PluginModule" in source) return Effect.succeed(source)
-  if (source instanceof WebAssembly.Module) return Effect.succeed(of(source, ModuleSections.fromModule(source)))
+  if (isPluginModule(source)) return Effect.succeed(source)
   // The caller may reuse its buffer while the engine compiles.
   const bytes = source.slice()
   return Effect.tryPromise({
@@ -30,6 +33,8 @@ export const make = (source: Source, plugin = "plugin"): Effect.Effect<PluginMod
       })
   })
 }
+
+export const isPluginModule = (source: Source): source is PluginModule => "~fiberhost/PluginModule" in source
 
 const of = (compiled: WebAssembly.Module, moduleInterface: ModuleSections.ModuleInterface): PluginModule => ({
   "~fiberhost/PluginModule": true,
