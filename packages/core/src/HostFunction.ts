@@ -106,10 +106,11 @@ const toBytes = <Env>(codec: FunctionCodec, handler: Implementation<Env>, contex
   const settle = (exit: Exit.Exit<unknown, unknown>): Exit.Exit<Uint8Array, HostCallError.HostCallError> => {
     if (Exit.isSuccess(exit)) return encode(Result.succeed(exit.value))
     const error = Cause.findError(exit.cause)
-    if (Result.isFailure(error)) return Exit.failCause(error.failure)
+    if (Result.isFailure(error)) return Exit.fail(HostCallError.fromCause(codec.name, error.failure))
     if (error.success instanceof HostCallError.HostCallError) return Exit.fail(error.success)
     // Without an `error` in the contract nothing may fail: an untyped caller got past the compiler.
-    return codec.answersResult ? encode(Result.fail(error.success)) : Exit.die(error.success)
+    if (!codec.answersResult) return refused(new HostCallError.Defect({ cause: error.success }))
+    return encode(Result.fail(error.success))
   }
   return (args) => {
     const payload = codec.decodeArguments(args)
