@@ -249,6 +249,22 @@ export const hostCallSuite = (
           assert.deepStrictEqual(events, ["finalized", "closed"])
         })
       )
+      it.effect("by a host function of the guest itself, async or sync, does not wait for itself", () =>
+        Effect.gen(function* () {
+          for (const way of ["via_host_echo", "via_host_sync_string"] as const) {
+            const scope = yield* Scope.make()
+            const close = ({ text }: { readonly text: string }) => Effect.as(Scope.close(scope, Exit.void), text)
+            const guest = yield* Effect.provideService(
+              guestOf({ host_echo: close, host_sync_string: close }),
+              Scope.Scope,
+              scope
+            )
+            const error = yield* Effect.flip(guest[way]({ text: "x" }))
+            assert.strictEqual(error.reason._tag, "Closed")
+            assert.strictEqual((yield* Effect.flip(guest.early())).reason._tag, "Closed")
+          }
+        })
+      )
       it.effect("a guest's executor closes it, also when its own scope goes on", () =>
         Effect.gen(function* () {
           const guest = yield* Effect.flatMap(Effect.scope, (outer) =>

@@ -212,6 +212,26 @@ export const linkSuite = (name: string, executor: Layer.Layer<GuestExecutor.Gues
           assert.strictEqual((yield* refused(other)).reason._tag, "LinkMismatch")
         })
       )
+      it.effect("compiled: a signature that nobody could check is found out by the call", () =>
+        Effect.gen(function* () {
+          const text = replaced(
+            '(func (export "__fp_gen_text") (result i64)',
+            '(func (export "__fp_gen_text") (result i32)'
+          )
+          const module = new WebAssembly.Module(
+            yield* compile(
+              text.replace(
+                `(i64.const ${data.ok}))\n  (func (export "__fp_gen_take")`,
+                '(i32.const 1))\n  (func (export "__fp_gen_take")'
+              )
+            )
+          )
+          const guest = yield* load(PluginModule.fromCompiled(module))
+          const error = yield* Effect.flip(guest.text())
+          assert.strictEqual(error.reason._tag, "ProtocolViolation")
+          assert.match(error.message, /signatures are not the contract's/)
+        })
+      )
       it.effect("as bytes: equal content is compiled once for an executor", () =>
         Effect.gen(function* () {
           const bytes = yield* compile(plugin())

@@ -62,7 +62,7 @@ export interface MakeOptions<R extends Rpc.Any, E = never, Env = never> {
 }
 
 export interface LayerOptions<R extends Rpc.Any, E = never, Env = never> extends MakeOptions<R, E, Env> {
-  /** How many instances share the calls; each call goes to the least busy one that is alive. Default: 1. */
+  /** How many instances share the calls, 1 or more; each call goes to the least busy one that is alive. Default: 1. */
   readonly instances?: number
 }
 
@@ -119,12 +119,16 @@ export const Service =
       GuestError.GuestError | E,
       GuestExecutor.GuestExecutor | Imports | Scope.Scope | Env
     > {
+      const instances = options.instances ?? 1
+      if (!Number.isInteger(instances) || instances < 1) {
+        return yield* Effect.die(new RangeError(`instances is ${instances}: it must be an integer of at least 1`))
+      }
       const executor = yield* GuestExecutor.GuestExecutor
       const faces: HostFunctions.HostFunctions = contract.imports === undefined ? new Map() : yield* contract.imports
       const hosts = signature.imports.map(({ name }) => faces.get(name)!)
       const module = isEffect(options.module) ? yield* options.module : options.module
       const load = executor.load({ module, signature, hosts, require: options.require ?? [] })
-      return typed<R>(id, codecs, yield* Effect.replicateEffect(load, options.instances ?? 1))
+      return typed<R>(id, codecs, yield* Effect.replicateEffect(load, instances))
     })
 
     const layer: ServiceClass<Self, Id, Imports, R>["layer"] = (options) => Layer.effect(service, make(options))

@@ -62,6 +62,7 @@ export class Guest {
   current: GuestCall.GuestCall | undefined
   /** Set before the host unwinds the guest, so that a guest that catches exceptions does not go on. */
   unwinding: GuestError.GuestFault | undefined
+  private readonly signaturesChecked: boolean
   private settled: Array<() => void> = []
   private delivering = false
 
@@ -70,6 +71,7 @@ export class Guest {
     this.signature = options.signature
     this.hosts = options.hosts
     this.context = options.context
+    this.signaturesChecked = options.module.interface.signatures
     const { exports } = new WebAssembly.Instance(options.module.compiled, importsOf(this, options))
     const functionOf = (name: string) => exports[name] as ((...args: Array<number | bigint>) => never) | undefined
     this.memory = new GuestMemory(
@@ -122,7 +124,7 @@ export class Guest {
 
   /** The instance is dead: its culprit fails with what happened, every other call with whose fault it was. */
   poison(error: unknown, culprit: GuestCall.GuestCall | undefined): void {
-    const reason = reasonOf(error, culprit)
+    const reason = this.reasonOf(error, culprit)
     const detail = reason === undefined ? `a bug in the host: ${String(error)}` : GuestError.describe(reason)
     this.dead ??= new GuestError.Poisoned({ by: culprit?.signature.name ?? "a task that no call owns", detail })
     if (reason === undefined) culprit?.die(error)
@@ -130,14 +132,35 @@ export class Guest {
     this.end()
   }
 
-  /** Settles every call, interrupts every host function, and waits for them. Idempotent. */
-  readonly close: Effect.Effect<void> = Effect.suspend(() => {
+  /**
+   * Settles every call, interrupts every host function, and waits for them. Idempotent. A host function that closes its
+   * own guest does not wait for itself.
+   */
+  readonly close: Effect.Effect<void> = Effect.withFiber((self) => {
     this.dead ??= new GuestError.Closed()
-    const fibers = Array.from(this.hostCalls, (hostCall) => hostCall.fiber).filter((fiber) => fiber !== undefined)
+    const fibers = Array.from(this.hostCalls, ({ fiber }) => fiber).filter((fiber) => fiber !== undefined)
     this.end()
     this.deliver()
-    return Fiber.awaitAll(fibers)
+    return Fiber.awaitAll(fibers.filter((fiber) => fiber.id !== self.id))
   })
+
+  /** What ended an entry: a fault that the host found, a trap of the engine's, or (undefined) a bug of ours. */
+  private reasonOf(error: unknown, culprit: GuestCall.GuestCall | undefined): GuestError.Reason | undefined {
+    if (error instanceof GuestError.GuestFault) return error.reason
+    // A value of another WebAssembly type went in or came out: only possible where nobody could check the signatures.
+    if (error instanceof TypeError && !this.signaturesChecked) {
+      return new GuestError.ProtocolViolation({
+        detail: `its signatures are not the contract's (${error.message}). Load it from bytes to have them checked`
+      })
+    }
+    // A RangeError is the guest's recursion at the end of the stack.
+    if (!(error instanceof WebAssembly.RuntimeError) && !(error instanceof RangeError)) return undefined
+    return new GuestError.Trapped({
+      detail: error.message,
+      ...(culprit?.logged === undefined ? {} : { logged: culprit.logged }),
+      pending: culprit?.hostCalls.size ?? 0
+    })
+  }
 
   private end(): void {
     for (const call of this.calls) call.fail(this.dead!)
@@ -156,18 +179,6 @@ export class Guest {
     }
     this.delivering = false
   }
-}
-
-/** What ended an entry: a fault that the host found, a trap of the engine's, or (undefined) a bug of ours. */
-const reasonOf = (error: unknown, culprit: GuestCall.GuestCall | undefined): GuestError.Reason | undefined => {
-  if (error instanceof GuestError.GuestFault) return error.reason
-  // A RangeError is the guest's recursion at the end of the stack.
-  if (!(error instanceof WebAssembly.RuntimeError) && !(error instanceof RangeError)) return undefined
-  return new GuestError.Trapped({
-    detail: error.message,
-    ...(culprit?.logged === undefined ? {} : { logged: culprit.logged }),
-    pending: culprit?.hostCalls.size ?? 0
-  })
 }
 
 /** The imports that a plugin gets: its contract's host functions, and the resolve of its async exports. */

@@ -20,6 +20,8 @@ export interface ModuleEntry {
 export interface ModuleInterface {
   readonly imports: ReadonlyArray<ModuleEntry & { readonly module: string }>
   readonly exports: ReadonlyArray<ModuleEntry>
+  /** Whether functions have their types. */
+  readonly signatures: boolean
   /** Whether a memory of the module is addressed with i64, which the plugin ABI does not know. */
   readonly memory64: boolean
 }
@@ -36,6 +38,7 @@ export const fromModule = (module: WebAssembly.Module): ModuleInterface => ({
     type: undefined
   })),
   exports: WebAssembly.Module.exports(module).map(({ kind, name }) => ({ name, kind, type: undefined })),
+  signatures: false,
   memory64: false
 })
 
@@ -82,6 +85,7 @@ class SectionReader {
         name,
         type: kind === "function" ? this.typeOf(this.functions[index]) : undefined
       })),
+      signatures: this.types !== undefined,
       memory64: this.memory64
     }
   }
