@@ -1,5 +1,5 @@
 // A guest for each request: whatever a request does to its guest, the next one begins afresh. The module is compiled
-// once; an instance takes about a millisecond and ends with the request, also when the client goes away.
+// once; an instance takes a millisecond or two and ends with the request, also when the client goes away.
 //
 //   node examples/per-request/main.ts      then: curl --data-binary @README.md http://127.0.0.1:PORT/
 import { createHash } from "node:crypto"
