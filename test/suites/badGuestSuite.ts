@@ -247,6 +247,15 @@ export const badGuestSuite = (name: string, executor: Layer.Layer<GuestExecutor.
       )
     })
 
+    it.effect("a call whose AsyncValue is another's: both settle, the other hears whose fault it was", () =>
+      Effect.gen(function* () {
+        const guest = yield* guestOf({ answer: `(i64.const ${ptr(1024, 12)})` })
+        const first = yield* Effect.forkChild(guest.answer(), { startImmediately: true })
+        assert.strictEqual((yield* Effect.flip(guest.answer())).reason._tag, "ProtocolViolation")
+        assert.strictEqual((yield* Effect.flip(Fiber.join(first))).reason._tag, "Poisoned")
+      })
+    )
+
     it.effect("a call that the guest has answered cannot be answered again by another call", () =>
       Effect.gen(function* () {
         const guest = yield* guestOf({

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { type GuestError, GuestExecutor, GuestLog, Plugin } from "@fiberhost/wasm-host"
+import { GuestError, GuestExecutor, GuestLog, Plugin } from "@fiberhost/wasm-host"
 import { Deferred, Effect, Exit, Fiber, Layer, Logger, References, Scope } from "effect"
 import { Conformance, conformanceHost, conformanceModule } from "../fixtures/conformance.ts"
 import { Failed, type Interrupted } from "../fixtures/conformanceTypes.ts"
@@ -217,6 +217,35 @@ export const hostCallSuite = (
         })
       )
     })
+
+    it.effect("a synchronous twin answers at once or not at all", () =>
+      Effect.gen(function* () {
+        const seen: Array<unknown> = []
+        const self: { guest?: Conformance["Service"] } = {}
+        self.guest = yield* guestOf({
+          host_echo: ({ text }) =>
+            Effect.sync(() => {
+              try {
+                self.guest!.send_signalUnsafe({ value: 1 })
+              } catch (error) {
+                seen.push(error)
+              }
+              return text
+            })
+        })
+        assert.strictEqual(self.guest.echo_u32Unsafe({ value: 7 }), 7)
+        assert.throws(() => self.guest!.divideUnsafe({ a: 1, b: 0 }), /division by zero/)
+        const waiter = yield* Effect.forkChild(self.guest.wait_signal(), { startImmediately: true })
+        assert.strictEqual(yield* self.guest.via_host_echo({ text: "x" }), "x")
+        const [error] = seen
+        assert.instanceOf(error, GuestError.GuestError)
+        assert.strictEqual(error.reason._tag, "Busy")
+        // The call that was refused is not made later.
+        assert.isUndefined(waiter.pollUnsafe())
+        assert.strictEqual(yield* self.guest.send_signal({ value: 5 }), 1)
+        assert.strictEqual(yield* Fiber.join(waiter), 5)
+      })
+    )
 
     describe("closing", () => {
       it.effect("settles calls, interrupts host functions, and waits for their finalizers", () =>

@@ -42,6 +42,9 @@ export class MissingExports extends Schema.TaggedError<MissingExports>()("Missin
 /** The executor has no room, and its `whenFull` says to fail. `capacity`: calls that may wait. */
 export class NoRoom extends Schema.TaggedError<NoRoom>()("NoRoom", { capacity: Schema.Number }) {}
 
+/** A synchronous twin was called when the guest could not answer at once. */
+export class Busy extends Schema.TaggedError<Busy>()("Busy", {}) {}
+
 /** The guest or its executor was closed before the call settled, or before it began. */
 export class Closed extends Schema.TaggedError<Closed>()("Closed", {}) {}
 
@@ -106,6 +109,7 @@ export const Reason = Schema.Union([
   InstantiationFailed,
   MissingExports,
   NoRoom,
+  Busy,
   Closed,
   ValueRefused,
   ValueTooLarge,
@@ -161,6 +165,8 @@ export const describe = (reason: Reason): string => {
       return `the plugin leaves out ${reason.names.join(", ")}. Build the plugin with it, or do without`
     case "NoRoom":
       return `no room: ${reason.capacity} calls are waiting already. Raise the executor's capacity, or let it suspend`
+    case "Busy":
+      return "the guest cannot answer at once: it is on the stack, or its executor is full. Call the function as an Effect"
     case "Closed":
       return "the guest is closed"
     case "ValueRefused":

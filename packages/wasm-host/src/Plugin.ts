@@ -40,8 +40,8 @@ export type Functions<R extends Rpc.Any> = {
 }
 
 /**
- * The twin of a sync guest function for code outside Effect. Throws what the function would fail with, and a defect
- * when it cannot be answered at once: the executor is full, or the guest is on the stack.
+ * The twin of a sync guest function for code outside Effect. Throws what the function would fail with, and a
+ * `GuestError` (reason `Busy`) when it cannot be answered at once: the executor is full, or the guest is on the stack.
  */
 export type SyncGuestFunction<R extends Rpc.Any> = (
   ...payload: [Rpc.Payload<R>] extends [void] ? [] : [payload: Rpc.Payload<R>]
@@ -178,7 +178,13 @@ const typed = <R extends Rpc.Any>(
           return Result.isFailure(answer) ? refused(answerRefused(answer.failure)) : Effect.fromResult(answer.success)
         })
       })
-    const twin = (payload: unknown) => Effect.runSync(call(payload))
+    const twin = (payload: unknown) => {
+      const fiber = Effect.runFork(call(payload))
+      const exit = fiber.pollUnsafe()
+      // Nobody would take the answer.
+      if (exit === undefined) fiber.interruptUnsafe()
+      return Effect.runSync(exit ?? refused(new GuestError.Busy()))
+    }
     return Abi.isSync(codec.rpc) ? { [codec.name]: call, [`${codec.name}Unsafe`]: twin } : { [codec.name]: call }
   })
   return { ...Object.assign({}, ...functions), [GuestsTypeId]: guests } as Plugin<R>

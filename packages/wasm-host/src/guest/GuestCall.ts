@@ -118,11 +118,7 @@ export const resolved = (guest: Guest, asyncValue: bigint, answer: bigint): void
   // The task never waited: it is resolved before its export returns, and only then is its AsyncValue known.
   const starting = guest.current
   if (starting === undefined || !starting.awaitsReturn || starting.early !== undefined) {
-    throw new GuestError.GuestFault(
-      new GuestError.ProtocolViolation({
-        detail: `it answered AsyncValue ${offset}, which is no call's, or was answered before`
-      })
-    )
+    throw violation(`it answered AsyncValue ${offset}, which is no call's, or was answered before`)
   }
   starting.early = { asyncValue, answer: guest.memory.take(answer) }
 }
@@ -169,15 +165,13 @@ export class GuestCall {
   /** The async export has returned its AsyncValue. */
   returned(asyncValue: bigint): void {
     this.entered = true
+    const offset = FatPtr.offsetOf(asyncValue)
+    if (this.guest.unresolved.has(offset)) throw violation("it returned the AsyncValue of another call")
     if (this.early === undefined) {
-      this.guest.unresolved.set(FatPtr.offsetOf(asyncValue), this)
+      this.guest.unresolved.set(offset, this)
       return
     }
-    if (this.early.asyncValue !== asyncValue) {
-      throw new GuestError.GuestFault(
-        new GuestError.ProtocolViolation({ detail: "it answered an AsyncValue that is no call's" })
-      )
-    }
+    if (this.early.asyncValue !== asyncValue) throw violation("it answered an AsyncValue that is no call's")
     this.finish(asyncValue, this.early.answer)
   }
 
@@ -241,6 +235,9 @@ export class GuestCall {
     this.permit?.leave()
   }
 }
+
+const violation = (detail: string): GuestError.GuestFault =>
+  new GuestError.GuestFault(new GuestError.ProtocolViolation({ detail }))
 
 /** The sync host function of this guest, if any, that the calling fiber runs in and the guest waits for. */
 const blockingHostFunction = (guest: Guest, context: Context.Context<never>): string | undefined => {
