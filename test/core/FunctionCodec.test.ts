@@ -99,6 +99,18 @@ describe("FunctionCodec", () => {
       /Abi\.U8/
     ],
     [
+      "a 64-bit argument that may be signed or not",
+      () => HostFunctions.Service()("x", [Rpc.make("f", { payload: { n: Schema.BigInt } })]),
+      "f.n",
+      /width matters.*Abi\.I64/
+    ],
+    [
+      "an integer of no width as the answer of a sync function",
+      () => Plugin.Service()("x", { exports: [Abi.sync("f", { success: Schema.Int })] }),
+      "f.success",
+      /Abi\.U8/
+    ],
+    [
       "an Err for interruption without an error schema",
       () => HostFunctions.Service()("x", [Rpc.make("f").annotate(Abi.OnInterrupt, new Stopped())]),
       "f",

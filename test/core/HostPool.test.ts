@@ -7,6 +7,7 @@ import { compile, plugin } from "../fixtures/wat.ts"
 import { counted, handlers, hostPoolSuite, Work } from "../suites/hostPoolSuite.ts"
 
 hostPoolSuite("a host pool in the calling thread", Work.layer(handlers))
+hostPoolSuite("a bounded host pool in the calling thread", Work.layer(handlers, { concurrency: 4, capacity: 10 }))
 
 class Jobs extends HostPool.Service<Jobs>()("test/Jobs", [
   Rpc.make("job", { payload: { id: Schema.Int }, success: Schema.Int })

@@ -159,35 +159,42 @@ export const guestCallSuite = (
         })
       )
 
-      it.effect("of callers at random moments: every other call answers, and nothing is left", () =>
+      it.effect.each<readonly [room: string, options: GuestExecutor.Options]>([
+        ["room for all", {}],
+        ["room for few", { concurrency: 3, capacity: 4 }]
+      ])("of callers at random moments, with %s: every other call answers, and nothing is left", ([, options]) =>
         Effect.gen(function* () {
           const random = randomOf(194)
-          const context = yield* Layer.build(
-            Layer.merge(
-              executor,
-              conformanceHost({
-                host_try: ({ id }) => Effect.as(Effect.repeat(Effect.yieldNow, { times: id % 5 }), id)
-              })
-            )
-          )
+          const outcomes = new Set<string>()
+          const entered = new Set<number>()
+          const host_try = ({ id }: { readonly id: number }) =>
+            Effect.suspend(() => {
+              assert.isFalse(entered.has(id), "a call enters once")
+              entered.add(id)
+              return Effect.as(Effect.repeat(Effect.yieldNow, { times: id % 5 }), id)
+            })
+          const context = yield* Layer.build(Layer.merge(layer(options), conformanceHost({ host_try })))
           const guest = yield* Effect.provide(Conformance.make({ module: conformanceModule }), context)
-          const run = (count: number) =>
+          const run = (first: number, count: number) =>
             Effect.forEach(
-              Array.from({ length: count }, (_, id) => id),
+              Array.from({ length: count }, (_, i) => first + i),
               Effect.fnUntraced(function* (id) {
                 const call = yield* Effect.forkChild(guest.cleanup({ id }), { startImmediately: random() < 0.5 })
                 yield* Effect.repeat(Effect.yieldNow, { times: Math.floor(random() * 4) })
-                if (random() < 0.5) yield* Fiber.interrupt(call)
+                const leaves = random() < 0.5
+                if (leaves) yield* Fiber.interrupt(call)
                 const exit = yield* Fiber.await(call)
                 if (Exit.isSuccess(exit)) assert.strictEqual(exit.value, id)
-                else assert.isTrue(Cause.hasInterruptsOnly(exit.cause))
+                else assert.isTrue(leaves && Cause.hasInterruptsOnly(exit.cause))
+                outcomes.add(exit._tag)
               }),
               { concurrency: 64, discard: true }
             )
-          yield* run(2000)
+          yield* run(0, 2000)
           const { memory } = Plugin.stats(guest)[0]!
-          yield* run(10_000)
+          yield* run(2000, 10_000)
           yield* Effect.repeat(Effect.yieldNow, { times: 20 })
+          assert.sameMembers(Array.from(outcomes), ["Success", "Failure"])
           assert.deepStrictEqual(idle(guest), { calls: 0, hostCalls: 0, abandoned: 0, heldAsyncValues: 0 })
           assert.strictEqual(Plugin.stats(guest)[0]!.memory, memory)
         })
@@ -234,6 +241,23 @@ export const guestCallSuite = (
           yield* Effect.forEach(ids, answer)
           assert.deepStrictEqual(yield* Effect.forEach(calls, (call) => Fiber.join(call)), ids)
           assert.deepStrictEqual(started, ids)
+        })
+      )
+      it.effect("a caller whose place in the line and whose turn come at once enters once", () =>
+        Effect.gen(function* () {
+          const { answer, guest, started } = yield* steered(layer({ concurrency: 1, capacity: 1 }))
+          const [active, waiting, suspended] = yield* Effect.forEach([1, 2, 3], (id) =>
+            Effect.forkChild(guest.via_host_try({ id }), { startImmediately: true })
+          )
+          yield* Effect.sync(() => {
+            waiting!.interruptUnsafe()
+            active!.interruptUnsafe()
+          })
+          yield* Effect.repeat(Effect.yieldNow, { times: 5 })
+          assert.deepStrictEqual(started, [1, 3])
+          yield* answer(3)
+          assert.strictEqual(yield* Fiber.join(suspended!), 3)
+          assert.deepStrictEqual(idle(guest), { calls: 0, hostCalls: 0, abandoned: 0, heldAsyncValues: 0 })
         })
       )
       it.effect("or fail with NoRoom, when the layer says so", () =>

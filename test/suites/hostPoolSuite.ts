@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { HostCallError, HostPool } from "@fiberhost/core"
-import { Effect, type Layer, Schema, SchemaTransformation } from "effect"
+import { Effect, Exit, Fiber, Layer, Schema, SchemaTransformation } from "effect"
 import { Rpc } from "effect/rpc"
 
 export class TooSmall extends Schema.TaggedError<TooSmall>()("TooSmall", { least: Schema.Int }) {}
@@ -11,8 +11,14 @@ export class Work extends HostPool.Service<Work>()("suite/Work", [
   Rpc.make("die", { payload: { message: Schema.String }, success: Schema.Int }),
   Rpc.make("refuse", { success: Schema.Int.check(Schema.isLessThan(10)) }),
   Rpc.make("interrupt"),
-  Rpc.make("nothing")
+  Rpc.make("nothing"),
+  Rpc.make("reverse", { payload: { bytes: Schema.Uint8Array }, success: Schema.Uint8Array }),
+  /** Never answers; `wasInterrupted` of the same id says whether it was told to stop. */
+  Rpc.make("hang", { payload: { id: Schema.String } }),
+  Rpc.make("wasInterrupted", { payload: { id: Schema.String }, success: Schema.Boolean })
 ]) {}
+
+const interrupted = new Set<string>()
 
 export const handlers = {
   double: ({ n }: { readonly n: number }) =>
@@ -20,7 +26,11 @@ export const handlers = {
   die: ({ message }: { readonly message: string }) => Effect.die(new Error(message)),
   refuse: () => Effect.succeed(10),
   interrupt: () => Effect.interrupt,
-  nothing: () => Effect.void
+  nothing: () => Effect.void,
+  reverse: ({ bytes }: { readonly bytes: Uint8Array }) => Effect.sync(() => bytes.toReversed()),
+  hang: ({ id }: { readonly id: string }) =>
+    Effect.onInterrupt(Effect.never, () => Effect.sync(() => interrupted.add(id))),
+  wasInterrupted: ({ id }: { readonly id: string }) => Effect.sync(() => interrupted.has(id))
 }
 
 /** What a host pool promises, wherever it runs its functions. */
@@ -62,6 +72,49 @@ export const hostPoolSuite = (name: string, layer: Layer.Layer<Work>) =>
         assert.strictEqual(reason._tag, "ArgumentsRefused")
         assert.strictEqual(reason._tag === "ArgumentsRefused" && reason.path, "n")
       }).pipe(Effect.provide(layer))
+    )
+
+    it.effect("carries bytes of any length unchanged, and leaves the caller's alone", () =>
+      Effect.gen(function* () {
+        const work = yield* Work
+        for (const length of [0, 1, 255, 256, 65_535, 65_536, 1 << 20]) {
+          const bytes = Uint8Array.from({ length }, (_, i) => i * 7)
+          const copy = bytes.slice()
+          const reversed = yield* work.reverse({ bytes })
+          assert.isTrue(Buffer.compare(bytes, copy) === 0)
+          assert.isTrue(Buffer.compare(reversed.reverse(), copy) === 0)
+        }
+      }).pipe(Effect.provide(layer))
+    )
+
+    it.effect("interrupting a caller interrupts its function, and no other", () =>
+      Effect.gen(function* () {
+        const work = yield* Work
+        const hang = (id: string) => Effect.forkChild(work.hang({ id }), { startImmediately: true })
+        const call = yield* hang(`${name}: interrupted`)
+        const other = yield* hang(`${name}: other`)
+        yield* Fiber.interrupt(call)
+        assert.isTrue(Exit.hasInterrupts(yield* Fiber.await(call)))
+        // Where the function runs on a thread, it hears of it a little later.
+        yield* Effect.repeat(work.wasInterrupted({ id: `${name}: interrupted` }), { until: (it) => it })
+        assert.isFalse(yield* work.wasInterrupted({ id: `${name}: other` }))
+        assert.isUndefined(other.pollUnsafe())
+      }).pipe(Effect.provide(layer))
+    )
+
+    it.effect("closing it settles every call, those that run and those that wait for room", () =>
+      Effect.gen(function* () {
+        const calls = yield* Effect.scoped(
+          Effect.gen(function* () {
+            const work = yield* Effect.provide(Work, yield* Layer.build(Layer.fresh(layer)))
+            return yield* Effect.forEach(
+              Array.from({ length: 500 }, (_, i) => `${name}: closed ${i}`),
+              (id) => Effect.forkDetach(failure(work.hang({ id })), { startImmediately: true })
+            )
+          })
+        )
+        for (const call of calls) assert.strictEqual((yield* Fiber.join(call)).reason._tag, "Closed")
+      })
     )
 
     it.effect("ten thousand at once: each its own answer", () =>

@@ -1,5 +1,4 @@
 /** Checked by the compiler: what must compile, with the types inferred, and what must not. */
-import { HostPool } from "@fiberhost/core"
 import { Abi, type GuestError, GuestExecutor, HostFunctions, Plugin } from "@fiberhost/wasm-host"
 import { Context, Effect, Layer, Schema, SchemaGetter } from "effect"
 import { Rpc, RpcMiddleware } from "effect/rpc"
@@ -101,6 +100,15 @@ run(Effect.provide(handled, App))
 const half = program.pipe(Effect.catchTag("GuestError", () => Effect.succeed(0)))
 // @ts-expect-error the contract's own failure is not handled
 run(Effect.provide(half, App))
+const otherHalf = Effect.catchIf(
+  program,
+  (error) => typeof error === "string",
+  () => Effect.succeed(0)
+)
+// @ts-expect-error the guest's end is not handled
+run(Effect.provide(otherHalf, App))
+// @ts-expect-error that the plugin may not load is not handled
+run(Effect.provide(handled, Guest.pipe(Layer.provide(GuestExecutor.layer()), Layer.provide(Host))))
 // @ts-expect-error a forgotten executor
 run(Effect.provide(handled, Guest.pipe(Layer.provide(Host), Layer.orDie)))
 // @ts-expect-error forgotten host functions
@@ -126,7 +134,11 @@ HostFunctions.Service()("x", [Rpc.make("guarded").middleware(Middleware)])
 HostFunctions.Service()("x", [Rpc.make("text", { payload: Schema.String })])
 // @ts-expect-error a schema that needs services
 HostFunctions.Service()("x", [Rpc.make("needy", { payload: { text: Needy } })])
-// @ts-expect-error the same of a plugin's exports
+// @ts-expect-error an answer whose schema does
+HostFunctions.Service()("x", [Rpc.make("needy", { success: Needy })])
+// @ts-expect-error a failure whose schema does
+HostFunctions.Service()("x", [Rpc.make("needy", { error: Needy })])
+// @ts-expect-error a streamed answer of a plugin's export
 Plugin.Service()("x", { exports: [Rpc.make("tail", { success: Schema.String, stream: true })] })
 // @ts-expect-error imports that are no contract
 Plugin.Service()("x", { imports: { log }, exports: [Rpc.make("reset")] })
@@ -137,25 +149,7 @@ const double = Reporter.layerTest({ report: ({ paths }) => Effect.succeed(paths.
 same<typeof double, Layer.Layer<Reporter>>(true)
 // @ts-expect-error a double that answers another type
 Reporter.layerTest({ report: () => Effect.succeed("text") })
+// @ts-expect-error a double that fails with what the contract does not name
+Reporter.layerTest({ report: () => Effect.fail(new Other()) })
 // @ts-expect-error a double of a function that the contract does not have
 Reporter.layerTest({ reports: () => Effect.succeed(1) })
-
-// Host pools
-
-class Hashing extends HostPool.Service<Hashing>()("types/Hashing", [
-  Rpc.make("sha256", { payload: { bytes: Schema.Uint8Array }, success: Schema.String, error: FileError })
-]) {}
-class Pooled extends HostFunctions.Service<Pooled>()("types/Pooled", [
-  Rpc.make("sha256", { payload: { bytes: Schema.Uint8Array }, success: Schema.String, error: FileError })
-]) {}
-class Counting extends HostFunctions.Service<Counting>()("types/Counting", [
-  Rpc.make("sha256", { payload: { bytes: Schema.Uint8Array }, success: Schema.Int })
-]) {}
-const pooled = Pooled.toLayer(Effect.map(Hashing, ({ sha256 }) => ({ sha256 })))
-same<typeof pooled, Layer.Layer<Pooled, never, Hashing>>(true)
-// @ts-expect-error a pool's function with another answer
-Counting.toLayer(Effect.map(Hashing, ({ sha256 }) => ({ sha256 })))
-// @ts-expect-error a pool without a handler of its function
-Hashing.layer({})
-// @ts-expect-error a pool's handler with another answer
-Hashing.layer({ sha256: () => Effect.succeed(7) })

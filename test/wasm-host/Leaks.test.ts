@@ -1,3 +1,5 @@
+import { setFlagsFromString } from "node:v8"
+import { runInNewContext } from "node:vm"
 import { assert, describe, it } from "@effect/vitest"
 import { GuestExecutor, Plugin } from "@fiberhost/wasm-host"
 import { Effect, Fiber, Layer, Metric } from "effect"
@@ -64,7 +66,7 @@ const steadyStream = Effect.fn(function* (count: number, width: number) {
   malloc.clear()
   free.clear()
   const { fibers, run } = countFibers()
-  const before = { memory: self.stats()!.memory, timers: timers() }
+  const before = { memory: self.stats()!.memory, timers: timers(), heap: yield* heap }
   yield* run(Effect.flatMap(Effect.forkChild(stream(count)), Fiber.join))
 
   assert.strictEqual(self.stats()!.memory, before.memory, "guest memory ends where it began")
@@ -75,11 +77,21 @@ const steadyStream = Effect.fn(function* (count: number, width: number) {
   assert.strictEqual(total(malloc), 3 * count)
   assert.strictEqual(total(free), 4 * count)
   assert.strictEqual(fibers.active, 0)
+  // What one more map entry for each call would cost, at the very least. The engine's own caches are far smaller.
+  assert.isBelow((yield* heap) - before.heap, 16 * count, "nothing of a call stays in the host's heap")
   const { abandoned, calls, heldAsyncValues, hostCalls } = self.stats()!
   assert.deepStrictEqual({ abandoned, calls, heldAsyncValues, hostCalls }, zero)
   assert.deepStrictEqual(executor.stats(), { active: 0, nested: 0, waiting: 0, suspended: 0 })
   // The test runner's own may have ended meanwhile.
   assert.isAtMost(timers(), before.timers)
+})
+
+/** Bytes of JavaScript's heap that are in use, after a full collection. */
+const heap = Effect.sync(() => {
+  setFlagsFromString("--expose-gc")
+  const collect: () => void = runInNewContext("gc")
+  collect()
+  return process.memoryUsage().heapUsed
 })
 
 const timers = () => process.getActiveResourcesInfo().filter((kind) => kind === "Timeout").length

@@ -31,6 +31,9 @@ export type Bytes = (args: ReadonlyArray<Uint8Array>) => Effect.Effect<Uint8Arra
 /** One handler for each function of a contract. */
 export type Handlers<R extends Rpc.Any> = { readonly [Current in R as Current["_tag"]]: Handler<Current> }
 
+/** Refuses handlers of functions that the contract does not have. */
+export type Exactly<H, R extends Rpc.Any> = { readonly [K in Exclude<keyof H, R["_tag"]>]: never }
+
 /** The services that handlers need. A `Scope` and a parent span are each call's own. */
 export type Services<H> = H[keyof H] extends infer F
   ? F extends (...args: Array<never>) => Effect.Effect<infer _A, infer _E, infer Env>

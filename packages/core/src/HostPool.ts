@@ -28,7 +28,7 @@ export interface ServiceClass<Self, Id extends string, R extends Rpc.Any>
    * many wait before callers are suspended (default 100).
    */
   readonly layer: <H extends HostFunction.Handlers<R>, E = never, Env = never>(
-    handlers: H | Effect.Effect<H, E, Env>,
+    handlers: (H & HostFunction.Exactly<H, R>) | Effect.Effect<H & HostFunction.Exactly<H, R>, E, Env>,
     options?: Executor.Options
   ) => Layer.Layer<Self, E, Env | HostFunction.Services<H>>
 }

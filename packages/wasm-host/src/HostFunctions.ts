@@ -26,12 +26,9 @@ export interface ServiceClass<Self, Id extends string, R extends Rpc.Any>
    * pool. Or an Effect of them all, which runs once, when the layer is built.
    */
   readonly toLayer: <H extends HostFunction.Handlers<R>, E = never, Env = never>(
-    handlers: (H & Exactly<H, R>) | Effect.Effect<H & Exactly<H, R>, E, Env>
+    handlers: (H & HostFunction.Exactly<H, R>) | Effect.Effect<H & HostFunction.Exactly<H, R>, E, Env>
   ) => Layer.Layer<Self, E, Env | HostFunction.Services<H>>
 }
-
-/** Refuses handlers of functions that the contract does not have. */
-export type Exactly<H, R extends Rpc.Any> = { readonly [K in Exclude<keyof H, R["_tag"]>]: never }
 
 /** Any contract of host functions, as a plugin's contract refers to it. */
 export type Any<Self> = Context.Key<Self, HostFunctions> & { readonly signatures: ReadonlyArray<Signature.Signature> }

@@ -83,7 +83,7 @@ export interface ServiceClass<Self, Id extends string, Imports, R extends Rpc.An
    * so a test cannot pass with a value that a guest could not be sent. A function left out fails with `MissingExports`.
    */
   readonly layerTest: <H extends Partial<HostFunction.Handlers<R>>>(
-    functions: H & HostFunctions.Exactly<H, R>
+    functions: H & HostFunction.Exactly<H, R>
   ) => Layer.Layer<Self, never, HostFunction.Services<H>>
 }
 

@@ -60,8 +60,11 @@ export const run = (
       if (permit.state === "Active") enter(call, args)
       else {
         permit.onChange = () => {
-          if (permit.state === "Active") enter(call, args)
-          else if (permit.state === "Refused") call.fail(new GuestError.Closed())
+          if (permit.state === "Refused") return call.fail(new GuestError.Closed())
+          if (permit.state !== "Active") return
+          // Two changes in one turn are told twice, and a call enters once.
+          permit.onChange = undefined
+          enter(call, args)
         }
       }
       return call.isSettled ? undefined : Effect.sync(() => call.abandon())
