@@ -60,7 +60,7 @@ describe("a service's test with a typed double of its plugin", () => {
       const sent = yield* Effect.flip(reporter.report({ paths: ["\ud800"] }))
       assert.strictEqual(typeof sent === "object" && sent.reason._tag, "ValueRefused")
       const answered = yield* Effect.flip(reporter.report({ paths: ["a"] }))
-      assert.strictEqual(typeof answered === "object" && answered.reason._tag, "HostFunctionFailed")
+      assert.strictEqual(typeof answered === "object" && answered.reason._tag, "AnswerRefused")
     }).pipe(
       Effect.provide(
         Reporter.layerTest({

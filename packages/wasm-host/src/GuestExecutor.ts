@@ -74,11 +74,14 @@ export const make = Effect.fnUntraced(function* (
   const scope = yield* Effect.scope
   const admission = Admission.make(options)
   const guests = new Set<Guest.Guest>()
+  let closed = false
   yield* Scope.addFinalizer(
     scope,
     Effect.suspend(() => {
+      closed = true
       admission.close()
-      return Effect.forEach(guests, (guest) => guest.close, { discard: true })
+      // All at once: a host function of one may wait for another.
+      return Effect.forEach(guests, (guest) => guest.close, { concurrency: "unbounded", discard: true })
     })
   )
   // Modules of equal content are compiled once. Bounded, for a host of many tenants may see many.
@@ -109,10 +112,15 @@ export const make = Effect.fnUntraced(function* (
     if (lacking.length > 0) return yield* refuse(new GuestError.MissingExports({ names: lacking }))
 
     const context = yield* Effect.context<never>()
-    const open = Effect.try({
-      try: () => new Guest.Guest({ module, signature, hosts, context }),
-      catch: (error) => refuse(new GuestError.InstantiationFailed({ detail: String(error) }))
-    })
+    // Looked at in the step that registers the guest: the executor may have closed while the module was compiled.
+    const open = Effect.suspend(() =>
+      closed
+        ? Effect.fail(refuse(new GuestError.Closed()))
+        : Effect.try({
+            try: () => new Guest.Guest({ module, signature, hosts, context }),
+            catch: (error) => refuse(new GuestError.InstantiationFailed({ detail: String(error) }))
+          })
+    )
     const guest = yield* Effect.acquireRelease(
       Effect.tap(open, (guest) => Effect.sync(() => guests.add(guest))),
       (guest) =>

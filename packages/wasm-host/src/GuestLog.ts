@@ -21,10 +21,10 @@ export const at =
       const current = Context.get(fiber.context, GuestCall.Current)
       const log = Effect.logWithLevel(level)(message)
       if (current === undefined) return log
-      if (current.call !== undefined) current.call.logged = message
+      if (current.owner !== undefined) current.owner.logged = message
       return Effect.annotateLogs(log, {
         plugin: current.guest.signature.plugin,
-        ...(current.call === undefined ? {} : { guestFunction: current.call.signature.name })
+        ...(current.owner === undefined ? {} : { guestFunction: current.owner.signature.name })
       })
     })
 

@@ -232,7 +232,13 @@ const double = Effect.fnUntraced(function* <H extends object>(
       if (face === undefined) return fail(new GuestError.MissingExports({ names: [name] }))
       return Effect.catch(
         Effect.suspend(() => face(args)),
-        (error) => fail(new GuestError.HostFunctionFailed({ error }))
+        ({ reason }): Effect.Effect<never, GuestError.GuestError> => {
+          if (reason._tag === "ArgumentsRefused")
+            return fail(new GuestError.ValueRefused({ path: reason.path, detail: reason.detail }))
+          if (reason._tag === "AnswerRefused")
+            return fail(new GuestError.AnswerRefused({ path: reason.path, detail: reason.detail }))
+          return reason._tag === "Defect" ? Effect.die(reason.cause) : Effect.interrupt
+        }
       )
     },
     busy: () => 0,

@@ -134,14 +134,15 @@ export class Guest {
 
   /**
    * Settles every call, interrupts every host function, and waits for them. Idempotent. A host function that closes its
-   * own guest does not wait for itself.
+   * own guest, also from a fiber that it forked, is not waited for: it would wait for itself.
    */
   readonly close: Effect.Effect<void> = Effect.withFiber((self) => {
     this.dead ??= new GuestError.Closed()
-    const fibers = Array.from(this.hostCalls, ({ fiber }) => fiber).filter((fiber) => fiber !== undefined)
+    const around = new Set(GuestCall.hostCallsAround(self.context))
+    const others = Array.from(this.hostCalls).filter((hostCall) => !around.has(hostCall))
     this.end()
     this.deliver()
-    return Fiber.awaitAll(fibers.filter((fiber) => fiber.id !== self.id))
+    return Fiber.awaitAll(others.map(({ fiber }) => fiber).filter((fiber) => fiber !== undefined))
   })
 
   /** What ended an entry: a fault that the host found, a trap of the engine's, or (undefined) a bug of ours. */
@@ -175,7 +176,16 @@ export class Guest {
     while (this.settled.length > 0) {
       const settled = this.settled
       this.settled = []
-      for (const resume of settled) resume()
+      for (const resume of settled) {
+        try {
+          resume()
+        } catch (error) {
+          // A caller's observer threw: an uncaught exception of the application, not the end of the other callers.
+          queueMicrotask(() => {
+            throw error
+          })
+        }
+      }
     }
     this.delivering = false
   }

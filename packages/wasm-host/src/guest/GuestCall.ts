@@ -19,20 +19,19 @@ import type { HostCall } from "./HostCall.ts"
 /** What callers do when the executor is full: wait, or fail with `NoRoom`. */
 export type WhenFull = "suspend" | "fail"
 
-/** The host function that the current fiber runs, and the guest call it runs for; forked fibers inherit it. */
-export interface Current {
-  readonly guest: Guest
-  readonly call: GuestCall | undefined
-  readonly hostFunction: string
-  readonly sync: boolean
-}
-
-export const Current: Context.Reference<Current | undefined> = Context.Reference(
+/** The host call that the current fiber runs for; forked fibers inherit it. */
+export const Current: Context.Reference<HostCall | undefined> = Context.Reference(
   "@fiberhost/wasm-host/GuestCall/Current",
-  {
-    defaultValue: (): Current | undefined => undefined
-  }
+  { defaultValue: (): HostCall | undefined => undefined }
 )
+
+/** The host calls that a fiber runs in, the innermost first: its own, that of the guest call around it, and so on. */
+export function* hostCallsAround(context: Context.Context<never>): Generator<HostCall> {
+  for (let hostCall = Context.get(context, Current); hostCall !== undefined; ) {
+    yield hostCall
+    hostCall = Context.get(hostCall.caller, Current)
+  }
+}
 
 /**
  * The guest call, step by step: room in the executor, a turn on the guest's stack, arguments in, the export, and for an
@@ -49,31 +48,41 @@ export const run = (
   Effect.withFiber((fiber) =>
     Effect.callback((resume) => {
       const call = new GuestCall(guest, index, fiber.context, resume)
-      const blocking = blockingHostFunction(guest, fiber.context)
-      if (blocking !== undefined) return call.refuse(new GuestError.WouldDeadlock({ hostFunction: blocking }))
-
-      const permit = whenFull === "fail" ? admission.tryEnter(fiber.context) : admission.request(fiber.context)
-      if (permit === "NoRoom") return call.refuse(new GuestError.NoRoom({ capacity: admission.capacity }))
-      if (permit === "Closed") return call.refuse(new GuestError.Closed())
-      call.permit = permit
-
-      if (permit.state === "Active") enter(call, args)
-      else {
-        permit.onChange = () => {
-          if (permit.state === "Refused") return call.fail(new GuestError.Closed())
-          if (permit.state !== "Active") return
-          // Two changes in one turn are told twice, and a call enters once.
-          permit.onChange = undefined
-          enter(call, args)
-        }
-      }
-      return call.isSettled ? undefined : Effect.sync(() => call.abandon())
+      begin(call, args, admission, whenFull)
+      // Settled by now: its fiber goes on here, whoever else is being resumed.
+      const exit = call.begun()
+      if (exit === undefined) return Effect.sync(() => call.abandon())
+      return resume(exit)
     })
   )
 
+const begin = (
+  call: GuestCall,
+  args: ReadonlyArray<Uint8Array>,
+  admission: Admission.Admission,
+  whenFull: WhenFull
+): void => {
+  const hostFunction = blockingHostFunction(call)
+  if (hostFunction !== undefined) return call.fail(new GuestError.WouldDeadlock({ hostFunction }))
+
+  const permit = whenFull === "fail" ? admission.tryEnter(call.context) : admission.request(call.context)
+  if (permit === "NoRoom") return call.fail(new GuestError.NoRoom({ capacity: admission.capacity }))
+  if (permit === "Closed") return call.fail(new GuestError.Closed())
+  call.permit = permit
+
+  if (permit.state === "Active") return enter(call, args)
+  permit.onChange = () => {
+    if (permit.state === "Refused") return call.fail(new GuestError.Closed())
+    if (permit.state !== "Active") return
+    // Two changes in one turn are told twice, and a call enters once.
+    permit.onChange = undefined
+    enter(call, args)
+  }
+}
+
 const enter = (call: GuestCall, args: ReadonlyArray<Uint8Array>): void => {
   const { guest, signature } = call
-  if (guest.dead !== undefined) return call.refuse(guest.dead)
+  if (guest.dead !== undefined) return call.fail(guest.dead)
   guest.enter("call", call, () => {
     if (call.isSettled) return
     const raws = passArguments(call, args)
@@ -139,7 +148,9 @@ export class GuestCall {
   /** The last line that the guest logged for this call. */
   logged: string | undefined
   private resume: ((exit: Exit.Exit<Uint8Array, GuestError.GuestError>) => void) | undefined
-  private entered = false
+  private hasReturned = false
+  private beginning = true
+  private exit: Exit.Exit<Uint8Array, GuestError.GuestError> | undefined
 
   constructor(
     guest: Guest,
@@ -162,12 +173,12 @@ export class GuestCall {
 
   /** Whether its export is on the stack, so that the guest may resolve an AsyncValue not known yet. */
   get awaitsReturn(): boolean {
-    return this.age !== undefined && !this.entered
+    return this.age !== undefined && !this.hasReturned
   }
 
   /** The async export has returned its AsyncValue. */
   returned(asyncValue: bigint): void {
-    this.entered = true
+    this.hasReturned = true
     const offset = FatPtr.offsetOf(asyncValue)
     if (this.guest.unresolved.has(offset)) throw violation("it returned the AsyncValue of another call")
     if (this.early === undefined) {
@@ -200,13 +211,6 @@ export class GuestCall {
     this.settle(this.failure(reason))
   }
 
-  /** Fails before it began, at once, also while the guest is on the stack: the caller may be what the guest waits for. */
-  refuse(reason: GuestError.Reason): void {
-    const resume = this.resume
-    this.leave()
-    resume?.(this.failure(reason))
-  }
-
   die(defect: unknown): void {
     this.settle(Exit.die(defect))
   }
@@ -223,13 +227,20 @@ export class GuestCall {
     return Exit.fail(new GuestError.GuestError({ plugin, function: this.signature.name, reason }))
   }
 
+  /** The end of its first step: its exit if it has one already. From now on its caller is resumed by the guest. */
+  begun(): Exit.Exit<Uint8Array, GuestError.GuestError> | undefined {
+    this.beginning = false
+    return this.exit
+  }
+
   private settle(exit: Exit.Exit<Uint8Array, GuestError.GuestError>): void {
     const resume = this.resume
     if (resume === undefined) return
     this.leave()
     for (const hostCall of this.hostCalls) hostCall.owner = undefined
     this.hostCalls.clear()
-    this.guest.settle(() => resume(exit))
+    if (this.beginning) this.exit = exit
+    else this.guest.settle(() => resume(exit))
   }
 
   private leave(): void {
@@ -242,11 +253,11 @@ export class GuestCall {
 const violation = (detail: string): GuestError.GuestFault =>
   new GuestError.GuestFault(new GuestError.ProtocolViolation({ detail }))
 
-/** The sync host function of this guest, if any, that the calling fiber runs in and the guest waits for. */
-const blockingHostFunction = (guest: Guest, context: Context.Context<never>): string | undefined => {
-  for (let outer = Context.get(context, Current); outer !== undefined; ) {
-    if (outer.guest === guest && outer.sync) return outer.hostFunction
-    outer = outer.call === undefined ? undefined : Context.get(outer.call.context, Current)
+/** The sync host function, if any, that the calling fiber runs in and this guest waits for on its stack. */
+const blockingHostFunction = ({ context, guest }: GuestCall): string | undefined => {
+  for (const hostCall of hostCallsAround(context)) {
+    if (hostCall.guest === guest && hostCall.signature.sync && guest.hostCalls.has(hostCall))
+      return hostCall.signature.name
   }
   return undefined
 }

@@ -23,13 +23,17 @@ import { maxValueBytes } from "./GuestMemory.ts"
 export class HostCall {
   readonly guest: Guest
   readonly signature: Signature.Signature
+  /** The guest call that waits for it; the guest itself when there is none, or none any more. */
   owner: GuestCall.GuestCall | undefined
+  /** The context of the fiber whose guest call made it. */
+  readonly caller: Context.Context<never>
   fiber: Fiber.Fiber<Uint8Array, HostCallError.HostCallError> | undefined
 
   constructor(guest: Guest, signature: Signature.Signature) {
     this.guest = guest
     this.signature = signature
     this.owner = guest.current?.isSettled === false ? guest.current : undefined
+    this.caller = this.owner?.context ?? guest.context
     guest.hostCalls.add(this)
     this.owner?.hostCalls.add(this)
   }
@@ -104,10 +108,10 @@ const start = (
 }
 
 /** A host function sees its caller's references (log level, clock, tracer) and which guest call it runs for. */
-const contextOf = ({ guest, owner, signature }: HostCall): Context.Context<never> => {
-  const current: GuestCall.Current = { guest, call: owner, hostFunction: signature.name, sync: signature.sync }
-  const context = Context.add(owner?.context ?? guest.context, GuestCall.Current, current)
-  return owner?.permit === undefined ? context : Admission.provide(context, owner.permit)
+const contextOf = (hostCall: HostCall): Context.Context<never> => {
+  const context = Context.add(hostCall.caller, GuestCall.Current, hostCall)
+  const permit = hostCall.owner?.permit
+  return permit === undefined ? context : Admission.provide(context, permit)
 }
 
 /**
