@@ -247,6 +247,72 @@ export const hostCallSuite = (
       })
     )
 
+    it.effect("a synchronous twin answers also where a call's answer has just arrived", () =>
+      Effect.gen(function* () {
+        const guest = yield* guestOf({})
+        yield* guest.via_host_echo({ text: "x" })
+        assert.strictEqual(guest.via_host_u32Unsafe({ value: 3 }), 3)
+      })
+    )
+
+    it.effect("a fiber that calls without end lets others run", () =>
+      Effect.gen(function* () {
+        const guest = yield* guestOf({})
+        const other = { turns: 0 }
+        yield* Effect.forkChild(
+          Effect.forever(
+            Effect.andThen(
+              Effect.yieldNow,
+              Effect.sync(() => other.turns++)
+            )
+          )
+        )
+        yield* guest.via_host_echo({ text: "x" })
+        const before = other.turns
+        for (let i = 0; i < 20_000; i++) yield* guest.echo_u32({ value: i })
+        assert.isAbove(other.turns, before)
+      })
+    )
+
+    it.effect("an observer of one caller that throws does not keep others from their answers", () =>
+      Effect.gen(function* () {
+        const thrown = yield* uncaught
+        const guest = yield* guestOf({})
+        Effect.runCallback(guest.via_host_echo({ text: "x" }), {
+          onExit: () => {
+            throw new Error("the application's own")
+          }
+        })
+        assert.strictEqual(yield* guest.via_host_echo({ text: "y" }), "y")
+        assert.strictEqual(yield* guest.echo_u32({ value: 7 }), 7)
+        yield* Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
+        assert.deepStrictEqual(thrown, ["Error: the application's own"])
+      })
+    )
+
+    it.effect("what a finished sync host function left running may call the guest", () =>
+      Effect.gen(function* () {
+        const self: { guest?: Conformance["Service"]; fiber?: Fiber.Fiber<number, GuestError.GuestError> } = {}
+        self.guest = yield* guestOf({
+          host_sync_string: ({ text }) =>
+            Effect.map(
+              Effect.forkDetach(
+                Effect.andThen(
+                  Effect.yieldNow,
+                  Effect.suspend(() => self.guest!.echo_u32({ value: 7 }))
+                )
+              ),
+              (fiber) => {
+                self.fiber = fiber
+                return text
+              }
+            )
+        })
+        assert.strictEqual(yield* self.guest.via_host_sync_string({ text: "x" }), "x")
+        assert.strictEqual(yield* Fiber.join(self.fiber!), 7)
+      })
+    )
+
     describe("closing", () => {
       it.effect("settles calls, interrupts host functions, and waits for their finalizers", () =>
         Effect.gen(function* () {
@@ -291,6 +357,35 @@ export const hostCallSuite = (
             const error = yield* Effect.flip(guest[way]({ text: "x" }))
             assert.strictEqual(error.reason._tag, "Closed")
             assert.strictEqual((yield* Effect.flip(guest.early())).reason._tag, "Closed")
+          }
+        })
+      )
+      it.effect("by a fiber that a host function of the guest waits for does not wait for itself", () =>
+        Effect.gen(function* () {
+          const scope = yield* Scope.make()
+          const close = Effect.uninterruptible(Scope.close(scope, Exit.void))
+          const guest = yield* Effect.provideService(
+            guestOf({
+              host_echo: ({ text }) => Effect.as(Effect.flatMap(Effect.forkChild(close), Fiber.join), text)
+            }),
+            Scope.Scope,
+            scope
+          )
+          assert.strictEqual((yield* Effect.flip(guest.via_host_echo({ text: "x" }))).reason._tag, "Closed")
+          yield* Scope.close(scope, Exit.void)
+          yield* Effect.repeat(Effect.yieldNow, { times: 10 })
+          assert.strictEqual(Plugin.stats(guest)[0]!.hostCalls, 0)
+        })
+      )
+      it.effect("an executor refuses what is loaded after it, or while it compiles", () =>
+        Effect.gen(function* () {
+          const scope = yield* Scope.make()
+          const context = yield* Layer.buildWithScope(Layer.merge(layer(), conformanceHost()), scope)
+          const load = Conformance.make({ module: conformanceModule }).pipe(Effect.provide(context))
+          const loading = yield* Effect.forkChild(Effect.flip(load), { startImmediately: true })
+          yield* Scope.close(scope, Exit.void)
+          for (const attempt of [Fiber.join(loading), Effect.flip(load)]) {
+            assert.strictEqual((yield* attempt).reason._tag, "Closed")
           }
         })
       )
@@ -432,3 +527,19 @@ export const hostCallSuite = (
 
 /** Logs of what a test provokes on purpose. */
 const silent = Logger.layer([])
+
+/** The exceptions that nobody catches within the scope, which would otherwise end the test run. */
+const uncaught = Effect.acquireRelease(
+  Effect.sync(() => {
+    const thrown: Array<string> = []
+    const listeners = process.listeners("uncaughtException")
+    process.removeAllListeners("uncaughtException")
+    process.on("uncaughtException", (error) => thrown.push(String(error)))
+    return { listeners, thrown }
+  }),
+  ({ listeners }) =>
+    Effect.sync(() => {
+      process.removeAllListeners("uncaughtException")
+      for (const listener of listeners) process.on("uncaughtException", listener)
+    })
+).pipe(Effect.map(({ thrown }) => thrown))
