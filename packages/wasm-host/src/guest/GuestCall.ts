@@ -199,7 +199,7 @@ export class GuestCall {
   private finish(asyncValue: bigint, answer: Uint8Array): void {
     this.guest.memory.release(asyncValue)
     this.guest.asyncValues.settle(this.age!)
-    // SPEC.md lets a guest answer nothing with the null pointer.
+    // fp-bindgen's SPEC.md lets a guest answer nothing with the null pointer.
     this.succeed(answer.byteLength === 0 ? nil : answer)
   }
 
