@@ -1,7 +1,7 @@
 /**
  * Exactly one entry on the guest's stack.
  *
- * The guest's own executor keeps a cell borrowed while a task runs, so entering it from inside an import traps it (ABI,
+ * The guest's own executor keeps a cell borrowed while a task runs, so entering it from inside an import traps it (docs/abi.md,
  * "Rules", 1). Entries asked for meanwhile wait until the stack is empty: resolves ahead of calls, each kind in order.
  * Resolves are never counted and never refused: they are answers that the guest waits for.
  */

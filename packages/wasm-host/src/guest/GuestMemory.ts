@@ -1,7 +1,7 @@
 /**
  * The linear memory of one instance, and its allocator.
  *
- * The side that serialises allocates and the receiver frees (ABI, "Who allocates, who frees"): values for the guest go
+ * The side that serialises allocates and the receiver frees (docs/abi.md, "Who allocates, who frees"): values for the guest go
  * through `write`, values from the guest through `take`, which copies and then frees exactly once. Any call into the
  * guest may grow the memory and detach every view, so a view is made after the call and dropped before the next.
  */

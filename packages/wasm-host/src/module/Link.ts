@@ -22,7 +22,7 @@ export interface Checked {
   readonly missing: ReadonlyArray<string>
 }
 
-/** The module that plugins import from, and the prefix of their functions (ABI, "Exports, imports"). */
+/** The module that plugins import from, and the prefix of their functions (docs/abi.md, "Exports, imports"). */
 export const importModule = "fp"
 export const functionPrefix = "__fp_gen_"
 export const hostResolve = "__fp_host_resolve_async_value"

@@ -91,7 +91,7 @@ export const toRaw = (kind: Primitive.Kind, value: Uint8Array): number | bigint 
 }
 
 /**
- * Guest to host: the MessagePack value of a raw number. Nothing normalises it on the way (ABI, "Primitives"): it is
+ * Guest to host: the MessagePack value of a raw number. Nothing normalises it on the way (docs/abi.md, "Primitives"): it is
  * taken modulo the kind's width, and unsigned kinds arrive signed.
  */
 export const fromRaw = (kind: Primitive.Kind, raw: number | bigint): Uint8Array =>
