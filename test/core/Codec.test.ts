@@ -16,6 +16,7 @@ import {
   SchemaIssue,
   SchemaTransformation
 } from "effect"
+import { Transferable } from "effect/workers"
 
 // biome-ignore lint/suspicious/noExplicitAny: tables hold schemas and values of every type
 type AnySchema = Schema.Codec<any>
@@ -734,6 +735,208 @@ describe("Codec", () => {
         }
       }
       assert.isAbove(accepted, 100)
+    })
+  })
+
+  describe("between threads", () => {
+    const large = () => new Uint8Array(20_000).fill(7)
+    const beside = () => {
+      const writer = new Codec.Writer()
+      writer.beside = []
+      writer.transfer = []
+      return { writer, lists: { beside: writer.beside, transfer: writer.transfer } }
+    }
+    const written = (schema: AnySchema, value: unknown) => {
+      const { lists, writer } = beside()
+      Result.getOrThrow(Codec.make(schema).encode(value, writer))
+      return { bytes: writer.take(), ...lists }
+    }
+    const read = (schema: AnySchema, bytes: Uint8Array, list?: ReadonlyArray<unknown>) =>
+      Codec.make(schema).decode(new Codec.Reader(bytes, list))
+
+    it("lays a copy of large bytes beside the message, and gives it without copying again", () => {
+      const memory = new Uint8Array(20_010).fill(7)
+      for (const value of [memory.subarray(10), new Uint8Array(new SharedArrayBuffer(20_000)).fill(7)]) {
+        const schema = Schema.Struct({ a: Schema.Uint8Array, b: Schema.Uint8Array })
+        const { beside, bytes, transfer } = written(schema, { a: value, b: new Uint8Array([1]) })
+        assert.isBelow(bytes.length, 40)
+        assert.deepStrictEqual(beside, [large().buffer])
+        assert.strictEqual(beside[0], transfer[0])
+        assert.strictEqual(value.length, 20_000)
+        const back = Result.getOrThrow(read(schema, bytes, beside)) as {
+          readonly a: Uint8Array
+          readonly b: Uint8Array
+        }
+        assert.deepStrictEqual(back, { a: large(), b: new Uint8Array([1]) })
+        assert.strictEqual(back.a.buffer, beside[0])
+      }
+    })
+
+    it("writes bytes below 16 KiB, and all bytes where nothing can lie beside them", () => {
+      assert.deepStrictEqual(written(Schema.Uint8Array, new Uint8Array(16_383)).beside, [])
+      assert.strictEqual(written(Schema.Uint8Array, new Uint8Array(16_384)).beside.length, 1)
+      assert.strictEqual(Result.getOrThrow(encode(Schema.Uint8Array, large())).length, 20_003)
+    })
+
+    it("takes back what lies beside a value that did not fit", () => {
+      const { lists, writer } = beside()
+      const codec = Codec.make(Schema.Array(Schema.Uint8Array))
+      Result.getOrThrow(codec.encode([large()], writer))
+      const mark = writer.size
+      assertFails(codec.encode([large(), large(), "no" as never], writer), "DoesNotFit", "[2]")
+      assert.deepStrictEqual([writer.size, lists.beside.length, lists.transfer.length], [mark, 1, 1])
+      Result.getOrThrow(codec.encode([large()], writer))
+      writer.layBeside("x", false)
+      assert.deepStrictEqual([lists.beside.length, lists.transfer.length], [3, 2])
+      writer.rewind(mark)
+      assert.deepStrictEqual([lists.beside.length, lists.transfer.length], [1, 1])
+    })
+
+    it("tells large bytes apart in a union, and takes back what a member wrote in vain", () => {
+      const schema = Schema.Union([
+        Schema.Struct({ v: Schema.Union([Schema.String, Schema.Uint8Array]), n: Schema.Int }),
+        Schema.Struct({ v: Schema.Union([Schema.Uint8Array, Schema.Int]), n: Schema.String })
+      ])
+      const value = { v: large(), n: "x" }
+      const { beside, bytes, transfer } = written(schema, value)
+      assert.deepStrictEqual([beside.length, transfer.length], [1, 1])
+      assert.deepStrictEqual(Result.getOrThrow(read(schema, bytes, beside)), value)
+    })
+
+    it("refuses what does not lie beside the bytes", () => {
+      const { bytes } = written(Schema.Uint8Array, large())
+      const lists = [undefined, [], [new ArrayBuffer(19_999)], ["no"], [large()], [new SharedArrayBuffer(20_000)]]
+      for (const list of lists) assertFails(read(Schema.Uint8Array, bytes, list), "Malformed")
+      for (const offset of [1, 0xffff_ffff]) {
+        const shifted = bytes.slice()
+        new DataView(shifted.buffer).setUint32(7, offset)
+        assertFails(read(Schema.Uint8Array, shifted, [large().buffer]), "Malformed")
+      }
+      for (let length = 0; length < bytes.length; length++) {
+        assertFails(read(Schema.Uint8Array, bytes.subarray(0, length), [large().buffer]), "Malformed")
+      }
+      const other = bytes.slice()
+      other[2] = 1
+      assertFails(read(Schema.Uint8Array, other, [large().buffer]), "Malformed")
+      const unknown = new Uint8Array([...unhex("82a17801a17a"), ...bytes])
+      assert.deepStrictEqual(Result.getOrThrow(read(Point, unknown)), { x: 1 })
+    })
+
+    describe("moves a Transferable.Uint8Array", () => {
+      const Moved = Transferable.Uint8Array
+      const Holder = Schema.Struct({ a: Moved.annotate({ title: "moved" }), n: Schema.Int })
+
+      it("of any size, with its offset, once all of the value has been written", () => {
+        const memory = new Uint8Array([0, 1, 2, 3])
+        const { lists, writer } = beside()
+        assertFails(Codec.make(Holder).encode({ a: memory.subarray(1), n: 0.5 }, writer), "DoesNotFit", "n")
+        assert.strictEqual(memory.length, 4)
+        assert.deepStrictEqual(lists, { beside: [], transfer: [] })
+        Result.getOrThrow(Codec.make(Holder).encode({ a: memory.subarray(1), n: 1 }, writer))
+        assert.strictEqual(memory.length, 0)
+        assert.deepStrictEqual(lists.transfer, [new Uint8Array([0, 1, 2, 3]).buffer])
+        const back = Result.getOrThrow(read(Holder, writer.take(), lists.beside)) as { readonly a: Uint8Array }
+        assert.deepStrictEqual<object>(back, { a: new Uint8Array([1, 2, 3]), n: 1 })
+        assert.strictEqual(back.a.buffer, lists.transfer[0])
+      })
+
+      it("that a union tries twice, and views of one buffer", () => {
+        const schema = Schema.Union([
+          Schema.Struct({ a: Moved, n: Schema.Int }),
+          Schema.Struct({ a: Moved, b: Moved, n: Schema.String })
+        ])
+        const memory = new Uint8Array([1, 2, 3])
+        const { beside, bytes, transfer } = written(schema, { a: memory.subarray(1), b: memory.subarray(2), n: "x" })
+        assert.strictEqual(memory.length, 0)
+        assert.deepStrictEqual([beside.length, transfer.length], [1, 1])
+        const back = { a: new Uint8Array([2, 3]), b: new Uint8Array([3]), n: "x" }
+        assert.deepStrictEqual(Result.getOrThrow(read(schema, bytes, beside)), back)
+      })
+
+      it("but copies shared memory, and detaches nothing where nothing can lie beside the bytes", () => {
+        const shared = new Uint8Array(new SharedArrayBuffer(3))
+        assert.strictEqual(hex(written(Moved, shared).bytes), "c403000000")
+        const memory = new Uint8Array([1, 2, 3])
+        assert.strictEqual(encodeHex(Moved, memory), "c403010203")
+        assert.deepStrictEqual(decodeHex(Moved, "c403010203"), memory)
+        assert.strictEqual(encodeHex(Holder, { a: memory, n: 1 }), "82a161c403010203a16e01")
+      })
+
+      it("and refuses one that cannot be moved, alone", () => {
+        const { lists, writer } = beside()
+        const codec = Codec.make(Holder)
+        Result.getOrThrow(codec.encode({ a: new Uint8Array([1]), n: 1 }, writer))
+        const mark = writer.size
+        const gone = new Uint8Array(1)
+        gone.buffer.transfer()
+        assertFails(codec.encode({ a: gone, n: 1 }, writer), "DoesNotFit", "a")
+        for (const pinned of [new Uint8Array(new WebAssembly.Memory({ initial: 1 }).buffer), Buffer.from("pool")]) {
+          const { message } = assertFails(codec.encode({ a: pinned, n: 1 } as never, writer), "DoesNotFit")
+          assert.match(message, /can be moved/)
+          assert.isAbove(pinned.length, 0)
+        }
+        assert.deepStrictEqual([writer.size, lists.beside.length, lists.transfer.length], [mark, 1, 1])
+      })
+
+      it("under a check", () => {
+        const schema = Moved.check(Schema.makeFilter((bytes) => bytes.length < 3))
+        const one = written(schema, new Uint8Array([1]))
+        assert.strictEqual(one.beside.length, 1)
+        assert.deepStrictEqual(Result.getOrThrow(read(schema, one.bytes, one.beside)), new Uint8Array([1]))
+        const refused = new Uint8Array(3)
+        assertFails(Codec.make(schema).encode(refused, beside().writer), "DoesNotFit")
+        assert.strictEqual(refused.length, 3)
+      })
+    })
+
+    describe("carries what only the structured clone can", () => {
+      const Module = Codec.cloned(
+        (u): u is WebAssembly.Module => u instanceof WebAssembly.Module,
+        "a WebAssembly.Module"
+      )
+      const module = new WebAssembly.Module(unhex("0061736d01000000"))
+
+      it("beside the bytes", () => {
+        const schema = Schema.Struct({ module: Module, also: Schema.Union([Schema.Uint8Array, Module]) })
+        const { beside, bytes, transfer } = written(schema, { module, also: module })
+        assert.deepStrictEqual(transfer, [])
+        assert.deepStrictEqual(Result.getOrThrow(read(schema, bytes, beside)), { module, also: module })
+      })
+
+      it("and nowhere else", () => {
+        const error = assertFails(encode(Schema.Struct({ module: Module }), { module }), "DoesNotFit", "module")
+        assert.match(error.message, /only be sent between threads/)
+        assertFails(encode(Module, 1), "DoesNotFit")
+        const { bytes } = written(Module, module)
+        assertFails(read(Module, bytes, ["no"]), "DoesNotFit")
+        assertFails(read(Module, bytes, []), "Malformed")
+        assertFails(read(Module, bytes), "Malformed")
+        assertFails(read(Module, unhex("c0"), [module]), "Malformed")
+      })
+    })
+
+    it("reads each value of a message through a window of one reader", () => {
+      const writer = new Codec.Writer(0x7fff_ffff)
+      const codec = Codec.make(Point)
+      const at = writer.placeholder32()
+      Result.getOrThrow(codec.encode({ x: 1, y: "a" }, writer))
+      writer.patch32(at, writer.size - 4)
+      writer.raw(unhex("a2c3"))
+      writer.u32(0xffff_fffe)
+      const reader = new Codec.Reader(new Uint8Array(writer.takeBuffer()))
+      assert.strictEqual(writer.size, 0)
+      const length = reader.u32()
+      reader.window(4, 4 + length)
+      assert.strictEqual(reader.remaining, length)
+      assert.deepStrictEqual(Codec.decodeWindow(codec, reader), Result.succeed({ x: 1, y: "a" }))
+      reader.window(4 + length, 4 + length + 2)
+      assertFails(Codec.make(Schema.String).decode(reader), "Malformed")
+      reader.window(4 + length, reader.bytes.length)
+      assert.strictEqual(hex(reader.raw(2)), "a2c3")
+      assert.strictEqual(reader.u32(), 0xffff_fffe)
+      assert.throws(() => reader.u32())
+      reader.window(4, 4 + length - 1)
+      assertFails(Codec.decodeWindow(codec, reader), "Malformed", "y")
     })
   })
 

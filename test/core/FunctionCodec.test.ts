@@ -1,8 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
-import { CodecError, FunctionCodec } from "@fiberhost/core"
+import { Codec, CodecError, FunctionCodec } from "@fiberhost/core"
 import { Abi, HostFunctions, Plugin } from "@fiberhost/wasm-host"
 import { Result, Schema } from "effect"
 import { Rpc, RpcMiddleware } from "effect/rpc"
+import { Transferable } from "effect/workers"
 
 class Middleware extends RpcMiddleware.Service<Middleware>()("test/Middleware") {}
 class Stopped extends Schema.TaggedError<Stopped>()("Stopped", {}) {}
@@ -48,6 +49,119 @@ describe("FunctionCodec", () => {
     assert.strictEqual(Result.isFailure(taken) && taken.failure.path, "list[1]")
     const none = codec.decodeArguments([])
     assert.strictEqual(Result.isFailure(none) && none.failure.path, "list")
+  })
+
+  describe("in a message of many values", () => {
+    const codec = FunctionCodec.make(
+      Rpc.make("f", { payload: { b: Schema.Int, a: Schema.String }, success: Schema.Int, error: Schema.String })
+    )
+    const written = (write: (writer: Codec.Writer) => CodecError.CodecError | undefined) => {
+      const writer = new Codec.Writer()
+      assert.isUndefined(write(writer))
+      return writer.take()
+    }
+
+    it("writes each argument's length and value", () => {
+      const message = written((writer) => codec.writeArguments({ a: "x", b: 1 }, writer))
+      assert.deepStrictEqual(message, bytes(0, 0, 0, 1, 1, 0, 0, 0, 2, 0xa1, 0x78))
+      const reader = new Codec.Reader(new Uint8Array([...message, 7]))
+      assert.deepStrictEqual(codec.readArguments(reader), Result.succeed({ b: 1, a: "x" }))
+      assert.deepStrictEqual([reader.offset, reader.remaining], [11, 1])
+    })
+
+    it("reads on after arguments that do not fit", () => {
+      const messages: ReadonlyArray<readonly [what: string, message: ReadonlyArray<number>, path: string]> = [
+        ["another type", [0, 0, 0, 1, 0xc0, 0, 0, 0, 2, 0xa1, 0x78], "b"],
+        ["trailing bytes", [0, 0, 0, 2, 1, 1, 0, 0, 0, 1, 0xa0], "b"],
+        ["a value beyond its length", [0, 0, 0, 1, 1, 0, 0, 0, 1, 0xa1], "a"],
+        ["no value", [0, 0, 0, 1, 1, 0, 0, 0, 0], "a"]
+      ]
+      for (const [what, message, path] of messages) {
+        const reader = new Codec.Reader(bytes(...message, 7))
+        const payload = codec.readArguments(reader)
+        assert.strictEqual(Result.isFailure(payload) && payload.failure.path, path, what)
+        assert.deepStrictEqual([reader.offset, reader.remaining], [message.length, 1], what)
+      }
+    })
+
+    it("stops at the end of a message that is cut off", () => {
+      for (const message of [[], [0, 0, 0], [0, 0, 0, 9, 1], [0, 0, 0, 1, 1, 0xff, 0xff, 0xff, 0xff, 0xa0]]) {
+        const reader = new Codec.Reader(bytes(...message))
+        assert.isTrue(Result.isFailure(codec.readArguments(reader)))
+        assert.strictEqual(reader.remaining, 0)
+      }
+    })
+
+    it("takes back arguments that do not fit, and moves nothing", () => {
+      const moving = FunctionCodec.make(
+        Rpc.make("f", { payload: { memory: Transferable.Uint8Array, pinned: Transferable.Uint8Array } })
+      )
+      const writer = new Codec.Writer()
+      writer.beside = []
+      writer.u32(1)
+      const memory = bytes(1, 2)
+      assert.strictEqual(moving.writeArguments({ memory, pinned: 1 }, writer)?.path, "pinned")
+      assert.strictEqual(memory.length, 2)
+      const pinned = new Uint8Array(new WebAssembly.Memory({ initial: 1 }).buffer)
+      assert.strictEqual(moving.writeArguments({ memory, pinned }, writer)?.path, "pinned")
+      assert.deepStrictEqual([writer.size, writer.beside], [4, []])
+    })
+
+    it("writes the answer without its length, and reads all of the window", () => {
+      const message = written((writer) => codec.writeAnswer(Result.succeed(7), writer))
+      assert.deepStrictEqual(Result.succeed(message), codec.encodeAnswer(Result.succeed(7)))
+      assert.deepStrictEqual(codec.readAnswer(new Codec.Reader(message)), Result.succeed(Result.succeed(7)))
+      const trailing = codec.readAnswer(new Codec.Reader(new Uint8Array([...message, 0])))
+      assert.strictEqual(Result.isFailure(trailing) && trailing.failure.reason._tag, "Malformed")
+      const writer = new Codec.Writer()
+      assert.strictEqual(codec.writeAnswer(Result.succeed("no"), writer)?.path, "Ok")
+      assert.strictEqual(writer.size, 0)
+      const bare = FunctionCodec.make(Rpc.make("f", { success: Schema.Int }))
+      const answer = written((writer) => bare.writeAnswer(Result.succeed(7), writer))
+      assert.deepStrictEqual(answer, bytes(7))
+      assert.deepStrictEqual(bare.readAnswer(new Codec.Reader(answer)), Result.succeed(Result.succeed(7)))
+    })
+  })
+
+  describe("of a streamed answer", () => {
+    const definition = Rpc.make("f", { success: Schema.Int, error: Schema.String, stream: true })
+
+    it("carries each element by itself, and an answer without a value for the end", () => {
+      const codec = FunctionCodec.make(definition, { streams: true })
+      assert.deepStrictEqual([codec.streams, codec.answersResult], [true, true])
+      const writer = new Codec.Writer()
+      assert.isUndefined(codec.writeElement(7, writer))
+      assert.strictEqual(codec.writeElement("no", writer)?.reason._tag, "DoesNotFit")
+      const element = writer.take()
+      assert.deepStrictEqual(element, bytes(7))
+      assert.deepStrictEqual(codec.readElement(new Codec.Reader(element)), Result.succeed(7))
+      assert.isTrue(Result.isFailure(codec.readElement(new Codec.Reader(bytes(7, 7)))))
+      assert.deepStrictEqual(codec.carryElement(7), Result.succeed(7))
+      for (const end of [Result.succeed(undefined), Result.fail("n")]) {
+        assert.isUndefined(codec.writeAnswer(end, writer))
+        assert.deepStrictEqual(codec.readAnswer(new Codec.Reader(writer.take())), Result.succeed(end))
+      }
+    })
+
+    it("ends bare where the stream cannot fail", () => {
+      const endless = Rpc.make("f", { success: Schema.Int, stream: true })
+      const codec = FunctionCodec.makeAll([endless], { streams: true }).get("f")!
+      assert.isFalse(codec.answersResult)
+      assert.deepStrictEqual(codec.encodeAnswer(Result.succeed(undefined)), Result.succeed(bytes(0xc0)))
+      assert.deepStrictEqual(codec.decodeAnswer(bytes(0xc0)), Result.succeed(Result.succeed(undefined)))
+    })
+
+    it("fails with the function's own error as well", () => {
+      const codec = FunctionCodec.make(definition.setError(Schema.Int), { streams: true })
+      for (const end of [Result.fail("n"), Result.fail(1)]) {
+        assert.deepStrictEqual(Result.flatMap(codec.encodeAnswer(end), codec.decodeAnswer), Result.succeed(end))
+      }
+    })
+
+    it("is refused where there are no streams", () => {
+      assert.isFalse(FunctionCodec.make(Rpc.make("f")).streams)
+      assert.match(thrownBy(() => FunctionCodec.makeAll([definition])).message, /stream/)
+    })
   })
 
   // The compiler refuses most of these: `test/types` shows which. What gets past it is refused here.

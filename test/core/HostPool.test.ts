@@ -4,7 +4,8 @@ import { Abi, GuestExecutor, HostFunctions, Plugin } from "@fiberhost/wasm-host"
 import { Context, Deferred, Effect, Fiber, Layer, Schema } from "effect"
 import { Rpc } from "effect/rpc"
 import { compile, plugin } from "../fixtures/wat.ts"
-import { counted, handlers, hostPoolSuite, Work } from "../suites/hostPoolSuite.ts"
+import { handlers, Work } from "../fixtures/work.ts"
+import { counted, hostPoolSuite } from "../suites/hostPoolSuite.ts"
 
 hostPoolSuite("a host pool in the calling thread", Work.layer(handlers))
 hostPoolSuite("a bounded host pool in the calling thread", Work.layer(handlers, { concurrency: 4, capacity: 10 }))

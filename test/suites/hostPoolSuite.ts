@@ -1,40 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
-import { HostCallError, HostPool } from "@fiberhost/core"
+import { HostCallError, type Thread } from "@fiberhost/core"
 import { Effect, Exit, Fiber, Layer, Schema, SchemaTransformation } from "effect"
-import { Rpc } from "effect/rpc"
-
-export class TooSmall extends Schema.TaggedError<TooSmall>()("TooSmall", { least: Schema.Int }) {}
-
-/** What the pools of this suite do; a pool over threads runs the same handlers. */
-export class Work extends HostPool.Service<Work>()("suite/Work", [
-  Rpc.make("double", { payload: { n: Schema.Int }, success: Schema.Int, error: TooSmall }),
-  Rpc.make("die", { payload: { message: Schema.String }, success: Schema.Int }),
-  Rpc.make("refuse", { success: Schema.Int.check(Schema.isLessThan(10)) }),
-  Rpc.make("interrupt"),
-  Rpc.make("nothing"),
-  Rpc.make("reverse", { payload: { bytes: Schema.Uint8Array }, success: Schema.Uint8Array }),
-  /** Never answers; `wasInterrupted` of the same id says whether it was told to stop. */
-  Rpc.make("hang", { payload: { id: Schema.String } }),
-  Rpc.make("wasInterrupted", { payload: { id: Schema.String }, success: Schema.Boolean })
-]) {}
-
-const interrupted = new Set<string>()
-
-export const handlers = {
-  double: ({ n }: { readonly n: number }) =>
-    n < 0 ? Effect.fail(new TooSmall({ least: 0 })) : Effect.as(Effect.yieldNow, 2 * n),
-  die: ({ message }: { readonly message: string }) => Effect.die(new Error(message)),
-  refuse: () => Effect.succeed(10),
-  interrupt: () => Effect.interrupt,
-  nothing: () => Effect.void,
-  reverse: ({ bytes }: { readonly bytes: Uint8Array }) => Effect.sync(() => bytes.toReversed()),
-  hang: ({ id }: { readonly id: string }) =>
-    Effect.onInterrupt(Effect.never, () => Effect.sync(() => interrupted.add(id))),
-  wasInterrupted: ({ id }: { readonly id: string }) => Effect.sync(() => interrupted.has(id))
-}
+import { TooSmall, Work } from "../fixtures/work.ts"
 
 /** What a host pool promises, wherever it runs its functions. */
-export const hostPoolSuite = (name: string, layer: Layer.Layer<Work>) =>
+export const hostPoolSuite = (name: string, layer: Layer.Layer<Work, Thread.ThreadError>) =>
   describe(name, () => {
     const failure = <A>(call: Effect.Effect<A, unknown>) =>
       Effect.map(Effect.flip(call), (error) => {

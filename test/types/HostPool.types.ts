@@ -128,7 +128,7 @@ const Needy = Schema.String.pipe(
     encode: SchemaGetter.passthrough()
   })
 )
-// @ts-expect-error a streamed answer
+// A streamed answer is for pools.
 HostPool.Service()("x", [Rpc.make("tail", { success: Schema.String, stream: true })])
 // @ts-expect-error middleware
 HostPool.Service()("x", [Rpc.make("guarded").middleware(Middleware)])

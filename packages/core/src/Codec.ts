@@ -7,14 +7,13 @@
  * time proportional to their length, with a value that the schema admits or with a typed error.
  */
 import * as Result from "effect/Result"
-import type * as Schema from "effect/Schema"
-import type * as SchemaAST from "effect/SchemaAST"
-import { type CodecError, CodecFailure, toCodecError } from "./CodecError.ts"
+import * as Schema from "effect/Schema"
+import { type CodecError, toCodecError } from "./CodecError.ts"
 import { Reader } from "./internal/codec/MsgPackReader.ts"
 import { defaultLimit, Writer } from "./internal/codec/MsgPackWriter.ts"
-import { build } from "./internal/codec/WireBuilder.ts"
-import { type Read, reader } from "./internal/codec/WireDecoder.ts"
-import { type Write, writer } from "./internal/codec/WireEncoder.ts"
+import { readWindow, wireCodec } from "./internal/codec/WireCodec.ts"
+import { clonedKey } from "./internal/codec/WireDeclaration.ts"
+import type { BesideWire } from "./internal/codec/WireSchema.ts"
 
 export {
   Asynchronous,
@@ -44,7 +43,7 @@ export interface Codec<A> {
  * has no MessagePack form: a contract that cannot travel is a bug, found when it is defined.
  */
 export const make = <S extends Schema.ConstraintCodec<unknown, unknown>>(schema: S): Codec<S["Type"]> => {
-  const { read, write } = steps(schema.ast)
+  const { read, write } = wireCodec(schema.ast)
   return {
     schema: schema as Schema.ConstraintCodec<S["Type"], unknown>,
     encode: (value, writer) => {
@@ -52,6 +51,7 @@ export const make = <S extends Schema.ConstraintCodec<unknown, unknown>>(schema:
       try {
         writer.begin()
         write(value, writer)
+        writer.settle()
         return done
       } catch (thrown) {
         writer.rewind(mark)
@@ -86,28 +86,25 @@ export const encodeToBytes = <A>(
 }
 
 /** Decodes bytes that hold one value and nothing else. */
-export const decodeFromBytes = <A>(codec: Codec<A>, bytes: Uint8Array): Result.Result<A, CodecError> => {
-  const reader = new Reader(bytes)
-  const result = codec.decode(reader)
-  if (Result.isFailure(result) || reader.remaining === 0) return result
-  const message = `${reader.remaining} bytes follow the value`
-  const trailing = new CodecFailure({ _tag: "Malformed", offset: reader.offset, message })
-  return Result.fail(toCodecError("decode", trailing))
+export const decodeFromBytes = <A>(codec: Codec<A>, bytes: Uint8Array): Result.Result<A, CodecError> =>
+  decodeWindow(codec, new Reader(bytes))
+
+/** Decodes what is left of the reader's window, which must be one value and nothing else. */
+export const decodeWindow = <A>(codec: Codec<A>, reader: Reader): Result.Result<A, CodecError> => {
+  try {
+    return Result.succeed(readWindow(wireCodec(codec.schema.ast).read, reader) as A)
+  } catch (thrown) {
+    return Result.fail(toCodecError("decode", thrown))
+  }
 }
+
+/**
+ * The schema of a value that only the structured clone can carry, such as a `WebAssembly.Module`. It travels between
+ * threads, and to nobody else: where there is no list beside the bytes, encoding fails with `DoesNotFit`. `expected`
+ * names the value in errors.
+ */
+export const cloned = <T>(is: (value: unknown) => value is T, expected: string): Schema.declare<T> =>
+  Schema.declare(is, { expected, [clonedKey]: { _tag: "Beside", is, expected } satisfies BesideWire })
 
 let spare: Writer | undefined
 const done: Result.Result<void, never> = Result.succeed(undefined)
-const made = new WeakMap<SchemaAST.AST, { readonly read: Read; readonly write: Write }>()
-
-function steps(ast: SchemaAST.AST): { readonly read: Read; readonly write: Write } {
-  let found = made.get(ast)
-  if (found === undefined) {
-    try {
-      const wire = build(ast)
-      made.set(ast, (found = { read: reader(wire), write: writer(wire) }))
-    } catch (thrown) {
-      throw thrown instanceof CodecFailure ? toCodecError("encode", thrown) : thrown
-    }
-  }
-  return found
-}

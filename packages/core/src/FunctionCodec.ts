@@ -1,7 +1,8 @@
 /**
  * How a function's contract travels: its arguments one MessagePack value each, in the order of the payload's fields,
  * its answer one MessagePack value. An `Rpc` with an `error` answers with a Result (`{"Ok": v}` or `{"Err": e}`),
- * one without answers with the bare value. Made once per function, when its contract is made, and kept by it.
+ * one without answers with the bare value. A streamed answer is its elements, one MessagePack value each, and then an
+ * answer without a value, for the stream's end. Made once per function, when its contract is made, and kept by it.
  *
  * The same two directions serve guest functions and host functions: who calls encodes arguments and decodes the
  * answer, who implements decodes arguments and encodes the answer.
@@ -12,7 +13,8 @@ import * as RpcSchema from "effect/rpc/RpcSchema"
 import * as Schema from "effect/Schema"
 import * as SchemaAST from "effect/SchemaAST"
 import * as Codec from "./Codec.ts"
-import { CodecError, Unsupported } from "./CodecError.ts"
+import { CodecError, toCodecError, Unsupported } from "./CodecError.ts"
+import { readWindow, wireCodec } from "./internal/codec/WireCodec.ts"
 
 /** One argument: the payload's field, in declaration order. */
 export interface Argument {
@@ -29,8 +31,12 @@ export interface FunctionCodec {
   /** The function's name: the `Rpc`'s tag. */
   readonly name: string
   readonly arguments: ReadonlyArray<Argument>
-  /** The schema of the bare success value. */
+  /** Whether the answer is a stream. What is said of the answer is then said of the stream's end, a success without a value. */
+  readonly streams: boolean
+  /** The schema of the bare success value, or of one element of the stream. */
   readonly success: Schema.Constraint
+  /** The codec of `success`. */
+  readonly element: Codec.Codec<unknown>
   /** Whether the contract has an `error`, so that the answer travels as a Result. */
   readonly answersResult: boolean
   /** Caller's side: one MessagePack value for each argument. The error's path begins with the argument's name. */
@@ -41,20 +47,46 @@ export interface FunctionCodec {
   readonly encodeAnswer: (answer: Result.Result<unknown, unknown>) => Result.Result<Uint8Array<ArrayBuffer>, CodecError>
   /** Caller's side: the answer from its MessagePack value. */
   readonly decodeAnswer: (bytes: Uint8Array) => Result.Result<Result.Result<unknown, unknown>, CodecError>
+  /**
+   * Caller's side, as `encodeArguments`: appends each argument's length, a u32, and its value. A buffer that moves is its giver's
+   * until all arguments have been written. On failure the writer is rewound to where it was.
+   */
+  readonly writeArguments: (payload: unknown, writer: Codec.Writer) => CodecError | undefined
+  /**
+   * Implementer's side: the payload that `writeArguments` wrote at the reader's offset. The reader is left after it,
+   * with the window that it had, on failure as well.
+   */
+  readonly readArguments: (reader: Codec.Reader) => Result.Result<unknown, CodecError>
+  /** Implementer's side, as `encodeAnswer`: appends the answer's value. On failure the writer is rewound. */
+  readonly writeAnswer: (answer: Result.Result<unknown, unknown>, writer: Codec.Writer) => CodecError | undefined
+  /** Caller's side: the answer that takes all of the reader's window. */
+  readonly readAnswer: (reader: Codec.Reader) => Result.Result<Result.Result<unknown, unknown>, CodecError>
+  /** Implementer's side: appends one element of the stream. On failure the writer is rewound to where it was. */
+  readonly writeElement: (value: unknown, writer: Codec.Writer) => CodecError | undefined
+  /** Caller's side: the element that takes all of the reader's window. */
+  readonly readElement: (reader: Codec.Reader) => Result.Result<unknown, CodecError>
+  /** Both sides within one thread: the element as the caller gets it, written and read. */
+  readonly carryElement: (value: unknown) => Result.Result<unknown, CodecError>
 }
 
-/** An `Rpc` that can be a function of a plugin or of a host pool. Anything else is named in the type by its fault. */
+/** An `Rpc` that can be a function of a plugin. Anything else is named in the type by its fault. */
 export type Supported<R extends Rpc.Any> =
-  R extends Rpc.Rpc<infer Tag, infer Payload, infer Success, infer _Error, infer Middleware, infer _Requires>
+  R extends Rpc.Rpc<infer Tag, infer _Payload, infer Success, infer _Error, infer _Middleware, infer _Requires>
     ? [Success] extends [RpcSchema.Stream<infer _A, infer _E>]
       ? Refused<`${Tag}: a streamed answer is not supported`>
-      : [Middleware] extends [never]
-        ? [Payload] extends [Schema.Struct<infer _Fields>] | [Schema.Void]
-          ? [Rpc.Services<R>] extends [never]
-            ? R
-            : Refused<`${Tag}: its schemas need services; codecs must need none`>
-          : Refused<`${Tag}: the payload must be a struct, its fields are the arguments`>
-        : Refused<`${Tag}: Rpc middleware is applied by RpcServer only`>
+      : SupportedByPool<R>
+    : never
+
+/** An `Rpc` that can be a function of a host pool, where an answer may be a stream. */
+export type SupportedByPool<R extends Rpc.Any> =
+  R extends Rpc.Rpc<infer Tag, infer Payload, infer _Success, infer _Error, infer Middleware, infer _Requires>
+    ? [Middleware] extends [never]
+      ? [Payload] extends [Schema.Struct<infer _Fields>] | [Schema.Void]
+        ? [Rpc.Services<R>] extends [never]
+          ? R
+          : Refused<`${Tag}: its schemas need services; codecs must need none`>
+        : Refused<`${Tag}: the payload must be a struct, its fields are the arguments`>
+      : Refused<`${Tag}: Rpc middleware is applied by RpcServer only`>
     : never
 
 /** A type that no value has; its parameter says why. */
@@ -62,28 +94,40 @@ export interface Refused<Reason extends string> {
   readonly "~fiberhost/refused": Reason
 }
 
+export interface Options {
+  /** Whether an answer may be a stream. Default: no, as plugins have none. */
+  readonly streams?: boolean
+}
+
 /**
- * Throws a `CodecError` (reason `Unsupported`) for an `Rpc` that cannot travel: a stream, middleware, a payload that
- * is not a plain struct of required fields, or a schema without a wire rule. That is a bug in the contract.
+ * Throws a `CodecError` (reason `Unsupported`) for an `Rpc` that cannot travel: a stream where there are none,
+ * middleware, a payload that is not a plain struct of required fields, or a schema without a wire rule. That is a bug
+ * in the contract.
  */
-export const make = (definition: Rpc.Any): FunctionCodec => {
+export const make = (definition: Rpc.Any, options?: Options): FunctionCodec => {
   const rpc = propsOf(definition)
-  if (RpcSchema.isStreamSchema(rpc.successSchema)) {
+  const stream = RpcSchema.isStreamSchema(rpc.successSchema) ? rpc.successSchema : undefined
+  if (stream !== undefined && options?.streams !== true) {
     throw refused(rpc, "a streamed answer is not supported: answer with an array, or be called repeatedly")
   }
   if (rpc.middlewares.size > 0) {
     throw refused(rpc, "Rpc middleware is applied by RpcServer only: wrap the handler's Effect instead")
   }
   const args = argumentsOf(rpc)
-  const success = codecAt<unknown>(rpc, "success", rpc.successSchema)
-  const answersResult = rpc.errorSchema.ast._tag !== "Never"
-  const result = answersResult
-    ? codecAt<Result.Result<unknown, unknown>>(rpc, "answer", Schema.Result(rpc.successSchema, rpc.errorSchema))
-    : undefined
+  const wires = args.map(({ schema }) => wireCodec(schema.ast))
+  const success: Schema.Constraint = stream === undefined ? rpc.successSchema : stream.success
+  const element = codecAt<unknown>(rpc, "success", success)
+  const bare = stream === undefined ? element : codecAt<unknown>(rpc, "answer", Schema.Void)
+  const error = errorOf(rpc, stream)
+  const result =
+    error === undefined
+      ? undefined
+      : codecAt<Result.Result<unknown, unknown>>(rpc, "answer", Schema.Result(bare.schema, error))
 
   const encodeArguments = (payload: unknown): Result.Result<ReadonlyArray<Uint8Array>, CodecError> => {
     const values: Array<Uint8Array> = []
-    for (const { codec, name } of args) {
+    for (let i = 0; i < args.length; i++) {
+      const { codec, name } = args[i]!
       const bytes = Codec.encodeToBytes(codec, isRecord(payload) ? payload[name] : undefined)
       if (Result.isFailure(bytes)) return Result.fail(bytes.failure.under(name))
       values.push(bytes.success)
@@ -94,39 +138,101 @@ export const make = (definition: Rpc.Any): FunctionCodec => {
   const decodeArguments = (values: ReadonlyArray<Uint8Array>): Result.Result<unknown, CodecError> => {
     if (args.length === 0) return Result.succeed(undefined)
     const payload: Record<string, unknown> = {}
-    for (const [index, { codec, name }] of args.entries()) {
-      const value = Codec.decodeFromBytes(codec, values[index] ?? noBytes)
-      if (Result.isFailure(value)) return Result.fail(value.failure.under(name))
-      payload[name] = value.success
+    let i = 0
+    try {
+      for (; i < args.length; i++) {
+        payload[args[i]!.name] = readWindow(wires[i]!.read, new Codec.Reader(values[i] ?? noBytes))
+      }
+      return Result.succeed(payload)
+    } catch (thrown) {
+      return Result.fail(toCodecError("decode", thrown).under(args[i]!.name))
     }
-    return Result.succeed(payload)
+  }
+
+  const writeArguments = (payload: unknown, writer: Codec.Writer): CodecError | undefined => {
+    const mark = writer.size
+    let name: string | undefined
+    try {
+      for (let i = 0; i < args.length; i++) {
+        name = args[i]!.name
+        writer.begin()
+        const at = writer.placeholder32()
+        wires[i]!.write(isRecord(payload) ? payload[name] : undefined, writer)
+        writer.patch32(at, writer.size - at - 4)
+        writer.nameMoves(name)
+      }
+      name = undefined
+      writer.settle()
+      return undefined
+    } catch (thrown) {
+      writer.rewind(mark)
+      const error = toCodecError("encode", thrown)
+      return name === undefined ? error : error.under(name)
+    }
+  }
+
+  const readArguments = (reader: Codec.Reader): Result.Result<unknown, CodecError> => {
+    if (args.length === 0) return Result.succeed(undefined)
+    const { end } = reader
+    const payload: Record<string, unknown> = {}
+    let start = reader.offset
+    let i = 0
+    try {
+      for (; i < args.length; i++) {
+        start = reader.offset
+        openArgument(reader)
+        payload[args[i]!.name] = readWindow(wires[i]!.read, reader)
+        reader.window(reader.end, end)
+      }
+      return Result.succeed(payload)
+    } catch (thrown) {
+      reader.window(start, end)
+      passArguments(reader, args.length - i)
+      return Result.fail(toCodecError("decode", thrown).under(args[i]!.name))
+    }
   }
 
   return {
     rpc,
     name: rpc._tag,
     arguments: args,
-    success: rpc.successSchema,
-    answersResult,
+    streams: stream !== undefined,
+    success,
+    element,
+    answersResult: result !== undefined,
     encodeArguments,
     decodeArguments,
     encodeAnswer:
       result === undefined
-        ? (answer) => Codec.encodeToBytes(success, Result.getOrThrow(answer))
+        ? (answer) => Codec.encodeToBytes(bare, Result.getOrThrow(answer))
         : (answer) => Codec.encodeToBytes(result, answer),
     decodeAnswer:
       result === undefined
-        ? (bytes) => Result.map(Codec.decodeFromBytes(success, bytes), Result.succeed)
-        : (bytes) => Codec.decodeFromBytes(result, bytes)
+        ? (bytes) => Result.map(Codec.decodeFromBytes(bare, bytes), Result.succeed)
+        : (bytes) => Codec.decodeFromBytes(result, bytes),
+    writeArguments,
+    readArguments,
+    writeAnswer:
+      result === undefined
+        ? (answer, writer) => failureOf(bare.encode(Result.getOrThrow(answer), writer))
+        : (answer, writer) => failureOf(result.encode(answer, writer)),
+    readAnswer:
+      result === undefined
+        ? (reader) => Result.map(Codec.decodeWindow(bare, reader), Result.succeed)
+        : (reader) => Codec.decodeWindow(result, reader),
+    writeElement: (value, writer) => failureOf(element.encode(value, writer)),
+    readElement: (reader) => Codec.decodeWindow(element, reader),
+    carryElement: (value) =>
+      Result.flatMap(Codec.encodeToBytes(element, value), (bytes) => Codec.decodeFromBytes(element, bytes))
   }
 }
 
 /** One codec for each function, by tag, in the contract's order. Throws as `make` does, and when two have one tag. */
-export const makeAll = (rpcs: ReadonlyArray<Rpc.Any>): ReadonlyMap<string, FunctionCodec> => {
+export const makeAll = (rpcs: ReadonlyArray<Rpc.Any>, options?: Options): ReadonlyMap<string, FunctionCodec> => {
   const codecs = new Map<string, FunctionCodec>()
   for (const rpc of rpcs) {
     if (codecs.has(rpc._tag)) throw refused(propsOf(rpc), "two functions of one contract have this tag")
-    codecs.set(rpc._tag, make(rpc))
+    codecs.set(rpc._tag, make(rpc, options))
   }
   return codecs
 }
@@ -147,6 +253,32 @@ const argumentsOf = (rpc: Rpc.AnyWithProps): ReadonlyArray<Argument> => {
     }
     return { name, schema: field, codec: codecAt(rpc, name, field) }
   })
+}
+
+/** Turns the reader, which stands before an argument's length, to the argument's value. */
+const openArgument = (reader: Codec.Reader): void => {
+  const length = reader.u32()
+  if (length > reader.remaining) reader.malformed(reader.offset, "an argument is longer than the message")
+  reader.window(reader.offset, reader.offset + length)
+}
+
+/** Leaves the reader after so many arguments, or at its end when that cannot be told. */
+const passArguments = (reader: Codec.Reader, count: number): void => {
+  try {
+    for (let left = count; left > 0; left--) reader.raw(reader.u32())
+  } catch {
+    reader.offset = reader.end
+  }
+}
+
+const failureOf = <A>(result: Result.Result<A, CodecError>): CodecError | undefined =>
+  Result.isFailure(result) ? result.failure : undefined
+
+/** The schema of what the function may fail with, of its stream and of itself, if it may. */
+const errorOf = (rpc: Rpc.AnyWithProps, stream: RpcSchema.Stream<Schema.Top, Schema.Top> | undefined) => {
+  const errors = [rpc.errorSchema, ...(stream === undefined ? [] : [stream.error])]
+  const possible = errors.filter(({ ast }) => ast._tag !== "Never")
+  return possible.length < 2 ? possible[0] : Schema.Union(possible)
 }
 
 /** A codec whose definition error names the function and the place in its contract. */

@@ -7,6 +7,8 @@
  */
 import * as Cause from "effect/Cause"
 import * as Schema from "effect/Schema"
+import * as SchemaGetter from "effect/SchemaGetter"
+import { describeLoss } from "./Thread.ts"
 
 /** The pool had no room, and the caller had asked not to wait. `capacity`: tasks that may wait. */
 export class NoRoom extends Schema.TaggedError<NoRoom>()("NoRoom", { capacity: Schema.Number }) {}
@@ -17,8 +19,39 @@ export class Closed extends Schema.TaggedError<Closed>()("Closed", {}) {}
 /** The function was interrupted from its own side, so there is no answer. */
 export class Interrupted extends Schema.TaggedError<Interrupted>()("Interrupted", {}) {}
 
+/** What a function died of: anything. Between threads it travels as its name, message and stack, and arrives as an `Error`. */
+const Died: Schema.declare<unknown> = Schema.declare((_): _ is unknown => true).annotate({
+  toCodec: () =>
+    Schema.link<unknown>()(Schema.Struct({ name: Schema.String, message: Schema.String, stack: Schema.String }), {
+      decode: SchemaGetter.transform(({ message, name, stack }) => Object.assign(new Error(message), { name, stack })),
+      encode: SchemaGetter.transform((cause) =>
+        cause instanceof Error
+          ? {
+              name: cause.name.toWellFormed(),
+              message: cause.message.toWellFormed(),
+              stack: String(cause.stack).toWellFormed()
+            }
+          : { name: "Error", message: String(cause).toWellFormed(), stack: "" }
+      )
+    })
+})
+
 /** A bug in the function: it died. `cause` is what it died of. */
-export class Defect extends Schema.TaggedError<Defect>()("Defect", { cause: Schema.Defect() }) {}
+export class Defect extends Schema.TaggedError<Defect>()("Defect", { cause: Died }) {}
+
+/**
+ * The thread that ran the function ended. `lastRan` is the function that it began last, often the one at fault. The
+ * function may have run in part.
+ */
+export class ThreadLost extends Schema.TaggedError<ThreadLost>()("ThreadLost", {
+  thread: Schema.String,
+  exitCode: Schema.optionalKey(Schema.Number),
+  detail: Schema.String,
+  lastRan: Schema.optionalKey(Schema.String)
+}) {}
+
+/** No thread is left to run the function, and the pool's policy starts no more. `detail` says how the last one ended. */
+export class NoThread extends Schema.TaggedError<NoThread>()("NoThread", { detail: Schema.String }) {}
 
 /** The arguments that the guest sent do not fit the contract's payload schema. `path` names the argument. */
 export class ArgumentsRefused extends Schema.TaggedError<ArgumentsRefused>()("ArgumentsRefused", {
@@ -35,7 +68,17 @@ export class AnswerRefused extends Schema.TaggedError<AnswerRefused>()("AnswerRe
 /** A sync host function did not finish while the guest waited on the stack. */
 export class Unfinished extends Schema.TaggedError<Unfinished>()("Unfinished", {}) {}
 
-export const Reason = Schema.Union([NoRoom, Closed, Interrupted, Defect, ArgumentsRefused, AnswerRefused, Unfinished])
+export const Reason = Schema.Union([
+  NoRoom,
+  Closed,
+  Interrupted,
+  Defect,
+  ArgumentsRefused,
+  AnswerRefused,
+  Unfinished,
+  ThreadLost,
+  NoThread
+])
 export type Reason = typeof Reason.Type
 
 /** A host function gave no answer; `function` is its tag, `reason` says why. */
@@ -50,10 +93,13 @@ export class HostCallError extends Schema.TaggedError<HostCallError>()("HostCall
 
 /** What a cause without a typed failure says: the host function died or was interrupted. */
 export const fromCause = (name: string, cause: Cause.Cause<never>): HostCallError =>
-  new HostCallError({
-    function: name,
-    reason: Cause.hasDies(cause) ? new Defect({ cause: Cause.squash(cause) }) : new Interrupted()
-  })
+  Cause.hasDies(cause)
+    ? fromDefect(name, Cause.squash(cause))
+    : new HostCallError({ function: name, reason: new Interrupted() })
+
+/** The function has a bug: it died of `cause`. */
+export const fromDefect = (name: string, cause: unknown): HostCallError =>
+  new HostCallError({ function: name, reason: new Defect({ cause }) })
 
 const describe = (reason: Reason): string => {
   switch (reason._tag) {
@@ -74,8 +120,13 @@ const describe = (reason: Reason): string => {
     case "Unfinished":
       return (
         "did not finish synchronously. The guest waits for it on this thread's stack, so its Effect must not wait: " +
-        "declare the function async (Rpc.make) in the contract and in the guest, or make its Effect synchronous"
+        "declare the function async (Rpc.make) in the contract and in the guest, make its Effect synchronous, or run the " +
+        "guest on a thread of its own, which may wait (NodeGuestThread.layer)"
       )
+    case "ThreadLost":
+      return `was not answered: ${reason.thread} was lost: ${describeLoss(reason)}`
+    case "NoThread":
+      return `was not run: no thread of its pool is left, and none is started any more. The last one ${reason.detail}`
   }
 }
 

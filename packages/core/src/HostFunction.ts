@@ -14,18 +14,24 @@ import * as References from "effect/References"
 import * as Result from "effect/Result"
 import type * as Rpc from "effect/rpc/Rpc"
 import * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
 import * as Tracer from "effect/Tracer"
 import * as Admission from "./Admission.ts"
 import type { CodecError } from "./CodecError.ts"
 import type { FunctionCodec } from "./FunctionCodec.ts"
 import * as HostCallError from "./HostCallError.ts"
 
-/** What implements a host function: an Effect of the decoded payload, with any services. */
+/** What implements a host function: an Effect of the decoded payload, with any services; a Stream if it is streamed. */
 export type Handler<R extends Rpc.Any, Env = unknown> = (
   payload: Rpc.Payload<R>
-) => Effect.Effect<Rpc.Success<R>, Rpc.Error<R> | HostCallError.HostCallError, Env>
+) => [Rpc.Success<R>] extends [Stream.Stream<infer A, infer E, infer _Env>]
+  ? Stream.Stream<A, E | HostCallError.HostCallError, Env>
+  : Effect.Effect<Rpc.Success<R>, Rpc.Error<R> | HostCallError.HostCallError, Env>
 
-/** One MessagePack value for each argument in, one MessagePack value out. Where the bytes run is not visible here. */
+/**
+ * One MessagePack value for each argument in, one MessagePack value out. Where the bytes run is not visible here, so
+ * they are the function's from the call on: a thread's function may move them.
+ */
 export type Bytes = (args: ReadonlyArray<Uint8Array>) => Effect.Effect<Uint8Array, HostCallError.HostCallError>
 
 /** One handler for each function of a contract. */
@@ -36,7 +42,9 @@ export type Exactly<H, R extends Rpc.Any> = { readonly [K in Exclude<keyof H, R[
 
 /** The services that handlers need. A `Scope` and a parent span are each call's own. */
 export type Services<H> = H[keyof H] extends infer F
-  ? F extends (...args: Array<never>) => Effect.Effect<infer _A, infer _E, infer Env>
+  ? F extends (
+      ...args: Array<never>
+    ) => Effect.Effect<infer _A, infer _E, infer Env> | Stream.Stream<infer _A, infer _E, infer Env>
     ? Exclude<Env, Scope.Scope | Tracer.ParentSpan>
     : never
   : never
@@ -44,18 +52,27 @@ export type Services<H> = H[keyof H] extends infer F
 const BytesTypeId = "~fiberhost/core/HostFunction/bytes"
 
 /** A typed function that carries its byte face: what a host pool offers. */
-export interface HostFunction<R extends Rpc.Any> extends Handler<R, never> {
-  readonly [BytesTypeId]: ByteFace
-}
+export type HostFunction<R extends Rpc.Any> = Handler<R, never> & { readonly [BytesTypeId]: ByteFace }
 
 /** A handler or a host pool's function, its types erased: the codec checks what they say. */
-type Implementation<Env> = ((payload: unknown) => Effect.Effect<unknown, unknown, Env>) & {
-  readonly [BytesTypeId]?: ByteFace
-}
+type Erased<Env> = ((payload: unknown) => Effect.Effect<unknown, unknown, Env>) & { readonly [BytesTypeId]?: ByteFace }
 
 interface ByteFace {
   readonly codec: FunctionCodec
   readonly run: Bytes
+}
+
+/** What a function answered: its success, or its own typed failure. */
+export type Answer = Result.Result<unknown, unknown>
+
+/** A handler between its codecs: it has its services, and everything but an answer is a `HostCallError`. */
+export interface Implementation {
+  readonly codec: FunctionCodec
+  /** An Effect that has its answer already costs no fiber: see `isExit`. */
+  readonly perform: (payload: unknown) => Effect.Effect<Answer, HostCallError.HostCallError>
+  /** Of a streamed function instead: its elements, and its own typed failure or a `HostCallError`. */
+  readonly stream: (payload: unknown) => Stream.Stream<unknown, unknown>
+  readonly bytes: Bytes
 }
 
 /** Gives a byte face its typed twin: encodes the payload, decodes the answer. The types are the contract's. */
@@ -63,64 +80,92 @@ export const fromBytes = (
   codec: FunctionCodec,
   run: Bytes
 ): ((payload: unknown) => Effect.Effect<unknown, unknown>) & { readonly [BytesTypeId]: ByteFace } => {
-  const refused = (reason: HostCallError.Reason) =>
-    Effect.fail(new HostCallError.HostCallError({ function: codec.name, reason }))
   const call = (payload: unknown) =>
     Effect.suspend((): Effect.Effect<unknown, unknown> => {
       const args = codec.encodeArguments(payload)
-      if (Result.isFailure(args)) return refused(argumentsRefused(args.failure))
+      if (Result.isFailure(args)) return Effect.fail(argumentsRefused(codec.name, args.failure))
       return Effect.flatMap(run(args.success), (bytes): Effect.Effect<unknown, unknown> => {
         const answer = codec.decodeAnswer(bytes)
-        return Result.isFailure(answer) ? refused(answerRefused(answer.failure)) : Effect.fromResult(answer.success)
+        return Result.isFailure(answer)
+          ? Effect.fail(answerRefused(codec.name, answer.failure))
+          : Effect.fromResult(answer.success)
       })
     })
-  return Object.assign(call, { [BytesTypeId]: { codec, run } } as const)
+  return withBytes(call, codec, run)
 }
 
-/** The byte faces of a contract's handlers, in the contract's order; services from the calling context. */
+/** Makes a typed function carry its byte face. */
+export const withBytes = <F extends object>(
+  call: F,
+  codec: FunctionCodec,
+  run: Bytes
+): F & { readonly [BytesTypeId]: ByteFace } => Object.assign(call, { [BytesTypeId]: { codec, run } } as const)
+
+/** A contract's handlers in the contract's order; services from the calling context. */
 export const implement = Effect.fnUntraced(function* <H extends object, E = never, Env = never>(
   codecs: ReadonlyMap<string, FunctionCodec>,
   handlers: H | Effect.Effect<H, E, Env>
-): Effect.fn.Return<ReadonlyMap<string, Bytes>, E, Env | Services<H>> {
+): Effect.fn.Return<ReadonlyMap<string, Implementation>, E, Env | Services<H>> {
   const context = withoutCaller(yield* Effect.context<Services<H>>())
-  const implementations = Effect.isEffect(handlers) ? yield* handlers : handlers
-  const faces = new Map<string, Bytes>()
+  const erased = Effect.isEffect(handlers) ? yield* handlers : handlers
+  const implementations = new Map<string, Implementation>()
   for (const [tag, codec] of codecs) {
-    const handler: Implementation<Services<H>> | undefined = Reflect.get(implementations as object, tag)
-    if (handler !== undefined) faces.set(tag, toBytes(codec, handler, context))
+    const handler: Erased<Services<H>> | undefined = Reflect.get(erased as object, tag)
+    if (handler !== undefined) implementations.set(tag, implementation(codec, handler, context))
   }
-  return faces
+  return implementations
 })
 
-/**
- * The byte face of what implements a function: its own if it is a host pool's of this very contract, otherwise made by
- * the codec, the handler's services taken from `context`. An Effect that has its answer already costs no fiber.
- */
-const toBytes = <Env>(codec: FunctionCodec, handler: Implementation<Env>, context: Context.Context<Env>): Bytes => {
-  const face = handler[BytesTypeId]
-  if (face !== undefined && face.codec.rpc === codec.rpc) return face.run
-
-  const refused = (reason: HostCallError.Reason) =>
-    Exit.fail(new HostCallError.HostCallError({ function: codec.name, reason }))
-  const encode = (answer: Result.Result<unknown, unknown>) => {
-    const bytes = codec.encodeAnswer(answer)
-    return Result.isSuccess(bytes) ? Exit.succeed(bytes.success) : refused(answerRefused(bytes.failure))
-  }
-  const settle = (exit: Exit.Exit<unknown, unknown>): Exit.Exit<Uint8Array, HostCallError.HostCallError> => {
-    if (Exit.isSuccess(exit)) return encode(Result.succeed(exit.value))
+const implementation = <Env>(
+  codec: FunctionCodec,
+  handler: Erased<Env>,
+  context: Context.Context<Env>
+): Implementation => {
+  const settle = (exit: Exit.Exit<unknown, unknown>): Exit.Exit<Answer, HostCallError.HostCallError> => {
+    if (Exit.isSuccess(exit)) return Exit.succeed(Result.succeed(exit.value))
     const error = Cause.findError(exit.cause)
     if (Result.isFailure(error)) return Exit.fail(HostCallError.fromCause(codec.name, error.failure))
     if (error.success instanceof HostCallError.HostCallError) return Exit.fail(error.success)
     // Without an `error` in the contract nothing may fail: an untyped caller got past the compiler.
-    if (!codec.answersResult) return refused(new HostCallError.Defect({ cause: error.success }))
-    return encode(Result.fail(error.success))
+    if (!codec.answersResult) return Exit.fail(HostCallError.fromDefect(codec.name, error.success))
+    return Exit.succeed(Result.fail(error.success))
+  }
+  const perform = (payload: unknown): Effect.Effect<Answer, HostCallError.HostCallError> => {
+    const effect = attempt(() => handler(payload))
+    if (isExit(effect)) return settle(effect)
+    return Effect.flatMap(Effect.exit(Effect.scoped(Effect.provideContext(effect, context))), settle)
+  }
+  const stream = (payload: unknown): Stream.Stream<unknown, unknown> =>
+    Stream.suspend(() => handler(payload) as unknown as Stream.Stream<unknown, unknown, Env>).pipe(
+      Stream.provideContext(context),
+      Stream.catchCause((cause) => Stream.failCause(streamCause(codec, cause)))
+    )
+  // A host pool's function of this very contract has a byte face already.
+  const face = handler[BytesTypeId]
+  const bytes = face !== undefined && face.codec.rpc === codec.rpc ? face.run : toBytes(codec, perform)
+  return { codec, perform, stream, bytes }
+}
+
+/** What a handler's stream ended with, as `perform` has it for an Effect. */
+const streamCause = (codec: FunctionCodec, cause: Cause.Cause<unknown>): Cause.Cause<unknown> => {
+  const error = Cause.findError(cause)
+  if (Result.isFailure(error)) return Cause.fail(HostCallError.fromCause(codec.name, error.failure))
+  const ours = codec.answersResult || error.success instanceof HostCallError.HostCallError
+  return Cause.fail(ours ? error.success : HostCallError.fromDefect(codec.name, error.success))
+}
+
+/** The byte face of a handler, made by the codec. */
+const toBytes = (codec: FunctionCodec, perform: Implementation["perform"]): Bytes => {
+  const encode = (answer: Answer): Exit.Exit<Uint8Array, HostCallError.HostCallError> => {
+    const bytes = codec.encodeAnswer(answer)
+    return Result.isSuccess(bytes) ? Exit.succeed(bytes.success) : Exit.fail(answerRefused(codec.name, bytes.failure))
   }
   return (args) => {
     const payload = codec.decodeArguments(args)
-    if (Result.isFailure(payload)) return refused(argumentsRefused(payload.failure))
-    const effect = attempt(() => handler(payload.success))
-    if (isExit(effect)) return settle(effect)
-    return Effect.flatMap(Effect.exit(Effect.scoped(Effect.provideContext(effect, context))), settle)
+    if (Result.isFailure(payload)) return Exit.fail(argumentsRefused(codec.name, payload.failure))
+    const answer = perform(payload.success)
+    if (!isExit(answer)) return Effect.flatMap(answer, encode)
+    return Exit.isSuccess(answer) ? encode(answer.value) : Exit.failCause(answer.cause)
   }
 }
 
@@ -145,9 +190,16 @@ const attempt = <A, E, Env>(evaluate: () => Effect.Effect<A, E, Env>): Effect.Ef
   }
 }
 
-const argumentsRefused = ({ detail, path }: CodecError) => new HostCallError.ArgumentsRefused({ path, detail })
+/** The caller's arguments do not fit the contract. */
+export const argumentsRefused = (name: string, { detail, path }: CodecError): HostCallError.HostCallError =>
+  new HostCallError.HostCallError({
+    function: name,
+    reason: new HostCallError.ArgumentsRefused({ path, detail })
+  })
 
-const answerRefused = ({ detail, path }: CodecError) => new HostCallError.AnswerRefused({ path, detail })
+/** The function's answer does not fit the contract. */
+export const answerRefused = (name: string, { detail, path }: CodecError): HostCallError.HostCallError =>
+  new HostCallError.HostCallError({ function: name, reason: new HostCallError.AnswerRefused({ path, detail }) })
 
 /** Whether an Effect has its answer already, so that it needs no fiber. Keeps the Effect's own types. */
 export const isExit = <A, E, Env>(effect: Effect.Effect<A, E, Env>): effect is Exit.Exit<A, E> => Exit.isExit(effect)

@@ -7,19 +7,17 @@
  */
 import * as Admission from "@fiberhost/core/Admission"
 import type * as HostFunction from "@fiberhost/core/HostFunction"
-import * as Cache from "effect/Cache"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import * as Equal from "effect/Equal"
-import * as Exit from "effect/Exit"
-import * as Hash from "effect/Hash"
 import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 import * as GuestError from "./GuestError.ts"
 import * as Guest from "./guest/Guest.ts"
 import * as GuestCall from "./guest/GuestCall.ts"
+import * as HostCall from "./guest/HostCall.ts"
 import * as Link from "./module/Link.ts"
-import * as PluginModule from "./module/PluginModule.ts"
+import * as ModuleCache from "./module/ModuleCache.ts"
+import type * as PluginModule from "./module/PluginModule.ts"
 
 export interface Options {
   /** Calls that are active at once, from admission until they settle. Default: unbounded. */
@@ -84,18 +82,7 @@ export const make = Effect.fnUntraced(function* (
       return Effect.forEach(guests, (guest) => guest.close, { concurrency: "unbounded", discard: true })
     })
   )
-  // Modules of equal content are compiled once. Bounded, for a host of many tenants may see many.
-  const modules = yield* Cache.makeWith(({ bytes, plugin }: Content) => PluginModule.make(bytes, plugin), {
-    capacity: 64,
-    timeToLive: (exit) => (Exit.isSuccess(exit) ? Infinity : 0)
-  })
-
-  const compile = Effect.fnUntraced(function* (source: PluginModule.Source, plugin: string) {
-    if (PluginModule.isPluginModule(source)) return source
-    const bytes = source.slice()
-    const digest = yield* Effect.promise(() => crypto.subtle.digest("SHA-256", bytes))
-    return yield* Cache.get(modules, new Content(bytes, plugin, new Uint8Array(digest).toHex()))
-  })
+  const compile = yield* ModuleCache.make
 
   const load = Effect.fnUntraced(function* ({
     hosts,
@@ -106,10 +93,7 @@ export const make = Effect.fnUntraced(function* (
     const { plugin } = signature
     const refuse = (reason: GuestError.Reason) => new GuestError.GuestError({ plugin, reason })
     const module = yield* compile(source, plugin)
-    const { missing, problems } = Link.check(module.interface, signature)
-    if (problems.length > 0) return yield* refuse(new GuestError.LinkMismatch({ problems }))
-    const lacking = require === "all" ? missing : missing.filter((name) => require.includes(name))
-    if (lacking.length > 0) return yield* refuse(new GuestError.MissingExports({ names: lacking }))
+    const missing = yield* Link.resolve(module.interface, signature, require)
 
     const context = yield* Effect.context<never>()
     // Looked at in the step that registers the guest: the executor may have closed while the module was compiled.
@@ -117,7 +101,7 @@ export const make = Effect.fnUntraced(function* (
       closed
         ? Effect.fail(refuse(new GuestError.Closed()))
         : Effect.try({
-            try: () => new Guest.Guest({ module, signature, hosts, context }),
+            try: () => new Guest.Guest({ module, signature, hosts: hosts.map(HostCall.inThread), context }),
             catch: (error) => refuse(new GuestError.InstantiationFailed({ detail: String(error) }))
           })
     )
@@ -129,20 +113,15 @@ export const make = Effect.fnUntraced(function* (
           Effect.sync(() => guests.delete(guest))
         )
     )
+    const gate: GuestCall.Gate = { admission, whenFull: options.whenFull ?? "suspend" }
     const absent = new Set(missing)
     return {
       missing,
       call: (index, args) => {
         const { name } = signature.exports[index]!
         return absent.has(name)
-          ? Effect.fail(
-              new GuestError.GuestError({
-                plugin,
-                function: name,
-                reason: new GuestError.MissingExports({ names: [name] })
-              })
-            )
-          : GuestCall.run(guest, index, args, admission, options.whenFull ?? "suspend")
+          ? Effect.fail(Link.leftOut(plugin, name))
+          : GuestCall.run(guest, index, args, gate)
       },
       busy: () => (guest.dead === undefined ? guest.calls.size : Infinity),
       stats: () => guest.stats
@@ -151,24 +130,3 @@ export const make = Effect.fnUntraced(function* (
 
   return GuestExecutor.of({ load, drain: admission.drain, stats: () => admission.stats })
 })
-
-/** A module's bytes, equal by content. */
-class Content implements Equal.Equal {
-  readonly bytes: Uint8Array<ArrayBuffer>
-  readonly plugin: string
-  private readonly digest: string
-
-  constructor(bytes: Uint8Array<ArrayBuffer>, plugin: string, digest: string) {
-    this.bytes = bytes
-    this.plugin = plugin
-    this.digest = digest
-  }
-
-  [Equal.symbol](that: Equal.Equal): boolean {
-    return that instanceof Content && this.digest === that.digest
-  }
-
-  [Hash.symbol](): number {
-    return Hash.string(this.digest)
-  }
-}

@@ -8,7 +8,7 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as LogLevel from "effect/LogLevel"
-import * as GuestCall from "./guest/GuestCall.ts"
+import { Current } from "./guest/Current.ts"
 
 /** A host function that logs its `message`. */
 export type Log = (payload: { readonly message: string }) => Effect.Effect<void>
@@ -18,12 +18,12 @@ export const at =
   (level: LogLevel.Severity): Log =>
   ({ message }) =>
     Effect.withFiber((fiber) => {
-      const current = Context.get(fiber.context, GuestCall.Current)
+      const current = Context.get(fiber.context, Current)
       const log = Effect.logWithLevel(level)(message)
       if (current === undefined) return log
       if (current.owner !== undefined) current.owner.logged = message
       return Effect.annotateLogs(log, {
-        plugin: current.guest.signature.plugin,
+        plugin: current.plugin,
         ...(current.owner === undefined ? {} : { guestFunction: current.owner.signature.name })
       })
     })

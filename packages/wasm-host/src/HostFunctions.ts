@@ -10,7 +10,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Rpc from "effect/rpc/Rpc"
-import * as GuestCall from "./guest/GuestCall.ts"
+import { Current } from "./guest/Current.ts"
 import * as Signature from "./module/Signature.ts"
 
 /** What the service holds: each function's byte face, by tag. The application's side of it is the layer's handlers. */
@@ -48,7 +48,13 @@ export const Service =
     const codecs = FunctionCodec.makeAll(functions)
     const service = Context.Service<Self, HostFunctions>()(id)
     const toLayer: ServiceClass<Self, Id, Rpcs[number]>["toLayer"] = (handlers) =>
-      Layer.effect(service, Effect.updateContext(HostFunction.implement(codecs, handlers), withoutCaller))
+      Layer.effect(
+        service,
+        Effect.map(
+          Effect.updateContext(HostFunction.implement(codecs, handlers), withoutCaller),
+          (implementations) => new Map(Array.from(implementations, ([tag, { bytes }]) => [tag, bytes]))
+        )
+      )
     return Object.assign(service, {
       functions,
       signatures: Array.from(codecs.values(), Signature.make),
@@ -57,4 +63,4 @@ export const Service =
   }
 
 /** A layer that is built inside a host function is not that host function's. */
-const withoutCaller = Context.omit(GuestCall.Current)
+const withoutCaller = Context.omit(Current)

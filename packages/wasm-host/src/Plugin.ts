@@ -220,13 +220,13 @@ const double = Effect.fnUntraced(function* <H extends object>(
   codecs: ReadonlyMap<string, FunctionCodec.FunctionCodec>,
   handlers: H
 ): Effect.fn.Return<GuestExecutor.LoadedGuest, never, HostFunction.Services<H>> {
-  const faces = yield* HostFunction.implement(codecs, handlers)
+  const implementations = yield* HostFunction.implement(codecs, handlers)
   const names = Array.from(codecs.keys())
   return {
-    missing: names.filter((name) => !faces.has(name)),
+    missing: names.filter((name) => !implementations.has(name)),
     call: (index, args) => {
       const name = names[index]!
-      const face = faces.get(name)
+      const face = implementations.get(name)?.bytes
       const fail = (reason: GuestError.Reason) =>
         Effect.fail(new GuestError.GuestError({ plugin, function: name, reason }))
       if (face === undefined) return fail(new GuestError.MissingExports({ names: [name] }))

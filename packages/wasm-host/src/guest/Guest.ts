@@ -7,14 +7,13 @@
  *
  * The two flows through it are each one function: `GuestCall.run` and `HostCall.run`.
  */
-import type * as HostFunction from "@fiberhost/core/HostFunction"
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import * as Fiber from "effect/Fiber"
 import * as GuestError from "../GuestError.ts"
 import * as Link from "../module/Link.ts"
 import type { PluginModule } from "../module/PluginModule.ts"
 import { AsyncValues } from "./AsyncValues.ts"
+import * as Current from "./Current.ts"
 import { EntryLock } from "./EntryLock.ts"
 import * as GuestCall from "./GuestCall.ts"
 import { GuestMemory } from "./GuestMemory.ts"
@@ -23,8 +22,8 @@ import * as HostCall from "./HostCall.ts"
 export interface Options {
   readonly module: PluginModule
   readonly signature: Link.PluginSignature
-  /** The byte faces of the host functions, in the order of `signature.imports`. */
-  readonly hosts: ReadonlyArray<HostFunction.Bytes>
+  /** The host functions, in the order of `signature.imports`. */
+  readonly hosts: ReadonlyArray<HostCall.Host>
   /** What a host function runs with when no call owns it. */
   readonly context: Context.Context<never>
 }
@@ -43,7 +42,7 @@ export interface Stats {
 
 export class Guest {
   readonly signature: Link.PluginSignature
-  readonly hosts: ReadonlyArray<HostFunction.Bytes>
+  readonly hosts: ReadonlyArray<HostCall.Host>
   readonly context: Context.Context<never>
   readonly lock = new EntryLock()
   /** Calls whose callers wait for an answer, entered or not. */
@@ -137,13 +136,20 @@ export class Guest {
    * own guest, also from a fiber that it forked, is not waited for: it would wait for itself.
    */
   readonly close: Effect.Effect<void> = Effect.withFiber((self) => {
-    this.dead ??= new GuestError.Closed()
-    const around = new Set(GuestCall.hostCallsAround(self.context))
-    const others = Array.from(this.hostCalls).filter((hostCall) => !around.has(hostCall))
-    this.end()
-    this.deliver()
-    return Fiber.awaitAll(others.map(({ fiber }) => fiber).filter((fiber) => fiber !== undefined))
+    const around = new Set(Current.hostCallsAround(self.context))
+    return this.closeBut((hostCall) => around.has(hostCall))
   })
+
+  /** As `close`, but for host functions that are not to be waited for. */
+  closeBut(excluded: (hostCall: HostCall.HostCall) => boolean): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      this.dead ??= new GuestError.Closed()
+      const others = Array.from(this.hostCalls).filter((hostCall) => !excluded(hostCall))
+      this.end()
+      this.deliver()
+      return Effect.forEach(others, (hostCall) => hostCall.awaitEnd, { discard: true })
+    })
+  }
 
   /** What ended an entry: a fault that the host found, a trap of the engine's, or (undefined) a bug of ours. */
   private reasonOf(error: unknown, culprit: GuestCall.GuestCall | undefined): GuestError.Reason | undefined {
@@ -166,7 +172,7 @@ export class Guest {
   private end(): void {
     for (const call of this.calls) call.fail(this.dead!)
     this.unresolved.clear()
-    for (const hostCall of this.hostCalls) hostCall.fiber?.interruptUnsafe()
+    for (const hostCall of this.hostCalls) hostCall.interrupt?.()
   }
 
   /** A resumed caller may enter the guest again, and settle others: they are resumed by the loop that is running. */

@@ -6,12 +6,13 @@
  * taken, freed and dropped.
  */
 import type * as Admission from "@fiberhost/core/Admission"
-import * as Context from "effect/Context"
+import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as GuestError from "../GuestError.ts"
 import * as Signature from "../module/Signature.ts"
 import type { Age } from "./AsyncValues.ts"
+import * as Current from "./Current.ts"
 import * as FatPtr from "./FatPtr.ts"
 import type { Guest } from "./Guest.ts"
 import type { HostCall } from "./HostCall.ts"
@@ -19,52 +20,48 @@ import type { HostCall } from "./HostCall.ts"
 /** What callers do when the executor is full: wait, or fail with `NoRoom`. */
 export type WhenFull = "suspend" | "fail"
 
-/** The host call that the current fiber runs for; forked fibers inherit it. */
-export const Current: Context.Reference<HostCall | undefined> = Context.Reference(
-  "@fiberhost/wasm-host/GuestCall/Current",
-  { defaultValue: (): HostCall | undefined => undefined }
-)
-
-/** The host calls that a fiber runs in, the innermost first: its own, that of the guest call around it, and so on. */
-export function* hostCallsAround(context: Context.Context<never>): Generator<HostCall> {
-  for (let hostCall = Context.get(context, Current); hostCall !== undefined; ) {
-    yield hostCall
-    hostCall = Context.get(hostCall.caller, Current)
-  }
+/** Where calls are admitted, and what they do when it is full. */
+export interface Gate {
+  readonly admission: Admission.Admission
+  readonly whenFull: WhenFull
 }
 
-/**
- * The guest call, step by step: room in the executor, a turn on the guest's stack, arguments in, the export, and for an
- * async one its answer through `resolved`. `args` are one MessagePack value each, checked by the contract and no longer
- * than a guest accepts; the answer is one MessagePack value.
- */
+export type GuestExit = Exit.Exit<Uint8Array, GuestError.GuestError>
+
+/** The guest call in the caller's fiber. */
 export const run = (
   guest: Guest,
   index: number,
   args: ReadonlyArray<Uint8Array>,
-  admission: Admission.Admission,
-  whenFull: WhenFull
+  gate: Gate
 ): Effect.Effect<Uint8Array, GuestError.GuestError> =>
   Effect.withFiber((fiber) =>
     Effect.callback((resume) => {
       const call = new GuestCall(guest, index, fiber.context, resume)
-      begin(call, args, admission, whenFull)
-      // Settled by now: its fiber goes on here, whoever else is being resumed.
-      const exit = call.begun()
+      const exit = start(call, args, gate)
       if (exit === undefined) return Effect.sync(() => call.abandon())
       return resume(exit)
     })
   )
 
-const begin = (
-  call: GuestCall,
-  args: ReadonlyArray<Uint8Array>,
-  admission: Admission.Admission,
-  whenFull: WhenFull
-): void => {
-  const hostFunction = blockingHostFunction(call)
+/**
+ * The guest call, step by step: room in the executor, a turn on the guest's stack, arguments in, the export, and for an
+ * async one its answer through `resolved`. `args` are one MessagePack value each, checked by the contract and no longer
+ * than a guest accepts; the answer is one MessagePack value. Its exit if it has one already, otherwise `resume` is
+ * called. Without a gate it enters at once.
+ */
+export const start = (call: GuestCall, args: ReadonlyArray<Uint8Array>, gate: Gate | undefined): GuestExit | undefined => {
+  begin(call, args, gate)
+  // Settled by now: its fiber goes on here, whoever else is being resumed.
+  return call.begun()
+}
+
+const begin = (call: GuestCall, args: ReadonlyArray<Uint8Array>, gate: Gate | undefined): void => {
+  if (gate === undefined) return enter(call, args)
+  const hostFunction = Current.blockedBy(call.context, call.guest)
   if (hostFunction !== undefined) return call.fail(new GuestError.WouldDeadlock({ hostFunction }))
 
+  const { admission, whenFull } = gate
   const permit = whenFull === "fail" ? admission.tryEnter(call.context) : admission.request(call.context)
   if (permit === "NoRoom") return call.fail(new GuestError.NoRoom({ capacity: admission.capacity }))
   if (permit === "Closed") return call.fail(new GuestError.Closed())
@@ -147,16 +144,16 @@ export class GuestCall {
   early: { readonly asyncValue: bigint; readonly answer: Uint8Array } | undefined
   /** The last line that the guest logged for this call. */
   logged: string | undefined
-  private resume: ((exit: Exit.Exit<Uint8Array, GuestError.GuestError>) => void) | undefined
+  private resume: ((exit: GuestExit) => void) | undefined
   private hasReturned = false
   private beginning = true
-  private exit: Exit.Exit<Uint8Array, GuestError.GuestError> | undefined
+  private exit: GuestExit | undefined
 
   constructor(
     guest: Guest,
     index: number,
     context: Context.Context<never>,
-    resume: (exit: Exit.Exit<Uint8Array, GuestError.GuestError>) => void
+    resume: (exit: GuestExit) => void
   ) {
     this.guest = guest
     this.index = index
@@ -219,7 +216,7 @@ export class GuestCall {
   abandon(): void {
     if (this.resume === undefined) return
     this.leave()
-    for (const hostCall of this.hostCalls) hostCall.fiber?.interruptUnsafe()
+    for (const hostCall of this.hostCalls) hostCall.interrupt?.()
   }
 
   private failure(reason: GuestError.Reason): Exit.Exit<never, GuestError.GuestError> {
@@ -228,12 +225,12 @@ export class GuestCall {
   }
 
   /** The end of its first step: its exit if it has one already. From now on its caller is resumed by the guest. */
-  begun(): Exit.Exit<Uint8Array, GuestError.GuestError> | undefined {
+  begun(): GuestExit | undefined {
     this.beginning = false
     return this.exit
   }
 
-  private settle(exit: Exit.Exit<Uint8Array, GuestError.GuestError>): void {
+  private settle(exit: GuestExit): void {
     const resume = this.resume
     if (resume === undefined) return
     this.leave()
@@ -252,12 +249,3 @@ export class GuestCall {
 
 const violation = (detail: string): GuestError.GuestFault =>
   new GuestError.GuestFault(new GuestError.ProtocolViolation({ detail }))
-
-/** The sync host function, if any, that the calling fiber runs in and this guest waits for on its stack. */
-const blockingHostFunction = ({ context, guest }: GuestCall): string | undefined => {
-  for (const hostCall of hostCallsAround(context)) {
-    if (hostCall.guest === guest && hostCall.signature.sync && guest.hostCalls.has(hostCall))
-      return hostCall.signature.name
-  }
-  return undefined
-}

@@ -1,9 +1,9 @@
 /**
  * A call of a host function by a guest.
  *
- * It is owned by the call that the guest was entered for, and passes to the guest when that call settles first. Its
- * Effect starts inside the import; what completes later waits for its turn on the guest's stack. Its fiber ends when it
- * is done, when its call is interrupted, or with the guest.
+ * It is owned by the call that the guest was entered for, and passes to the guest when that call settles first. It
+ * starts inside the import; what completes later waits for its turn on the guest's stack. It ends when it is answered,
+ * which is soon after its call is interrupted, and when its guest ends.
  */
 import * as Admission from "@fiberhost/core/Admission"
 import * as HostCallError from "@fiberhost/core/HostCallError"
@@ -12,37 +12,85 @@ import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import type * as Fiber from "effect/Fiber"
 import * as Result from "effect/Result"
 import * as GuestError from "../GuestError.ts"
 import * as Signature from "../module/Signature.ts"
+import * as Current from "./Current.ts"
 import type { Guest } from "./Guest.ts"
-import * as GuestCall from "./GuestCall.ts"
+import type * as GuestCall from "./GuestCall.ts"
 import { maxValueBytes } from "./GuestMemory.ts"
 
-export class HostCall {
+/** How a host function ended: one MessagePack value, or why there is none. */
+export type HostExit = Exit.Exit<Uint8Array, HostCallError.HostCallError>
+
+/**
+ * Begins a host function on the guest's stack: its exit if it has one already, or what interrupts it; then `onExit` is
+ * told the exit, once, when the guest is not on the stack.
+ */
+export type Host = (
+  args: ReadonlyArray<Uint8Array>,
+  hostCall: HostCall,
+  onExit: (exit: HostExit) => void
+) => HostExit | (() => void)
+
+export class HostCall implements Current.RunningHostCall {
   readonly guest: Guest
+  readonly index: number
   readonly signature: Signature.Signature
   /** The guest call that waits for it; the guest itself when there is none, or none any more. */
   owner: GuestCall.GuestCall | undefined
   /** The context of the fiber whose guest call made it. */
   readonly caller: Context.Context<never>
-  fiber: Fiber.Fiber<Uint8Array, HostCallError.HostCallError> | undefined
+  /** Interrupts it, once it has begun and while it has not ended. */
+  interrupt: (() => void) | undefined
+  private ended: Array<() => void> | undefined = []
 
-  constructor(guest: Guest, signature: Signature.Signature) {
+  constructor(guest: Guest, index: number) {
     this.guest = guest
-    this.signature = signature
+    this.index = index
+    this.signature = guest.signature.imports[index]!
     this.owner = guest.current?.isSettled === false ? guest.current : undefined
     this.caller = this.owner?.context ?? guest.context
     guest.hostCalls.add(this)
     this.owner?.hostCalls.add(this)
   }
 
+  get plugin(): string {
+    return this.guest.signature.plugin
+  }
+
+  get blocks(): unknown {
+    return this.signature.sync && this.ended !== undefined ? this.guest : undefined
+  }
+
+  /** Completes when it has ended. */
+  readonly awaitEnd: Effect.Effect<void> = Effect.callback((resume) => {
+    if (this.ended === undefined) resume(Effect.void)
+    else this.ended.push(() => resume(Effect.void))
+  })
+
   end(): void {
     this.guest.hostCalls.delete(this)
     this.owner?.hostCalls.delete(this)
+    this.interrupt = undefined
+    const ended = this.ended
+    this.ended = undefined
+    for (const listener of ended ?? []) listener()
   }
 }
+
+/** A host function of the guest's own thread: its Effect runs in a fiber, unless it has its answer already. */
+export const inThread =
+  (bytes: HostFunction.Bytes): Host =>
+  (args, hostCall, onExit) => {
+    const effect = bytes(args)
+    if (HostFunction.isExit(effect)) return effect
+    const fiber = Effect.runForkWith(contextOf(hostCall))(effect)
+    const exit = fiber.pollUnsafe()
+    if (exit !== undefined) return exit
+    fiber.addObserver(onExit)
+    return () => fiber.interruptUnsafe()
+  }
 
 /**
  * The host call, step by step: arguments out of guest memory, the Effect started, and its answer: at once for a sync
@@ -52,8 +100,9 @@ export const run = (guest: Guest, index: number, raws: ReadonlyArray<number | bi
   if (guest.unwinding !== undefined) throw guest.unwinding
   const signature = guest.signature.imports[index]!
   const args = takeArguments(guest, signature, raws)
-  const hostCall = new HostCall(guest, signature)
-  const exit = start(hostCall, guest.hosts[index]!(args))
+  const asyncValue = signature.sync ? 0n : guest.asyncValues.allocate()
+  const hostCall = new HostCall(guest, index)
+  const exit = start(hostCall, args, (exit) => complete(hostCall, asyncValue, exit))
   if (guest.dead !== undefined) throw unwind(guest, guest.dead)
 
   if (signature.sync) {
@@ -63,11 +112,7 @@ export const run = (guest: Guest, index: number, raws: ReadonlyArray<number | bi
     return passAnswer(guest, signature, answer.success)
   }
 
-  const asyncValue = guest.asyncValues.allocate()
-  if (exit === undefined) {
-    hostCall.fiber!.addObserver((exit) => complete(hostCall, asyncValue, exit))
-    return asyncValue
-  }
+  if (exit === undefined) return asyncValue
   const value = writeAnswer(hostCall, answerOf(hostCall, exit))
   if (value !== undefined) {
     guest.asyncValues.fill(asyncValue, value)
@@ -88,28 +133,31 @@ const takeArguments = (
   })
 
 /**
- * Starts the Effect on this stack. Its exit if it has one already; otherwise its fiber goes on, unless the function is
- * sync: nobody could take its answer.
+ * Starts the function on this stack. Its exit if it has one already; otherwise it goes on, and `onExit` is told, unless
+ * the function is sync: nobody could take its answer.
  */
 const start = (
   hostCall: HostCall,
-  effect: Effect.Effect<Uint8Array, HostCallError.HostCallError>
+  args: ReadonlyArray<Uint8Array>,
+  onExit: (exit: HostExit) => void
 ): HostExit | undefined => {
-  if (HostFunction.isExit(effect)) {
+  const { guest, index, signature } = hostCall
+  const started = guest.hosts[index]!(args, hostCall, (exit) => {
     hostCall.end()
-    return effect
+    if (!signature.sync) onExit(exit)
+  })
+  if (typeof started !== "function") {
+    hostCall.end()
+    return started
   }
-  const fiber = Effect.runForkWith(contextOf(hostCall))(effect)
-  hostCall.fiber = fiber
-  fiber.addObserver(() => hostCall.end())
-  const exit = fiber.pollUnsafe()
-  if (exit === undefined && hostCall.signature.sync) fiber.interruptUnsafe()
-  return exit
+  hostCall.interrupt = started
+  if (signature.sync) started()
+  return undefined
 }
 
 /** A host function sees its caller's references (log level, clock, tracer) and which guest call it runs for. */
 const contextOf = (hostCall: HostCall): Context.Context<never> => {
-  const context = Context.add(hostCall.caller, GuestCall.Current, hostCall)
+  const context = Context.add(hostCall.caller, Current.Current, hostCall)
   const permit = hostCall.owner?.permit
   return permit === undefined ? context : Admission.provide(context, permit)
 }
@@ -187,5 +235,3 @@ const writeAnswer = (
 /** What the host throws through guest frames on purpose. */
 const unwind = (guest: Guest, reason: GuestError.Reason): GuestError.GuestFault =>
   (guest.unwinding = new GuestError.GuestFault(reason))
-
-type HostExit = Exit.Exit<Uint8Array, HostCallError.HostCallError>

@@ -5,7 +5,8 @@
  * mismatch. An export that the module leaves out is normal in this ecosystem: it is listed, and fails when called.
  * Kinds that share a WebAssembly type (all of MessagePack and the 64-bit integers are i64) cannot be told apart.
  */
-import type * as GuestError from "../GuestError.ts"
+import * as Effect from "effect/Effect"
+import * as GuestError from "../GuestError.ts"
 import type { FunctionType, ModuleEntry, ModuleInterface } from "./ModuleSections.ts"
 import { type Signature, valueTypeOf } from "./Signature.ts"
 
@@ -16,7 +17,7 @@ export interface PluginSignature {
   readonly exports: ReadonlyArray<Signature>
 }
 
-export interface Checked {
+interface Checked {
   readonly problems: ReadonlyArray<GuestError.LinkProblem>
   /** Functions of the contract that the module does not export. */
   readonly missing: ReadonlyArray<string>
@@ -28,7 +29,30 @@ export const functionPrefix = "__fp_gen_"
 export const hostResolve = "__fp_host_resolve_async_value"
 export const guestResolve = "__fp_guest_resolve_async_value"
 
-export const check = (module: ModuleInterface, plugin: PluginSignature): Checked => {
+/**
+ * The functions that the module leaves out. Fails with `LinkMismatch`, or with `MissingExports` when one of them is
+ * required.
+ */
+export const resolve = (
+  module: ModuleInterface,
+  signature: PluginSignature,
+  require: "all" | ReadonlyArray<string>
+): Effect.Effect<ReadonlyArray<string>, GuestError.GuestError> => {
+  const { plugin } = signature
+  const { missing, problems } = check(module, signature)
+  if (problems.length > 0) {
+    return Effect.fail(new GuestError.GuestError({ plugin, reason: new GuestError.LinkMismatch({ problems }) }))
+  }
+  const lacking = require === "all" ? missing : missing.filter((name) => require.includes(name))
+  if (lacking.length === 0) return Effect.succeed(missing)
+  return Effect.fail(new GuestError.GuestError({ plugin, reason: new GuestError.MissingExports({ names: lacking }) }))
+}
+
+/** What a call of a function that the module leaves out fails with. */
+export const leftOut = (plugin: string, name: string): GuestError.GuestError =>
+  new GuestError.GuestError({ plugin, function: name, reason: new GuestError.MissingExports({ names: [name] }) })
+
+const check = (module: ModuleInterface, plugin: PluginSignature): Checked => {
   const problems: Array<GuestError.LinkProblem> = []
   const report = (name: string, detail: string) => problems.push({ name, detail })
   const exported = new Map(module.exports.map((entry) => [entry.name, entry]))

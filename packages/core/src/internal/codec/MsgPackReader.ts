@@ -4,9 +4,10 @@
  * Every read is checked against the end of the input before it happens, and a length against the bytes that are left
  * before anything is allocated for it, so that a few hostile bytes cannot claim gigabytes. Strings are strict UTF-8,
  * byte strings are copied out. Give it exactly the bytes of the value, not the memory they lie in: limits are relative
- * to their length. Failures are thrown as `CodecFailure`; `Codec` catches them.
+ * to their length; one reader serves all values of a message, a {@link Reader.window} each. Failures are thrown as `CodecFailure`; `Codec` catches them.
  */
 import { CodecFailure, doesNotFit } from "../../CodecError.ts"
+import { besideType } from "./MsgPackWriter.ts"
 
 /** What a value's first byte says it is, one bit each, so that a set of them is a number. */
 export const WireClass = { nil: 1, bool: 2, int: 4, float: 8, str: 16, bin: 32, array: 64, map: 128, ext: 256 } as const
@@ -18,21 +19,35 @@ export class Reader {
   readonly bytes: Uint8Array
   /** Where the next value begins, in bytes from the start of `bytes`. */
   offset = 0
+  /** Where what may be read ends. */
+  end: number
+  /** What lies beside the bytes, where they came from another thread. */
+  readonly beside: ReadonlyArray<unknown> | undefined
   /** Nesting depth of the value being read; kept here so that decoders need no second argument. */
   depth = 0
   /** Bytes that unions may still read in vain: bounds the cost of hostile input to a multiple of its size. */
   fuel: number
-  private readonly view: DataView
+  /** Made when it is needed: most values are small and hold no floats. */
+  private made: DataView | undefined = undefined
 
-  constructor(bytes: Uint8Array) {
+  constructor(bytes: Uint8Array, beside?: ReadonlyArray<unknown>) {
     this.bytes = bytes
-    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-    this.fuel = bytes.length * 64 + 4096
+    this.end = bytes.length
+    this.beside = beside
+    this.fuel = fuelFor(bytes.length)
+  }
+
+  /** Turns to the value from `start` to `end`, both within `bytes`, as if the reader had been made for it alone. */
+  window(start: number, end: number): void {
+    this.offset = start
+    this.end = end
+    this.depth = 0
+    this.fuel = fuelFor(end - start)
   }
 
   /** Bytes not read yet. */
   get remaining(): number {
-    return this.bytes.length - this.offset
+    return this.end - this.offset
   }
 
   /** Pays for bytes that will be read again. */
@@ -50,12 +65,13 @@ export class Reader {
 
   /** The class of the value at the offset. */
   wireClass(): number {
-    if (this.offset >= this.bytes.length) this.truncated()
-    return classOf(this.bytes[this.offset]!)
+    if (this.offset >= this.end) this.truncated()
+    const tag = this.bytes[this.offset]!
+    return tag === 0xc7 && this.isBeside() ? WireClass.bin : classes[tag]!
   }
 
   isNil(): boolean {
-    return this.offset < this.bytes.length && this.bytes[this.offset] === 0xc0
+    return this.offset < this.end && this.bytes[this.offset] === 0xc0
   }
 
   nil(): void {
@@ -68,38 +84,57 @@ export class Reader {
     return tag === 0xc3
   }
 
+  /** Passes over a string if the next one is written like this, header and all: a key that is expected. */
+  passes(written: Uint8Array): boolean {
+    const { bytes, offset } = this
+    const { length } = written
+    if (length > this.end - offset) return false
+    for (let i = 0; i < length; i++) if (bytes[offset + i] !== written[i]) return false
+    this.offset = offset + length
+    return true
+  }
+
   /** A float of either width, or an integer that a `number` holds exactly. */
   float(): number {
+    const { offset } = this
+    if (this.end - offset >= 9 && this.bytes[offset] === 0xcb) {
+      this.offset = offset + 9
+      return this.view.getFloat64(offset + 1)
+    }
     const tag = this.next()
     if (tag === 0xcb) return this.view.getFloat64(this.claim(8))
     if (tag === 0xca) return this.view.getFloat32(this.claim(4))
-    if (classOf(tag) !== WireClass.int) this.unexpected("a number")
+    if (classes[tag] !== WireClass.int) this.unexpected("a number")
     this.offset--
     return this.int()
   }
 
   /** An integer that a `number` holds exactly. A float is refused. */
   int(): number {
-    const start = this.offset
     const tag = this.next()
     if (tag < 0x80) return tag
     if (tag >= 0xe0) return tag - 0x100
+    const { bytes } = this
     switch (tag) {
       case 0xcc:
-        return this.bytes[this.claim(1)]!
-      case 0xcd:
-        return this.view.getUint16(this.claim(2))
+        return bytes[this.claim(1)]!
+      case 0xcd: {
+        const at = this.claim(2)
+        return (bytes[at]! << 8) | bytes[at + 1]!
+      }
       case 0xce:
-        return this.view.getUint32(this.claim(4))
+        return this.word(this.claim(4)) >>> 0
       case 0xd0:
-        return this.view.getInt8(this.claim(1))
-      case 0xd1:
-        return this.view.getInt16(this.claim(2))
+        return (bytes[this.claim(1)]! << 24) >> 24
+      case 0xd1: {
+        const at = this.claim(2)
+        return ((bytes[at]! << 24) >> 16) | bytes[at + 1]!
+      }
       case 0xd2:
-        return this.view.getInt32(this.claim(4))
+        return this.word(this.claim(4))
       case 0xcf:
       case 0xd3: {
-        this.offset = start
+        this.offset--
         const wide = this.bigInt()
         if (wide > maxSafe || wide < -maxSafe) {
           throw doesNotFit(`Expected an integer that a number holds exactly, got ${wide}; use a bigint schema`)
@@ -123,7 +158,7 @@ export class Reader {
   str(): string {
     const length = this.strLength()
     const start = this.claim(length)
-    if (length < 24) {
+    if (length <= shortLength) {
       const short = this.shortAscii(start, length)
       if (short !== undefined) return short
     }
@@ -134,13 +169,38 @@ export class Reader {
     }
   }
 
-  /** A copy: it stays what it is when the input is freed, moved or overwritten. */
+  /**
+   * A copy: it stays what it is when the input is freed, moved or overwritten. What lies beside the bytes was sent for
+   * this value alone, and is given as it is.
+   */
   bin(): Uint8Array<ArrayBuffer> {
+    if (this.isBeside()) return this.binBeside()
     const tag = this.next()
     if (tag < 0xc4 || tag > 0xc6) this.unexpected("bytes")
     const length = this.uint(tag - 0xc4)
     const start = this.claim(length)
     return new Uint8Array(this.bytes.subarray(start, start + length))
+  }
+
+  /** A value that only the structured clone can carry: whoever asks for it checks what it is. */
+  cloned(): unknown {
+    if (!this.isBeside()) {
+      this.next()
+      this.unexpected("a value beside the bytes")
+    }
+    const at = this.claim(15)
+    return this.besideAt(at)
+  }
+
+  /** Four bytes, big-endian: no MessagePack value, for lengths and the like between values. */
+  u32(): number {
+    return this.word(this.claim(4)) >>> 0
+  }
+
+  /** The next bytes as they are: a view. */
+  raw(length: number): Uint8Array {
+    const start = this.claim(length)
+    return this.bytes.subarray(start, start + length)
   }
 
   /** The number of items that follow. Each takes a byte or more, so it is never larger than what is left. */
@@ -163,7 +223,7 @@ export class Reader {
   skip(): void {
     for (let values = 1; values > 0; values--) {
       const tag = this.next()
-      switch (classOf(tag)) {
+      switch (classes[tag]) {
         case WireClass.str:
           this.offset--
           this.claim(this.strLength())
@@ -194,6 +254,29 @@ export class Reader {
     throw new CodecFailure({ _tag: "Malformed", offset, message })
   }
 
+  private isBeside(): boolean {
+    const { bytes, offset } = this
+    return (
+      this.beside !== undefined && bytes[offset] === 0xc7 && this.end - offset >= 15 && isBesideHeader(bytes, offset)
+    )
+  }
+
+  private binBeside(): Uint8Array<ArrayBuffer> {
+    const at = this.claim(15)
+    const buffer = this.besideAt(at)
+    const offset = this.word(at + 7) >>> 0
+    const length = this.word(at + 11) >>> 0
+    if (!(buffer instanceof ArrayBuffer) || offset + length > buffer.byteLength) {
+      return this.malformed(at, "a buffer of this length is due beside the bytes")
+    }
+    return new Uint8Array(buffer, offset, length)
+  }
+
+  private besideAt(at: number): unknown {
+    const index = this.word(at + 3) >>> 0
+    return index < this.beside!.length ? this.beside![index] : this.malformed(at, "nothing lies beside the bytes there")
+  }
+
   private strLength(): number {
     const tag = this.next()
     if (tag >= 0xa0 && tag <= 0xbf) return tag & 0x1f
@@ -201,20 +284,35 @@ export class Reader {
     return this.uint(tag - 0xd9)
   }
 
+  /** Decoders of text cost more to call than a short string to read. One array of a length serves for ever. */
   private shortAscii(start: number, length: number): string | undefined {
-    let out = ""
-    for (let i = start; i < start + length; i++) {
-      const byte = this.bytes[i]!
+    const { bytes } = this
+    const units = unitsOf[length]!
+    for (let i = 0; i < length; i++) {
+      const byte = bytes[start + i]!
       if (byte >= 0x80) return undefined
-      out += String.fromCharCode(byte)
+      units[i] = byte
     }
-    return out
+    return String.fromCharCode.apply(null, units)
   }
 
   /** An unsigned big-endian length of 2^width bytes. */
   private uint(width: number): number {
-    if (width === 0) return this.bytes[this.claim(1)]!
-    return width === 1 ? this.view.getUint16(this.claim(2)) : this.view.getUint32(this.claim(4))
+    const { bytes } = this
+    if (width === 0) return bytes[this.claim(1)]!
+    if (width === 2) return this.word(this.claim(4)) >>> 0
+    const at = this.claim(2)
+    return (bytes[at]! << 8) | bytes[at + 1]!
+  }
+
+  /** Four bytes as a signed integer. */
+  private word(at: number): number {
+    const { bytes } = this
+    return (bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!
+  }
+
+  private get view(): DataView {
+    return (this.made ??= new DataView(this.bytes.buffer, this.bytes.byteOffset, this.bytes.byteLength))
   }
 
   private count(items: number, bytesEach: number): number {
@@ -223,14 +321,14 @@ export class Reader {
   }
 
   private next(): number {
-    if (this.offset >= this.bytes.length) this.truncated()
+    if (this.offset >= this.end) this.truncated()
     return this.bytes[this.offset++]!
   }
 
   /** Takes `count` bytes and returns where they begin. */
   private claim(count: number): number {
     const start = this.offset
-    if (count > this.bytes.length - start) this.truncated()
+    if (count > this.end - start) this.truncated()
     this.offset = start + count
     return start
   }
@@ -245,6 +343,18 @@ export class Reader {
     return this.malformed(at, `${wanted} is due, not ${className(this.bytes[at]!)}`)
   }
 }
+
+function fuelFor(length: number): number {
+  return length * 64 + 4096
+}
+
+function isBesideHeader(bytes: Uint8Array, offset: number): boolean {
+  return bytes[offset + 1] === 12 && bytes[offset + 2] === besideType
+}
+
+/** The longest string that is read without a decoder; measured. */
+const shortLength = 40
+const unitsOf = Array.from({ length: shortLength + 1 }, (_, length) => new Array<number>(length).fill(0))
 
 /** Payload bytes of the tags ca to d3. */
 const scalarBytes = [4, 8, 1, 2, 4, 8, 1, 2, 4, 8]
@@ -265,7 +375,10 @@ function classOf(tag: number): number {
   return WireClass.ext
 }
 
+/** The class of each first byte. */
+const classes = Uint16Array.from({ length: 256 }, (_, tag) => classOf(tag))
+
 function className(tag: number): string {
-  const found = classOf(tag)
+  const found = classes[tag]
   return Object.entries(WireClass).find(([, bit]) => bit === found)![0]
 }

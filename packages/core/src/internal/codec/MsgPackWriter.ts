@@ -4,11 +4,21 @@
  * A writer is owned by one encoder at a time and may be reused for ever; what it hands out ({@link Writer.take}) is
  * always a copy of exactly the bytes written. Integers take their shortest form, `Number`s the form they are asked for.
  * Failures are thrown as `CodecFailure`; `Codec` catches them.
+ *
+ * Between threads some values lie beside the bytes instead, in a list that `postMessage` carries with them: large byte
+ * strings, buffers that are moved, and what only the structured clone can carry. Such a value is written as an ext of
+ * type {@link besideType}, whose payload is three u32: its index in the list, and the offset and length in the buffer there.
  */
 import { CodecFailure, doesNotFit } from "../../CodecError.ts"
 
 /** Bytes that one value may have unless told otherwise: the most an fp-bindgen guest takes, 2^24 - 1. */
 export const defaultLimit = 16_777_215
+
+/** The ext type of values that lie beside the bytes. Only readers with a list of such values read it. */
+export const besideType = 0x42
+
+/** Byte strings from this length on lie beside the bytes: from here on moving a copy is cheaper than copying twice. */
+export const besideBytes = 16_384
 
 /** Scratch space that is kept between values; what a large value needed beyond that is given back. */
 const keptBytes = 1 << 20
@@ -16,13 +26,29 @@ const encoder = new TextEncoder()
 const minI64 = -(2n ** 63n)
 const maxU64 = 2n ** 64n - 1n
 
+interface Move {
+  readonly at: number
+  readonly index: number
+  readonly buffer: ArrayBuffer
+  /** The argument that the buffer is of, for the error. */
+  name: string | undefined
+}
+
 export class Writer {
   /** The most bytes that may be written between two resets. */
   readonly limit: number
   /** Nesting depth of the value being written; kept here so that encoders need no second argument. */
   depth = 0
+  /** Values that lie beside the bytes. With `undefined`, as at first, all is written into the bytes. Its owner sets and takes it. */
+  beside: Array<unknown> | undefined = undefined
+  /** The buffers of `beside` that the receiver gets instead of a copy: the transfer list of `postMessage`. */
+  transfer: Array<ArrayBuffer> | undefined = undefined
+  /** What was laid beside the bytes since the last reset, so that it goes when its bytes are taken back. */
+  private laid: Array<{ readonly at: number; readonly beside: number; readonly transfer: number }> = []
+  private moves: Array<Move> = []
   /** Bytes that unions have written in vain. */
   private wasted = 0
+  private start = 0
   private highest = 0
   private bytes: Uint8Array<ArrayBuffer>
   private view: DataView<ArrayBuffer>
@@ -39,9 +65,10 @@ export class Writer {
     return this.offset
   }
 
-  /** Forgets everything written after `mark`, an earlier `size`. */
+  /** Forgets everything written after `mark`, an earlier `size`, and what was laid beside the bytes since. */
   rewind(mark: number): void {
     this.offset = mark
+    if (this.laid.length > 0) this.takeBack(mark)
   }
 
   /**
@@ -51,8 +78,8 @@ export class Writer {
   retract(mark: number): void {
     if (this.offset > this.highest) this.highest = this.offset
     this.wasted += this.offset - mark + 8
-    this.offset = mark
-    if (this.wasted > this.highest * 64 + 65_536) {
+    this.rewind(mark)
+    if (this.wasted > (this.highest - this.start) * 64 + 65_536) {
       const message = "too many members of a union begin like this value"
       throw new CodecFailure({ _tag: "DoesNotFit", message, final: true })
     }
@@ -62,12 +89,20 @@ export class Writer {
   begin(): void {
     this.depth = 0
     this.wasted = 0
-    this.highest = 0
+    this.start = this.offset
+    this.highest = this.offset
   }
 
   /** A copy of what was written, in a buffer of exactly that length; the writer is empty afterwards. */
   take(): Uint8Array<ArrayBuffer> {
     const out = this.bytes.slice(0, this.offset)
+    this.reset()
+    return out
+  }
+
+  /** As {@link Writer.take}, the buffer itself. */
+  takeBuffer(): ArrayBuffer {
+    const out = this.bytes.buffer.slice(0, this.offset)
     this.reset()
     return out
   }
@@ -80,6 +115,10 @@ export class Writer {
   reset(): void {
     this.offset = 0
     this.depth = 0
+    if (this.laid.length > 0) {
+      this.laid = []
+      this.moves = []
+    }
     if (this.bytes.length > keptBytes) this.allocate(keptBytes)
   }
 
@@ -145,10 +184,97 @@ export class Writer {
     this.advance(written)
   }
 
+  /** A byte string; a copy of a large one lies beside the bytes where that is possible. */
   bin(value: Uint8Array): void {
+    if (value.length >= besideBytes && this.beside !== undefined) {
+      const copy = new Uint8Array(value)
+      return this.ext(this.layBeside(copy.buffer, true), 0, copy.length)
+    }
     this.sized(0xc4, value.length)
-    const at = this.advance(value.length)
-    this.bytes.set(value, at)
+    this.raw(value)
+  }
+
+  /**
+   * A byte string whose buffer is moved to the receiver, where there is a list beside the bytes: its giver, and every other view
+   * of the buffer, has nothing left. That happens in {@link Writer.settle}, when all of the value has been written, so that a
+   * value that does not fit loses nothing. Shared memory is copied.
+   */
+  moved(value: Uint8Array): void {
+    const { buffer } = value
+    if (this.beside === undefined || !(buffer instanceof ArrayBuffer)) return this.bin(value)
+    if (buffer.detached) throw doesNotFit("Expected a Uint8Array whose buffer has not been moved already")
+    let move = this.moves.find((other) => other.buffer === buffer)
+    if (move === undefined) {
+      move = { at: this.offset, index: this.layBeside(buffer, false), buffer, name: undefined }
+      this.moves.push(move)
+    }
+    this.ext(move.index, value.byteOffset, value.byteLength)
+  }
+
+  /** A value that only the structured clone can carry. */
+  cloned(value: unknown): void {
+    if (this.beside === undefined)
+      throw doesNotFit("Expected a value with a MessagePack form: this one can only be sent between threads")
+    this.ext(this.layBeside(value, false), 0, 0)
+  }
+
+  /** Puts a value beside the bytes and returns its index there. It goes when what is written next is taken back. */
+  layBeside(value: unknown, moves: boolean): number {
+    const { beside = (this.beside = []), transfer = (this.transfer = []) } = this
+    this.laid.push({ at: this.offset, beside: beside.length, transfer: transfer.length })
+    if (moves) transfer.push(value as ArrayBuffer)
+    return beside.push(value) - 1
+  }
+
+  /** Says of buffers that are to be moved whose they are, where nobody has said it yet. */
+  nameMoves(name: string): void {
+    for (const move of this.moves) move.name ??= name
+  }
+
+  /** Moves the buffers that were promised to the receiver. Fails when one cannot be moved; those before it are lost then. */
+  settle(): void {
+    if (this.moves.length === 0) return
+    const moves = this.moves
+    this.moves = []
+    for (const { buffer, index, name } of moves) {
+      try {
+        const moved = buffer.transfer()
+        this.beside![index] = moved
+        this.transfer!.push(moved)
+      } catch {
+        const failure = doesNotFit("Expected a Uint8Array whose buffer can be moved; send a copy of this one")
+        throw name === undefined ? failure : failure.at(name)
+      }
+    }
+  }
+
+  /** Four bytes, big-endian: no MessagePack value, for lengths and the like between values. */
+  u32(value: number): void {
+    const at = this.advance(4)
+    this.view.setUint32(at, value)
+  }
+
+  /** Leaves four bytes for {@link Writer.patch32}, and returns where they are. */
+  placeholder32(): number {
+    return this.advance(4)
+  }
+
+  patch32(at: number, value: number): void {
+    this.view.setUint32(at, value)
+  }
+
+  /** Bytes as they are, for example values that are encoded already. */
+  raw(bytes: Uint8Array): void {
+    const { length } = bytes
+    const at = this.advance(length)
+    // The engine's copy costs more to call than a few bytes to write.
+    if (length > 32) this.bytes.set(bytes, at)
+    else for (let i = 0; i < length; i++) this.bytes[at + i] = bytes[i]!
+  }
+
+  /** Sets the number of pairs, below 16, of a map whose header was written at `at` for another. */
+  patchMapHeader(at: number, count: number): void {
+    this.bytes[at] = 0x80 | count
   }
 
   arrayHeader(count: number): void {
@@ -161,6 +287,26 @@ export class Writer {
     if (count < 16) this.byte(0x80 | count)
     else if (count <= 0xffff) this.tagged16(0xde, count)
     else this.tagged32(0xdf, count)
+  }
+
+  private ext(index: number, offset: number, length: number): void {
+    const at = this.advance(15)
+    this.bytes[at] = 0xc7
+    this.bytes[at + 1] = 12
+    this.bytes[at + 2] = besideType
+    this.view.setUint32(at + 3, index)
+    this.view.setUint32(at + 7, offset)
+    this.view.setUint32(at + 11, length)
+  }
+
+  private takeBack(mark: number): void {
+    const { beside, laid, moves, transfer } = this
+    while (moves.length > 0 && moves[moves.length - 1]!.at >= mark) moves.pop()
+    while (laid.length > 0 && laid[laid.length - 1]!.at >= mark) {
+      const before = laid.pop()!
+      if (beside !== undefined && beside.length > before.beside) beside.length = before.beside
+      if (transfer !== undefined && transfer.length > before.transfer) transfer.length = before.transfer
+    }
   }
 
   private shortAscii(value: string): boolean {
@@ -195,14 +341,20 @@ export class Writer {
 
   private tagged16(tag: number, value: number): void {
     const at = this.advance(3)
-    this.bytes[at] = tag
-    this.view.setUint16(at + 1, value)
+    const { bytes } = this
+    bytes[at] = tag
+    bytes[at + 1] = value >> 8
+    bytes[at + 2] = value
   }
 
   private tagged32(tag: number, value: number): void {
     const at = this.advance(5)
-    this.bytes[at] = tag
-    this.view.setUint32(at + 1, value)
+    const { bytes } = this
+    bytes[at] = tag
+    bytes[at + 1] = value >> 24
+    bytes[at + 2] = value >> 16
+    bytes[at + 3] = value >> 8
+    bytes[at + 4] = value
   }
 
   private tagged64(tag: number, value: number): void {
@@ -236,6 +388,13 @@ export class Writer {
   private tooLarge(): never {
     throw new CodecFailure({ _tag: "TooLarge", limit: this.limit })
   }
+}
+
+/** A string as it is written, header and all: for keys, which are written again and again. */
+export const written = (text: string): Uint8Array => {
+  const writer = new Writer(defaultLimit, text.length + 5)
+  writer.str(text)
+  return writer.take()
 }
 
 function strHeaderBytes(length: number): number {

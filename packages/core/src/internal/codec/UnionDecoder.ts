@@ -13,14 +13,15 @@ import { classesOf, isNullable, literalOf, structOf } from "./WireShape.ts"
 export const make = (members: ReadonlyArray<Wire>, oneOf: boolean, readerOf: (wire: Wire) => Read): Read => {
   // Members may be recursive references, so they are looked at when the first value comes.
   let all: ReadonlyArray<Candidate> | undefined
-  const byClass = new Map<number, ReadonlyArray<Candidate>>()
+  const byClass: Array<ReadonlyArray<Candidate> | undefined> = Object.values(WireClass).map(() => undefined)
   const candidates = (wireClass: number): ReadonlyArray<Candidate> => {
-    let found = byClass.get(wireClass)
+    const bit = 31 - Math.clz32(wireClass)
+    let found = byClass[bit]
     if (found === undefined) {
       all ??= members.map((member) => candidate(member, readerOf(member)))
       found = all.filter(({ classes }) => (classes & wireClass) !== 0)
       if (wireClass === WireClass.int) found = found.toSorted((a, b) => floats(a) - floats(b))
-      byClass.set(wireClass, found)
+      byClass[bit] = found
     }
     return found
   }

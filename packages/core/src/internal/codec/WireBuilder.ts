@@ -10,7 +10,7 @@ import { CodecFailure } from "../../CodecError.ts"
 import * as Primitive from "../../Primitive.ts"
 import * as SchemaCost from "./SchemaCost.ts"
 import * as SchemaStep from "./SchemaStep.ts"
-import { type Build, declarationHint, fromDeclaration } from "./WireDeclaration.ts"
+import { type Build, declarationHint, fromDeclaration, isMoved } from "./WireDeclaration.ts"
 import type { Field, LazyWire, ListWire, StructWire, Wire } from "./WireSchema.ts"
 import { admits, mayBeNil } from "./WireShape.ts"
 
@@ -51,6 +51,7 @@ class Builder {
   }
 
   private form(ast: SchemaAST.AST, path: Path): Wire {
+    if (isMoved(ast)) return withChecks(ast, { _tag: "Bytes", moved: true })
     if (ast.encoding !== undefined) {
       // Middleware wraps the decoding of the source, which therefore happens in memory.
       if (ast.encoding.some(({ transformation }) => transformation._tag === "Middleware")) {

@@ -7,8 +7,9 @@ import * as HashMap from "effect/HashMap"
 import * as HashSet from "effect/HashSet"
 import * as Schema from "effect/Schema"
 import type * as SchemaAST from "effect/SchemaAST"
+import * as Transferable from "effect/workers/Transferable"
 import { copyWith, transformation } from "./SchemaStep.ts"
-import type { CollectionWire, MapWire, Wire } from "./WireSchema.ts"
+import type { BesideWire, CollectionWire, MapWire, Wire } from "./WireSchema.ts"
 import * as WireText from "./WireText.ts"
 
 /** How the builder is asked for the form of a type parameter; `key` names it in error paths. */
@@ -20,7 +21,7 @@ export const fromDeclaration = (ast: SchemaAST.Declaration, build: Build): Wire 
   const id = declaredId(ast)
   switch (id) {
     case "Uint8Array":
-      return { _tag: "Bytes" }
+      return { _tag: "Bytes", moved: false }
     case "Date":
       return WireText.date
     case "DateTimeUtc":
@@ -42,11 +43,20 @@ export const fromDeclaration = (ast: SchemaAST.Declaration, build: Build): Wire 
     case "HashMap":
       return { ...hashMap, key: build(first!, "key"), value: build(second!, "value") }
     case undefined:
-      return fromLink(ast, build)
+      return (ast.annotations?.[clonedKey] as BesideWire | undefined) ?? fromLink(ast, build)
     default:
       return undefined
   }
 }
+
+/** The annotation of declarations that only the structured clone can carry: their form. */
+export const clonedKey = "~fiberhost/core/cloned"
+
+/** Whether a schema is `Transferable.Uint8Array`, with whatever annotations and checks. */
+export const isMoved = (ast: SchemaAST.AST): boolean =>
+  ast.encoding?.length === 1 && ast.encoding[0].transformation === moving
+
+const moving = Transferable.Uint8Array.ast.encoding?.[0].transformation
 
 /** What to use instead of a declaration without a rule. */
 export const declarationHint = (ast: SchemaAST.Declaration): string => {

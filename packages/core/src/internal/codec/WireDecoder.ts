@@ -8,6 +8,7 @@ import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import { atKey, CodecFailure, doesNotFit } from "../../CodecError.ts"
 import { Reader } from "./MsgPackReader.ts"
+import { written } from "./MsgPackWriter.ts"
 import { absent } from "./SchemaStep.ts"
 import * as UnionDecoder from "./UnionDecoder.ts"
 import type { Field, ListWire, MapWire, StructWire, Wire } from "./WireSchema.ts"
@@ -41,14 +42,20 @@ function interpret(wire: Wire): Read {
       return (r) => r.str()
     case "Bytes":
       return (r) => r.bin()
+    case "Beside":
+      return (r) => {
+        const value = r.cloned()
+        if (!wire.is(value)) throw doesNotFit(`Expected ${wire.expected}`)
+        return value
+      }
     case "Never":
       return (r) => r.malformed(r.offset, "nothing can be here")
     case "Float":
-      return (r) => float(r.float(), wire.bits, wire.finite)
+      return wire.bits === 64 && !wire.finite ? (r) => r.float() : (r) => float(r.float(), wire.bits, wire.finite)
     case "Int":
-      return (r) => within(r.int(), wire.min, wire.max)
+      return int(wire.min, wire.max)
     case "BigInt":
-      return (r) => within(r.bigInt(), wire.min, wire.max)
+      return bigInt(wire.min, wire.max)
     case "Literal":
       return literal(wire.value)
     case "Text":
@@ -68,15 +75,15 @@ function interpret(wire: Wire): Read {
     case "Result":
       return nested(result(reader(wire.ok), reader(wire.err)))
     case "List":
-      return nested(list(wire))
+      return list(wire)
     case "Collection": {
       const item = reader(wire.item)
-      return nested((r) => wire.from(items(r, r.arrayHeader(), () => item)))
+      return nested((r) => wire.from(items(r, r.arrayHeader(), item)))
     }
     case "Map":
       return nested(map(wire))
     case "Struct":
-      return nested(struct(wire))
+      return struct(wire)
     case "Union":
       return UnionDecoder.make(wire.members, wire.oneOf, reader)
     case "Step": {
@@ -93,25 +100,47 @@ function interpret(wire: Wire): Read {
 
 function nested(read: Read): Read {
   return (r) => {
-    if (++r.depth > maxDepth) throw new CodecFailure({ _tag: "TooDeep", limit: maxDepth })
+    enter(r)
     const value = read(r)
     r.depth--
     return value
   }
 }
 
+/** Goes one level deeper; who returns normally goes back. */
+function enter(r: Reader): void {
+  if (++r.depth > maxDepth) throw new CodecFailure({ _tag: "TooDeep", limit: maxDepth })
+}
+
 function float(value: number, bits: 32 | 64, finite: boolean): number {
-  if (finite && !Number.isFinite(value)) throw doesNotFit("Expected a finite number")
+  if (finite && !Number.isFinite(value)) throw notFinite()
   if (bits === 64) return value
   const rounded = Math.fround(value)
   if (Number.isFinite(value) && !Number.isFinite(rounded)) throw doesNotFit("Expected a number within the range of f32")
   return rounded
 }
 
-function within<N extends number | bigint>(value: N, min: N, max: N): N {
-  if (value < min || value > max) throw doesNotFit(`Expected an integer from ${min} to ${max}, got ${value}`)
-  return value
+const notFinite = () => doesNotFit("Expected a finite number")
+
+function int(min: number, max: number): Read {
+  if (min === Number.MIN_SAFE_INTEGER && max === Number.MAX_SAFE_INTEGER) return (r) => r.int()
+  return (r) => {
+    const value = r.int()
+    if (value < min || value > max) throw outside(value, min, max)
+    return value
+  }
 }
+
+function bigInt(min: bigint, max: bigint): Read {
+  return (r) => {
+    const value = r.bigInt()
+    if (value < min || value > max) throw outside(value, min, max)
+    return value
+  }
+}
+
+const outside = (value: number | bigint, min: number | bigint, max: number | bigint) =>
+  doesNotFit(`Expected an integer from ${min} to ${max}, got ${value}`)
 
 function literal(expected: string | number | boolean | bigint): Read {
   const read: Read =
@@ -134,7 +163,7 @@ function literal(expected: string | number | boolean | bigint): Read {
 function result(ok: Read, err: Read): Read {
   return (r) => {
     const start = r.offset
-    const key = r.mapHeader() === 1 ? r.str() : undefined
+    const key = r.mapHeader() !== 1 ? undefined : r.passes(okKey) ? "Ok" : r.passes(errKey) ? "Err" : r.str()
     if (key !== "Ok" && key !== "Err") return r.malformed(start, "a map with one key, Ok or Err, is due")
     try {
       return key === "Ok" ? Result.succeed(ok(r)) : Result.fail(err(r))
@@ -144,9 +173,13 @@ function result(ok: Read, err: Read): Read {
   }
 }
 
+const okKey = written("Ok")
+const errKey = written("Err")
+
 function list(wire: ListWire): Read {
   const elements = wire.elements.map(reader)
   const rest = wire.rest === undefined ? undefined : reader(wire.rest)
+  const all = wire.rest?._tag === "Float" && wire.rest.bits === 64 ? floats(wire.rest.finite) : items
   const tail = wire.tail.map(reader)
   const least = wire.required + tail.length
   return (r) => {
@@ -156,13 +189,51 @@ function list(wire: ListWire): Read {
       const due = rest === undefined && least === elements.length ? least : `${least} or more`
       return r.malformed(start, `an array of ${due} items is due, not of ${count}`)
     }
-    if (elements.length === 0 && tail.length === 0) return items(r, count, () => rest!)
+    enter(r)
     const tailStart = count - tail.length
-    return items(r, count, (i) => (i < elements.length ? elements[i]! : i < tailStart ? rest! : tail[i - tailStart]!))
+    const out =
+      elements.length === 0 && tail.length === 0
+        ? all(r, count, rest!)
+        : mixed(r, count, (i) => (i < elements.length ? elements[i]! : i < tailStart ? rest! : tail[i - tailStart]!))
+    r.depth--
+    return out
   }
 }
 
-function items(r: Reader, count: number, readerAt: (index: number) => Read): Array<unknown> {
+function items(r: Reader, count: number, read: Read): Array<unknown> {
+  const out: Array<unknown> = []
+  try {
+    while (out.length < count) out.push(read(r))
+  } catch (failure) {
+    throw atKey(failure, out.length)
+  }
+  return out
+}
+
+/** As `items`, without a call and a boxed number for each, into an array that never grows where that is safe. */
+function floats(finite: boolean): (r: Reader, count: number) => Array<number> {
+  return (r, count) => {
+    // What is allocated is less than the bytes that are there, and paid for as often as a union tries again.
+    const roomy = count * 9 <= r.remaining && count <= mostAtOnce
+    if (roomy) r.spend(count)
+    const out = roomy ? new Array<number>(count) : []
+    let i = 0
+    try {
+      for (; i < count; i++) {
+        const value = r.float()
+        if (finite && !Number.isFinite(value)) throw notFinite()
+        out[i] = value
+      }
+    } catch (failure) {
+      throw atKey(failure, i)
+    }
+    return out
+  }
+}
+
+const mostAtOnce = 1 << 20
+
+function mixed(r: Reader, count: number, readerAt: (index: number) => Read): Array<unknown> {
   const out: Array<unknown> = []
   try {
     while (out.length < count) out.push(readerAt(out.length)(r))
@@ -197,24 +268,65 @@ function map(wire: MapWire): Read {
   }
 }
 
-const unseen = Symbol()
-
+/**
+ * Reads keys in schema order as long as they come in it, which is how every encoder of a struct writes them: without a string for a
+ * key, and straight into the value. From the first other key on all is left to `anyOrder`.
+ */
 function struct(wire: StructWire): Read {
+  const { fields } = wire
+  const names = fields.map(({ name }) => name)
+  const special = ({ name, step }: Field) => step !== undefined || name === "__proto__" || !name.isWellFormed()
+  const length = fields.some(special) ? 0 : fields.length
+  const keys = names.slice(0, length).map(written)
+  const readers = fields.map((field) => reader(field.wire))
+  const optional = fields.map((field) => field.optional)
+  const nilIsAbsent = fields.map((field) => field.optional || field.orUndefined)
+  const others = anyOrder(wire, readers)
+  return (r) => {
+    enter(r)
+    let left = r.mapHeader()
+    const out: Record<string, unknown> = {}
+    let i = 0
+    try {
+      for (; i < length; i++) {
+        const start = r.offset
+        if (left > 0 && r.passes(keys[i]!)) {
+          if (nilIsAbsent[i] && r.isNil()) {
+            r.offset = start
+            break
+          }
+          out[names[i]!] = readers[i]!(r)
+          left--
+        } else if (!optional[i]) break
+      }
+    } catch (failure) {
+      throw atKey(failure, names[i]!)
+    }
+    const value = left === 0 && i === fields.length ? out : others(r, left, out, i)
+    r.depth--
+    return value
+  }
+}
+
+/** Reads the `left` keys that remain of a map, when the first `known` fields were looked for and lie in `out` if they were there. */
+function anyOrder(
+  wire: StructWire,
+  readers: ReadonlyArray<Read>
+): (r: Reader, left: number, out: Record<string, unknown>, known: number) => unknown {
   const { fields, rest } = wire
   const positions = new Map(fields.map((field, i) => [field.name, i]))
-  const readers = fields.map((field) => reader(field.wire))
   const readRest = rest === undefined ? undefined : reader(rest.value)
   // Forms may refer to each other, so their nil-ness is asked for when all are there.
   let missing: ReadonlyArray<() => unknown> | undefined
   let nilIsAbsent: ReadonlyArray<boolean> | undefined
-  return (r) => {
+  return (r, count, before, known) => {
     missing ??= fields.map((field, i) => whenMissing(field, readers[i]!))
     nilIsAbsent ??= fields.map((field) => (field.optional || field.orUndefined) && !mayBeNil(field.wire))
-    const values = new Array<unknown>(fields.length).fill(unseen)
+    const values = fields.map(({ name }, i) => (i < known && Object.hasOwn(before, name) ? before[name] : unseen))
     let others: Map<string, unknown> | undefined
     let at: string | undefined
     try {
-      for (let left = r.mapHeader(); left > 0; left--) {
+      for (let left = count; left > 0; left--) {
         at = undefined
         const start = r.offset
         const key = r.str()
@@ -252,6 +364,8 @@ function struct(wire: StructWire): Read {
     }
   }
 }
+
+const unseen = Symbol()
 
 function whenMissing(field: Field, read: Read): () => unknown {
   if (field.optional) return () => absent

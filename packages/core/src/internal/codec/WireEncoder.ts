@@ -6,11 +6,11 @@
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import { atKey, CodecFailure, doesNotFit } from "../../CodecError.ts"
-import type { Writer } from "./MsgPackWriter.ts"
+import { type Writer, written } from "./MsgPackWriter.ts"
 import { absent } from "./SchemaStep.ts"
 import * as UnionEncoder from "./UnionEncoder.ts"
 import { maxDepth } from "./WireDecoder.ts"
-import type { ListWire, MapWire, StructWire, Wire } from "./WireSchema.ts"
+import type { Field, ListWire, MapWire, StructWire, Wire } from "./WireSchema.ts"
 import { fieldValue, isRecord } from "./WireShape.ts"
 
 /** Appends one value, or throws a `CodecFailure` and leaves a part of it behind. */
@@ -37,19 +37,19 @@ function interpret(wire: Wire): Write {
     case "Str":
       return (value, w) => w.str(typeof value === "string" ? value : mismatch("string", value))
     case "Bytes":
-      return (value, w) => w.bin(value instanceof Uint8Array ? value : mismatch("Uint8Array", value))
+      return wire.moved
+        ? (value, w) => w.moved(value instanceof Uint8Array ? value : mismatch("Uint8Array", value))
+        : (value, w) => w.bin(value instanceof Uint8Array ? value : mismatch("Uint8Array", value))
+    case "Beside":
+      return (value, w) => w.cloned(wire.is(value) ? value : mismatch(wire.expected, value))
     case "Never":
       return (value) => mismatch("no value", value)
     case "Float":
       return float(wire.bits, wire.finite)
     case "Int":
-      return (value, w) => {
-        if (!Number.isSafeInteger(value)) mismatch("an integer", value)
-        w.int(within(value as number, wire.min, wire.max))
-      }
+      return int(wire.min, wire.max)
     case "BigInt":
-      return (value, w) =>
-        w.bigInt(typeof value === "bigint" ? within(value, wire.min, wire.max) : mismatch("bigint", value))
+      return bigInt(wire.min, wire.max)
     case "Literal":
       return literal(wire.value)
     case "Text":
@@ -68,18 +68,18 @@ function interpret(wire: Wire): Write {
     case "Result":
       return nested(result(writer(wire.ok), writer(wire.err)))
     case "List":
-      return nested(list(wire))
+      return list(wire)
     case "Collection": {
       const write = writer(wire.item)
       return nested((value, w) => {
         if (!wire.is(value)) mismatch("a collection", value)
-        items([...wire.items(value as never)], w, () => write)
+        items([...wire.items(value as never)], w, write)
       })
     }
     case "Map":
       return nested(map(wire))
     case "Struct":
-      return nested(struct(wire))
+      return struct(wire)
     case "Union":
       return UnionEncoder.make(wire.members, wire.oneOf, writer)
     case "Step": {
@@ -96,10 +96,15 @@ function interpret(wire: Wire): Write {
 
 function nested(write: Write): Write {
   return (value, w) => {
-    if (++w.depth > maxDepth) throw new CodecFailure({ _tag: "TooDeep", limit: maxDepth })
+    enter(w)
     write(value, w)
     w.depth--
   }
+}
+
+/** Goes one level deeper; who returns normally goes back. */
+function enter(w: Writer): void {
+  if (++w.depth > maxDepth) throw new CodecFailure({ _tag: "TooDeep", limit: maxDepth })
 }
 
 function float(bits: 32 | 64, finite: boolean): Write {
@@ -114,10 +119,29 @@ function float(bits: 32 | 64, finite: boolean): Write {
   }
 }
 
-function within<N extends number | bigint>(value: N, min: N, max: N): N {
-  if (value < min || value > max) throw doesNotFit(`Expected an integer from ${min} to ${max}`)
-  return value
+function int(min: number, max: number): Write {
+  if (min === Number.MIN_SAFE_INTEGER && max === Number.MAX_SAFE_INTEGER) {
+    return (value, w) => {
+      if (typeof value !== "number" || !Number.isSafeInteger(value)) return mismatch("an integer", value)
+      w.int(value)
+    }
+  }
+  return (value, w) => {
+    if (typeof value !== "number" || !Number.isSafeInteger(value)) return mismatch("an integer", value)
+    if (value < min || value > max) throw outside(min, max)
+    w.int(value)
+  }
 }
+
+function bigInt(min: bigint, max: bigint): Write {
+  return (value, w) => {
+    if (typeof value !== "bigint") return mismatch("bigint", value)
+    if (value < min || value > max) throw outside(min, max)
+    w.bigInt(value)
+  }
+}
+
+const outside = (min: number | bigint, max: number | bigint) => doesNotFit(`Expected an integer from ${min} to ${max}`)
 
 function literal(expected: string | number | boolean | bigint): Write {
   const shown = typeof expected === "string" ? JSON.stringify(expected) : String(expected)
@@ -139,7 +163,7 @@ function result(ok: Write, err: Write): Write {
     if (!Result.isResult(value)) return mismatch("Result", value)
     const key = Result.isSuccess(value) ? "Ok" : "Err"
     w.mapHeader(1)
-    w.str(key)
+    w.raw(Result.isSuccess(value) ? okKey : errKey)
     try {
       if (Result.isSuccess(value)) ok(value.success, w)
       else err(value.failure, w)
@@ -148,6 +172,9 @@ function result(ok: Write, err: Write): Write {
     }
   }
 }
+
+const okKey = written("Ok")
+const errKey = written("Err")
 
 function list(wire: ListWire): Write {
   const elements = wire.elements.map(writer)
@@ -160,12 +187,25 @@ function list(wire: ListWire): Write {
     if (count < least || (rest === undefined && count > elements.length)) {
       throw doesNotFit(`Expected an array of ${rest === undefined ? elements.length : `${least} or more`} items`)
     }
+    enter(w)
     const tailStart = count - tail.length
-    items(value, w, (i) => (i < elements.length ? elements[i]! : i < tailStart ? rest! : tail[i - tailStart]!))
+    if (elements.length === 0 && tail.length === 0) items(value, w, rest!)
+    else mixed(value, w, (i) => (i < elements.length ? elements[i]! : i < tailStart ? rest! : tail[i - tailStart]!))
+    w.depth--
   }
 }
 
-function items(values: ReadonlyArray<unknown>, w: Writer, writerAt: (index: number) => Write): void {
+function items(values: ReadonlyArray<unknown>, w: Writer, write: Write): void {
+  let i = 0
+  w.arrayHeader(values.length)
+  try {
+    for (; i < values.length; i++) write(values[i], w)
+  } catch (failure) {
+    throw atKey(failure, i)
+  }
+}
+
+function mixed(values: ReadonlyArray<unknown>, w: Writer, writerAt: (index: number) => Write): void {
   let i = 0
   w.arrayHeader(values.length)
   try {
@@ -196,12 +236,47 @@ function map(wire: MapWire): Write {
   }
 }
 
+/** Structs whose fields are written as they are found take their keys from `keys`; the others go through `inSteps`. */
 function struct(wire: StructWire): Write {
   const { fields, rest } = wire
   const writers = fields.map((field) => writer(field.wire))
+  const special = ({ name, step }: Field) => step !== undefined || !name.isWellFormed()
+  if (rest !== undefined || fields.length > 15 || fields.some(special)) return inSteps(wire, writers)
+  const keys = fields.map(({ name }) => written(name))
+  const inherited = fields.map(({ name }) => name in Object.prototype)
+  const mayBeLeftOut = fields.map((field) => field.optional || field.orUndefined)
+  return (value, w) => {
+    enter(w)
+    if (!isRecord(value)) return mismatch("object", value)
+    let i = -1
+    let count = 0
+    try {
+      const start = w.size
+      w.mapHeader(fields.length)
+      for (i = 0; i < fields.length; i++) {
+        const { name } = fields[i]!
+        let found = (value as Record<string, unknown>)[name]
+        if (found === undefined || inherited[i]) {
+          if (inherited[i] && !Object.hasOwn(value, name)) found = undefined
+          if (found === undefined && mayBeLeftOut[i]) continue
+        }
+        count++
+        w.raw(keys[i]!)
+        writers[i]!(found, w)
+      }
+      if (count < fields.length) w.patchMapHeader(start, count)
+    } catch (failure) {
+      throw i < 0 ? failure : atKey(failure, fields[i]!.name)
+    }
+    w.depth--
+  }
+}
+
+/** Fields of which some are transformed where they may be absent, or that others may follow. */
+function inSteps({ fields, rest }: StructWire, writers: ReadonlyArray<Write>): Write {
   const names = new Set(fields.map(({ name }) => name))
   const writeRest = rest === undefined ? undefined : writer(rest.value)
-  return (value, w) => {
+  return nested((value, w) => {
     if (!isRecord(value)) return mismatch("object", value)
     let at: string | undefined
     try {
@@ -229,7 +304,7 @@ function struct(wire: StructWire): Write {
     } catch (failure) {
       throw at === undefined ? failure : atKey(failure, at)
     }
-  }
+  })
 }
 
 function mismatch(expected: string, value: unknown): never {

@@ -13,7 +13,8 @@
  * | `F32` | float32 (ca), always, rounded | float64 (rounded), integers |
  * | `Int`, `U8` .. `I32` | integer, shortest form; -0 is 0 | any form of integer; a float is refused |
  * | `BigInt`, `U64`, `I64` | integer, shortest form, i64::MIN to u64::MAX | any form of integer |
- * | `Uint8Array` | bin | |
+ * | `Uint8Array`, `Transferable.Uint8Array` | bin; between threads beside the bytes, from 16 KiB on or when it is moved | |
+ * | `Codec.cloned` | between threads only, beside the bytes | |
  * | `Date`, `DateTimeUtc` | str, RFC 3339 in UTC with milliseconds, years 0000 to 9999 | any offset; any fraction, cut to milliseconds |
  * | `URL` | str | |
  * | `Literal`, `Enum` | the literal's own form | |
@@ -41,13 +42,14 @@ export type Wire =
   | { readonly _tag: "Nil"; readonly value: null | undefined }
   | { readonly _tag: "Bool" }
   | { readonly _tag: "Str" }
-  | { readonly _tag: "Bytes" }
+  | BytesWire
   | { readonly _tag: "Never" }
   | { readonly _tag: "Float"; readonly bits: 32 | 64; readonly finite: boolean }
   | { readonly _tag: "Int"; readonly min: number; readonly max: number }
   | { readonly _tag: "BigInt"; readonly min: bigint; readonly max: bigint }
   | { readonly _tag: "Literal"; readonly value: string | number | boolean | bigint }
   | TextWire
+  | BesideWire
   | { readonly _tag: "Option"; readonly value: Wire }
   | { readonly _tag: "Result"; readonly ok: Wire; readonly err: Wire }
   | ListWire
@@ -57,6 +59,19 @@ export type Wire =
   | { readonly _tag: "Union"; readonly members: ReadonlyArray<Wire>; readonly oneOf: boolean }
   | LazyWire
   | StepWire
+
+export interface BytesWire {
+  readonly _tag: "Bytes"
+  /** Whether the buffer itself goes to the other thread, and its giver has it no longer. */
+  readonly moved: boolean
+}
+
+/** What only the structured clone can carry. */
+export interface BesideWire {
+  readonly _tag: "Beside"
+  readonly is: (value: unknown) => boolean
+  readonly expected: string
+}
 
 /** A value with one spelling as a string. `format` and `parse` give undefined for what has none. */
 export interface TextWire {

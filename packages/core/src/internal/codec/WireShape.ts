@@ -18,6 +18,7 @@ export const classesOf = (wire: Wire, seen: ReadonlySet<Wire> = new Set()): numb
     case "Text":
       return WireClass.str
     case "Bytes":
+    case "Beside":
       return WireClass.bin
     case "Never":
       return 0
@@ -84,6 +85,7 @@ export const admits = (wire: Wire, value: unknown): boolean => {
     case "Literal":
       return value === wire.value
     case "Text":
+    case "Beside":
     case "Collection":
     case "Map":
       return wire.is(value)

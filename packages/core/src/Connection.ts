@@ -1,0 +1,228 @@
+/**
+ * One end of the wire between two threads: calls that this side makes, and calls that it serves.
+ *
+ * A connection knows bytes. Who calls hands in an {@link OutgoingCall}, which writes its arguments and is told its
+ * answer; who serves is a {@link Server}. Each call is answered exactly once, also one that was interrupted: until then
+ * its id is taken. A connection ends when its thread does or when the other side breaks the protocol; every call that
+ * has no answer then is told so.
+ */
+import { type CodecError, CodecFailure, toCodecError } from "./CodecError.ts"
+import type { Reader } from "./internal/codec/MsgPackReader.ts"
+import type { Writer } from "./internal/codec/MsgPackWriter.ts"
+import * as Wire from "./Wire.ts"
+
+/** A call from this side. What it is told, it is told on the stack of the message; a reader is valid that long. */
+export interface OutgoingCall {
+  /** What is called: `target` is a guest's number, or 0; `caller` the other side's call that this one is made for, or 0. */
+  readonly target: number
+  readonly index: number
+  readonly caller: number
+  readonly flags: number
+  /** Appends one value for each argument, or says what does not fit. */
+  readonly writeArguments: (writer: Writer) => CodecError | undefined
+  /** The reader stands before one value. */
+  readonly onReply: (reader: Reader) => void
+  readonly onFailure: (reader: Reader) => void
+  /** The reader stands before `count` values. */
+  readonly onChunk: (reader: Reader, count: number) => void
+  /** The connection ended first. */
+  readonly onLost: (why: Ended) => void
+}
+
+/** The caller reads the answer where it is typed, so large bytes in it may lie beside. Otherwise it is bytes to the caller. */
+export const typedFlag = 1
+/** The caller's thread is blocked until it is answered, through its own channel. */
+export const blockingFlag = 2
+
+/** What serves the other side's calls. It answers through the connection, each call once. */
+export interface Server {
+  /** The reader stands before the arguments. */
+  readonly onCall: (call: IncomingCall, reader: Reader) => void
+  readonly onInterrupt: (id: number) => void
+  readonly onAck: (id: number, count: number) => void
+  readonly onSignal: (id: number, reader: Reader) => void
+}
+
+export interface IncomingCall {
+  readonly id: number
+  readonly target: number
+  readonly index: number
+  readonly caller: number
+  readonly flags: number
+}
+
+/** Why a connection ended: its thread did, somebody closed it, or the other side sent what is no frame. */
+export type Ended =
+  | { readonly _tag: "Lost"; readonly exitCode: number | undefined; readonly detail: string }
+  | { readonly _tag: "Closed" }
+
+export class Connection {
+  readonly outbox: Wire.Outbox
+  private readonly server: Server
+  private readonly onFault: (detail: string) => void
+  private readonly calls: Array<OutgoingCall | undefined> = [undefined]
+  private readonly free: Array<number> = []
+  private ended: Ended | undefined
+
+  /** `onFault`: the other side sent something else than frames. Its owner ends the thread, and the connection. */
+  constructor(port: Wire.Port, server: Server, onFault: (detail: string) => void) {
+    this.outbox = new Wire.Outbox(port)
+    this.server = server
+    this.onFault = onFault
+    port.listen((message) => this.receive(message))
+  }
+
+  /** The calls that are not answered yet. */
+  get pending(): ReadonlyArray<OutgoingCall> {
+    return this.calls.filter((call) => call !== undefined)
+  }
+
+  // Calling
+
+  /** The call's id, or what does not fit in its arguments: then nothing was sent. */
+  call(call: OutgoingCall): number | CodecError {
+    if (this.ended !== undefined) {
+      call.onLost(this.ended)
+      return 0
+    }
+    const mark = this.outbox.mark()
+    const id = this.free.pop() ?? this.calls.length
+    const writer = this.outbox.begin(Wire.Kind.call, id)
+    writer.int(call.target)
+    writer.int(call.index)
+    writer.int(call.caller)
+    writer.int(call.flags)
+    const refused = call.writeArguments(writer)
+    if (refused !== undefined) {
+      writer.rewind(mark)
+      if (id < this.calls.length) this.free.push(id)
+      return refused
+    }
+    this.calls[id] = call
+    return id
+  }
+
+  interrupt(id: number): void {
+    if (this.ended === undefined) this.outbox.begin(Wire.Kind.interrupt, id)
+  }
+
+  /** The reader of a stream has taken so many of its elements. */
+  ack(id: number, count: number): void {
+    if (this.ended === undefined) this.outbox.begin(Wire.Kind.ack, id).int(count)
+  }
+
+  // Answering
+
+  /** Answers with bytes. */
+  reply(id: number, value: Uint8Array): void {
+    if (this.ended === undefined) Wire.writeValue(this.outbox.begin(Wire.Kind.reply, id), value)
+  }
+
+  /** Answers with what `write` appends. When that does not fit nothing is sent. */
+  replyWith(id: number, write: (writer: Writer) => CodecError | undefined): CodecError | undefined {
+    return this.ended === undefined ? this.frameWith(Wire.Kind.reply, id, undefined, [write]) : undefined
+  }
+
+  fail(id: number, error: Uint8Array): void {
+    if (this.ended === undefined) Wire.writeValue(this.outbox.begin(Wire.Kind.failure, id), error)
+  }
+
+  /** Sends elements of a stream, each as what one function appends. When one does not fit nothing is sent. */
+  chunkWith(id: number, writes: ReadonlyArray<(writer: Writer) => CodecError | undefined>): CodecError | undefined {
+    return this.ended === undefined ? this.frameWith(Wire.Kind.chunk, id, writes.length, writes) : undefined
+  }
+
+  signal(id: number, value: Uint8Array): void {
+    if (this.ended === undefined) Wire.writeValue(this.outbox.begin(Wire.Kind.signal, id), value)
+  }
+
+  // Ending
+
+  /** Tells every call that is not answered. Nothing is sent or received any more. */
+  end(why: Ended): void {
+    if (this.ended !== undefined) return
+    this.ended = why
+    for (const call of this.calls) call?.onLost(why)
+    this.calls.length = 1
+  }
+
+  private frameWith(
+    kind: number,
+    id: number,
+    count: number | undefined,
+    writes: ReadonlyArray<(writer: Writer) => CodecError | undefined>
+  ): CodecError | undefined {
+    const mark = this.outbox.mark()
+    const writer = this.outbox.begin(kind, id)
+    if (count !== undefined) writer.int(count)
+    for (const write of writes) {
+      const length = writer.placeholder32()
+      const refused = write(writer)
+      if (refused !== undefined) {
+        writer.rewind(mark)
+        return refused
+      }
+      writer.patch32(length, writer.size - length - 4)
+    }
+    return undefined
+  }
+
+  private receive(message: unknown): void {
+    try {
+      const reader = Wire.open(message)
+      while (reader.remaining > 0 && this.ended === undefined) this.frame(reader)
+    } catch (error) {
+      // Who is told of a frame does not throw, but for a `CodecFailure` of the frame itself.
+      if (!(error instanceof CodecFailure)) queueMicrotask(() => throwing(error))
+      this.onFault(error instanceof CodecFailure ? toCodecError("decode", error).message : String(error))
+    }
+  }
+
+  private frame(reader: Reader): void {
+    const kind = reader.int()
+    const id = reader.int()
+    switch (kind) {
+      case Wire.Kind.call: {
+        const call = {
+          id,
+          target: reader.int(),
+          index: reader.int(),
+          caller: reader.int(),
+          flags: reader.int()
+        }
+        return this.server.onCall(call, reader)
+      }
+      case Wire.Kind.reply:
+        return this.take(id, reader).onReply(reader)
+      case Wire.Kind.failure:
+        return this.take(id, reader).onFailure(reader)
+      case Wire.Kind.chunk: {
+        const count = reader.int()
+        return (this.calls[id] ?? reader.malformed(reader.offset, noCall(id))).onChunk(reader, count)
+      }
+      case Wire.Kind.ack:
+        return this.server.onAck(id, reader.int())
+      case Wire.Kind.interrupt:
+        return this.server.onInterrupt(id)
+      case Wire.Kind.signal:
+        return this.server.onSignal(id, reader)
+      default:
+        return reader.malformed(reader.offset, `${kind} is no kind of frame`)
+    }
+  }
+
+  /** An answered call, which is forgotten. */
+  private take(id: number, reader: Reader): OutgoingCall {
+    const call = this.calls[id]
+    if (call === undefined) return reader.malformed(reader.offset, noCall(id))
+    this.calls[id] = undefined
+    this.free.push(id)
+    return call
+  }
+}
+
+const noCall = (id: number): string => `call ${id} was answered, but is not waited for`
+
+const throwing = (error: unknown): never => {
+  throw error
+}

@@ -1,0 +1,113 @@
+/**
+ * Worker side of a pool: the program of one of its threads, on any platform.
+ *
+ * It makes the handlers from their layer, serves them until the owner says that it should end, and closes them. What the
+ * handlers log goes to the owner's loggers.
+ */
+import * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Inspectable from "effect/Inspectable"
+import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
+import * as References from "effect/References"
+import * as Result from "effect/Result"
+import type * as Rpc from "effect/rpc/Rpc"
+import * as Schema from "effect/Schema"
+import * as Codec from "./Codec.ts"
+import type { Connection } from "./Connection.ts"
+import type * as HostPool from "./HostPool.ts"
+import { HostServer } from "./HostServer.ts"
+import * as Signal from "./internal/pool/Signal.ts"
+import type { Port } from "./Wire.ts"
+
+/** This module was not started by a pool, or by the pool of another contract. */
+export class NotAThread extends Schema.TaggedError<NotAThread>()("NotAThread", {
+  contract: Schema.String,
+  detail: Schema.String
+}) {
+  override get message(): string {
+    return (
+      `This is the program of a thread of pool "${this.contract}": ${this.detail}. ` +
+      "Give its URL to the layer of the pool instead of running it"
+    )
+  }
+}
+
+/**
+ * Serves a pool's handlers on `port` until its owner ends it. `start` is what the owner gave the thread. Succeeds when
+ * the handlers are closed; the owner has been told if they could not be made.
+ */
+export const run = <Self, R extends Rpc.Any, Init, E>(
+  contract: HostPool.Any<Self, R, Init>,
+  handlers: Layer.Layer<HostPool.Handlers<Self>, E, HostPool.Initial<Self>>,
+  port: Port,
+  start: unknown
+): Effect.Effect<void, NotAThread> =>
+  Effect.gen(function* () {
+    const notAThread = (detail: string) => new NotAThread({ contract: contract.key, detail })
+    const { contract: wanted, initial, logLevel, ran } = yield* Effect.mapError(
+      Schema.decodeUnknownEffect(Signal.Start)(start),
+      () => notAThread("nobody that owns it has started it")
+    )
+    if (wanted !== contract.key) return yield* notAThread(`pool "${wanted}" has started it`)
+    const closing = Deferred.makeUnsafe<void>()
+    const server = new HostServer({
+      port,
+      ran: new Int32Array(ran),
+      onClose: () => Deferred.doneUnsafe(closing, Effect.void)
+    })
+    yield* serve(contract, handlers, server, initial, closing).pipe(
+      Effect.scoped,
+      Effect.catchCause((cause) =>
+        Effect.sync(() => {
+          server.connection.signal(Signal.startFailed, Signal.encode(Signal.detailCodec, Cause.pretty(cause)))
+        })
+      ),
+      Effect.provide(Logger.layer([forward(server.connection)])),
+      Effect.provideService(References.MinimumLogLevel, logLevel)
+    )
+    server.connection.outbox.flush()
+  })
+
+const serve = Effect.fnUntraced(function* <Self, R extends Rpc.Any, Init, E>(
+  contract: HostPool.Any<Self, R, Init>,
+  handlers: Layer.Layer<HostPool.Handlers<Self>, E, HostPool.Initial<Self>>,
+  server: HostServer,
+  initialBytes: Uint8Array,
+  closing: Deferred.Deferred<void>
+) {
+  const initial = Codec.decodeFromBytes(contract.initialCodec, initialBytes)
+  if (Result.isFailure(initial)) return yield* initial.failure.under("initial")
+  const provided = Layer.provide(handlers, Layer.succeed(contract.initial, initial.success))
+  const implementations = Context.get(yield* Layer.build(provided), contract.handlers)
+  const missing = Array.from(contract.codecs.keys()).filter((tag) => !implementations.has(tag))
+  if (missing.length > 0) return yield* Effect.die(new Error(`no handler for ${missing.join(", ")}`))
+  yield* server.serve(Array.from(implementations.values()))
+  yield* Deferred.await(closing)
+})
+
+/** Worker to owner: a line of the log, as text. */
+const forward = (connection: Connection): Logger.Logger<unknown, void> =>
+  Logger.make(({ cause, fiber, logLevel, message }) => {
+    const parts = (Array.isArray(message) ? message : [message]).map(textOf)
+    if (cause.reasons.length > 0) parts.push(Cause.pretty(cause).toWellFormed())
+    const annotations = Object.entries(fiber.getRef(References.CurrentLogAnnotations))
+    connection.signal(
+      Signal.log,
+      Signal.encode(Signal.logCodec, {
+        level: logLevel === "All" || logLevel === "None" ? "Info" : logLevel,
+        messages: parts,
+        annotations: Object.fromEntries(annotations.map(([key, value]) => [key.toWellFormed(), textOf(value)]))
+      })
+    )
+  })
+
+const textOf = (value: unknown): string => {
+  const text = typeof value === "string" ? value : Inspectable.toStringUnknown(value, 0)
+  return text.slice(0, maxTextLength).toWellFormed()
+}
+
+/** Characters of one part of a line. A line that does not fit its frame would be the end of the thread. */
+const maxTextLength = 100_000

@@ -1,0 +1,151 @@
+/**
+ * A host pool whose functions run on threads of their own, in parallel.
+ *
+ * The threads run a program of the user's that serves the pool's handlers (`HostServer`). Calls travel as the bytes that
+ * the contract's codecs write, many to a message. A thread that is lost fails only the calls that it had, and is
+ * replaced; an interrupted call is forgotten at once, and its function is interrupted on its thread. The pool belongs to
+ * its layer's scope: its end settles every call, lets the threads run their finalizers, and waits for their end.
+ */
+import * as Deferred from "effect/Deferred"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import * as Result from "effect/Result"
+import * as Schedule from "effect/Schedule"
+import * as Scope from "effect/Scope"
+import type * as Rpc from "effect/rpc/Rpc"
+import * as Codec from "./Codec.ts"
+import * as HostCallError from "./HostCallError.ts"
+import * as HostPool from "./HostPool.ts"
+import { Pool, type Slot } from "./internal/pool/Pool.ts"
+import * as ThreadLife from "./internal/pool/ThreadLife.ts"
+import * as ThreadRunner from "./internal/pool/ThreadRunner.ts"
+import * as Thread from "./Thread.ts"
+
+export interface Options<Init> {
+  /** The module that each thread runs: it serves the pool's handlers. */
+  readonly program: URL
+  /** The value that each thread is given, if the contract has one. */
+  readonly initial?: Init
+  /**
+   * How many threads: a fixed number, or between two. Then a call that finds no idle thread starts another, and one that
+   * had nothing to do for `idleTime` (default 10 seconds, at most twice that) ends. Default: 1.
+   */
+  readonly size?: number | { readonly min: number; readonly max: number; readonly idleTime?: Duration.Input }
+  /**
+   * Calls that a thread has at once, running or about to run there. Default: 64, which hides the time that a message
+   * takes. With functions that burn CPU for long, 1 or 2 shares them out evenly, and fewer are lost with a thread.
+   */
+  readonly concurrency?: number
+  /** Calls that may wait for a thread before `try` fails. Others wait without a bound, each in its caller. Default: 100. */
+  readonly capacity?: number
+  /**
+   * When a lost thread is replaced, and how often in a row; it begins anew when a replacement has answered a call. When
+   * it is at its end the slot stays empty, and when all are empty calls fail with `NoThread`. Default: at once, then
+   * after 100 ms, doubled up to 5 seconds, for ever.
+   */
+  readonly restart?: Schedule.Schedule<unknown, Thread.ThreadError>
+  /** How long closing waits for calls that are in, before it interrupts them. Default: not at all. */
+  readonly drain?: Duration.Input
+  /** How long an interrupted thread has for its finalizers, before it is terminated. Default: 5 seconds. */
+  readonly grace?: Duration.Input
+}
+
+/** A contract with an initial value needs it. */
+export type RequireInitial<Init> = [Init] extends [void] ? {} : { readonly initial: Init }
+
+/**
+ * The pool over threads. Fails with `StartFailed` when a thread cannot begin. Options that are no counts are a defect.
+ */
+export const layer = <Self, R extends Rpc.Any, Init>(
+  contract: HostPool.Any<Self, R, Init>,
+  options: Options<Init> & RequireInitial<Init>
+): Layer.Layer<Self, Thread.ThreadError, Thread.Threads> => Layer.effect(contract, make(contract, options))
+
+/** What `layer` provides, for as long as the scope. */
+export const make = Effect.fnUntraced(function* <Self, R extends Rpc.Any, Init>(
+  contract: HostPool.Any<Self, R, Init>,
+  options: Options<Init> & RequireInitial<Init>
+): Effect.fn.Return<HostPool.Functions<R>, Thread.ThreadError, Thread.Threads | Scope.Scope> {
+  const { idleTime, max, min } = sizeOf(options.size ?? 1)
+  const codecs = Array.from(contract.codecs.values())
+  const context = yield* Effect.context<Thread.Threads>()
+  const runFork = Effect.runForkWith(context)
+  // Threads end together, and before what the pool was built from.
+  const scope = yield* Scope.make("parallel")
+  const grow = () => {
+    if (pool.slots.length < max && pool.slots.every((slot) => slot.thread !== undefined)) fill()
+  }
+  const pool = new Pool({
+    concurrency: count("concurrency", options.concurrency ?? 64, 1),
+    capacity: count("capacity", options.capacity ?? 100, 0),
+    pinnable: min,
+    onBusy: min < max ? grow : undefined
+  })
+  yield* Effect.addFinalizer((exit) =>
+    Effect.timeoutOption(pool.drain, options.drain ?? Duration.zero).pipe(
+      Effect.andThen(Effect.sync(() => pool.close())),
+      Effect.andThen(Scope.close(scope, exit))
+    )
+  )
+
+  const life = ThreadLife.make(pool, {
+    program: options.program,
+    contract: contract.key,
+    functions: codecs.map(({ name }) => name),
+    initial: yield* initialOf(contract, options.initial as Init),
+    grace: options.grace ?? "5 seconds"
+  })
+  const policy = Schedule.toStepWithSleep(options.restart ?? defaultRestart)
+
+  /** Keeps a slot filled: one thread after another, as the policy says. `first` is told how the first one began. */
+  const keep = Effect.fnUntraced(function* (slot: Slot, first: Deferred.Deferred<void, Thread.ThreadError>) {
+    let step = yield* policy
+    while (true) {
+      const { error, proven } = yield* life(slot, Deferred.succeed(first, undefined))
+      if (yield* Deferred.fail(first, error)) return pool.remove(slot)
+      if (proven) step = yield* policy
+      const next = yield* Effect.exit(step(error))
+      if (Exit.isFailure(next)) return pool.giveUp(slot, new HostCallError.NoThread({ detail: error.message }))
+    }
+  })
+  const fill = (): Deferred.Deferred<void, Thread.ThreadError> => {
+    const first = Deferred.makeUnsafe<void, Thread.ThreadError>()
+    const slot = pool.add()
+    slot.fiber = Fiber.runIn(runFork(keep(slot, first)), scope)
+    return first
+  }
+
+  const firsts = Array.from({ length: min }, fill)
+  yield* Effect.forEach(firsts, (first) => Deferred.await(first), { concurrency: "unbounded", discard: true })
+  if (min < max) {
+    const sweep = Effect.suspend(() => Fiber.interruptAll(pool.idleSlots().map((slot) => slot.fiber!)))
+    yield* Effect.forkIn(Effect.forever(Effect.andThen(Effect.sleep(idleTime), sweep)), scope)
+  }
+  return HostPool.fromRunner<R>(contract.codecs, ThreadRunner.make(pool, codecs))
+})
+
+const defaultRestart: Schedule.Schedule<unknown> = Schedule.max([
+  Schedule.exponential("50 millis"),
+  Schedule.spaced("5 seconds")
+])
+
+const sizeOf = (size: NonNullable<Options<unknown>["size"]>) => {
+  const { idleTime, max, min } = typeof size === "number" ? { min: size, max: size, idleTime: undefined } : size
+  count("size.min", min, 1)
+  count("size.max", max, min)
+  return { min, max, idleTime: idleTime ?? "10 seconds" }
+}
+
+const count = (name: string, value: number, least: number): number => {
+  if (Number.isInteger(value) && value >= least) return value
+  throw new RangeError(`${name} is ${value}: it must be an integer of at least ${least}`)
+}
+
+/** A value that its own schema refuses is a bug of the caller's. */
+const initialOf = <Self, R extends Rpc.Any, Init>(contract: HostPool.Any<Self, R, Init>, value: Init) => {
+  const bytes = Codec.encodeToBytes(contract.initialCodec, value)
+  return Result.isSuccess(bytes) ? Effect.succeed(bytes.success) : Effect.die(bytes.failure.under("initial"))
+}

@@ -1,0 +1,94 @@
+/**
+ * A pool's functions in the calling thread, behind an executor. Values cross the codecs as they do on their way to
+ * another thread, so a program behaves the same over both.
+ */
+import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import type { FunctionCodec } from "../../FunctionCodec.ts"
+import * as Executor from "../../Executor.ts"
+import * as HostCallError from "../../HostCallError.ts"
+import * as HostFunction from "../../HostFunction.ts"
+import type { PoolRunner, WhenFull } from "./PoolRunner.ts"
+import * as Promises from "./Promises.ts"
+
+export const make = Effect.fnUntraced(function* (
+  implementations: ReadonlyMap<string, HostFunction.Implementation>,
+  options: Executor.Options | undefined
+): Effect.fn.Return<PoolRunner, never, Scope.Scope> {
+  const executor = yield* Executor.make(options)
+  const functions = Array.from(implementations.values())
+
+  const bytes =
+    (index: number, whenFull: WhenFull): HostFunction.Bytes =>
+    (args) => {
+      const { bytes, codec } = functions[index]!
+      const task = Effect.suspend(() => bytes(args))
+      const answer =
+        whenFull === "suspend"
+          ? executor.run(task)
+          : Effect.flatMap(executor.trySpawn(task), (handle) =>
+              Effect.onInterrupt(handle.await, () => handle.interrupt)
+            )
+      return Effect.mapError(answer, (error) =>
+        error._tag === "ExecutorError" ? notRun(codec.name, error) : error
+      )
+    }
+  const faces = functions.map(({ codec }, index) => ({
+    suspend: HostFunction.fromBytes(codec, bytes(index, "suspend")),
+    fail: HostFunction.fromBytes(codec, bytes(index, "fail"))
+  }))
+  const call: PoolRunner["call"] = (index, payload, whenFull) => faces[index]![whenFull](payload)
+
+  const stream: PoolRunner["stream"] = (index, payload, whenFull) => {
+    const { codec, stream } = functions[index]!
+    const elements = Stream.suspend(() => {
+      const decoded = carriedArguments(codec, payload)
+      if (Result.isFailure(decoded)) return Stream.fail(HostFunction.argumentsRefused(codec.name, decoded.failure))
+      return Stream.mapEffect(stream(decoded.success), (element) =>
+        Effect.fromResult(
+          Result.mapError(codec.carryElement(element), (error) => HostFunction.answerRefused(codec.name, error))
+        )
+      )
+    })
+    const spawn = whenFull === "suspend" ? executor.spawnStream(elements) : executor.trySpawnStream(elements)
+    return Stream.unwrap(
+      Effect.map(
+        Effect.acquireRelease(spawn, (handle) => handle.interrupt),
+        (handle) => Stream.fromQueue(handle.replies)
+      )
+    ).pipe(
+      Stream.mapError((error) => (error instanceof Executor.ExecutorError ? notRun(codec.name, error) : error))
+    )
+  }
+
+  return {
+    call,
+    stream,
+    bytes: (index) => bytes(index, "suspend"),
+    ...Promises.fromEffects(call, stream),
+    drain: executor.drain,
+    stats: () => {
+      const { active, nested, suspended, waiting } = Effect.runSync(executor.stats)
+      return { waiting: waiting + suspended, active: active + nested, threads: 0, lost: 0 }
+    }
+  }
+})
+
+const carriedArguments = (codec: FunctionCodec, payload: unknown) =>
+  Result.flatMap(codec.encodeArguments(payload), codec.decodeArguments)
+
+const notRun = (name: string, { reason }: Executor.ExecutorError<unknown>): HostCallError.HostCallError => {
+  switch (reason._tag) {
+    case "NoRoom":
+      return new HostCallError.HostCallError({
+        function: name,
+        reason: new HostCallError.NoRoom({ capacity: reason.capacity })
+      })
+    case "Closed":
+      return new HostCallError.HostCallError({ function: name, reason: new HostCallError.Closed() })
+    case "Interrupted":
+      return new HostCallError.HostCallError({ function: name, reason: new HostCallError.Interrupted() })
+  }
+}

@@ -1,0 +1,200 @@
+/**
+ * Caller's side: which call goes to which thread, and which waits.
+ *
+ * A call goes to the least busy thread that has room, or to the thread of the key that it is pinned to. What finds no
+ * room waits in a line, first come first served: one line for the pool, one for each slot that keys are pinned to. A slot
+ * is a place for a thread, which may be lost and replaced. Threads are started and ended by `ThreadPool`.
+ *
+ * Invariant: somebody waits only while no thread that could take the call has room.
+ */
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
+import * as Hash from "effect/Hash"
+import * as HostCallError from "../../HostCallError.ts"
+import type { PoolCall } from "./PoolCall.ts"
+import type { Stats, WhenFull } from "./PoolRunner.ts"
+import type { PoolThread } from "./PoolThread.ts"
+
+/** A place for a thread. The first ones, `pinnable` of them, are always filled, or about to be. */
+export class Slot {
+  readonly number: number
+  readonly waiting = new Set<PoolCall>()
+  thread: PoolThread | undefined
+  /** What keeps the slot filled. */
+  fiber: Fiber.Fiber<void> | undefined
+  /** Why no thread will fill it any more. */
+  gaveUp: HostCallError.Reason | undefined
+
+  constructor(number: number) {
+    this.number = number
+  }
+}
+
+export class Pool {
+  readonly slots: Array<Slot> = []
+  lost = 0
+  private readonly waiting = new Set<PoolCall>()
+  private readonly threads: Array<PoolThread> = []
+  private readonly concurrency: number
+  private readonly capacity: number
+  private readonly pinnable: number
+  /** Told when a call finds no idle thread. */
+  private readonly onBusy: (() => void) | undefined
+  private phase: "Open" | "Draining" | "Closed" = "Open"
+  private readonly idle = Deferred.makeUnsafe<void>()
+
+  constructor(options: {
+    readonly concurrency: number
+    readonly capacity: number
+    readonly pinnable: number
+    readonly onBusy: (() => void) | undefined
+  }) {
+    this.concurrency = options.concurrency
+    this.capacity = options.capacity
+    this.pinnable = options.pinnable
+    this.onBusy = options.onBusy
+  }
+
+  get stats(): Stats {
+    let active = 0
+    for (const thread of this.threads) active += thread.active
+    let waiting = this.waiting.size
+    for (const slot of this.slots) waiting += slot.waiting.size
+    return { waiting, active, threads: this.threads.length, lost: this.lost }
+  }
+
+  /** Gives the call to a thread, or lets it wait; it may be settled on return. */
+  submit(call: PoolCall, whenFull: WhenFull): void {
+    if (this.phase !== "Open") return call.fail(new HostCallError.Closed())
+    const slot = call.key === undefined ? undefined : this.slotOf(call.key)
+    const thread = slot === undefined ? this.leastBusy() : slot.thread
+    if (this.onBusy !== undefined && (thread === undefined || thread.active > 0)) this.onBusy()
+    if (thread !== undefined && thread.active < this.concurrency) return thread.run(call)
+
+    const gaveUp = slot === undefined ? this.gaveUp : slot.gaveUp
+    if (gaveUp !== undefined) return call.fail(gaveUp)
+    if (whenFull === "fail" && this.stats.waiting >= this.capacity) {
+      return call.fail(new HostCallError.NoRoom({ capacity: this.capacity }))
+    }
+    call.line = slot === undefined ? this.waiting : slot.waiting
+    call.line.add(call)
+  }
+
+  /** A slot for one more thread. */
+  add(): Slot {
+    const slot = new Slot(this.slots.length)
+    this.slots.push(slot)
+    return slot
+  }
+
+  /** The slot is not wanted any more. */
+  remove(slot: Slot): void {
+    const at = this.slots.indexOf(slot)
+    if (at >= this.pinnable) this.slots.splice(at, 1)
+  }
+
+  /** Slots that keys are not pinned to, whose threads had nothing to do since this was asked last. They get no more calls. */
+  idleSlots(): ReadonlyArray<Slot> {
+    const idle: Array<Slot> = []
+    for (const slot of this.slots.slice(this.pinnable)) {
+      if (slot.thread === undefined) continue
+      if (slot.thread.active === 0 && !slot.thread.used) {
+        this.vacate(slot)
+        this.remove(slot)
+        idle.push(slot)
+      } else {
+        slot.thread.used = false
+      }
+    }
+    return idle
+  }
+
+  /** A thread takes calls from now on. */
+  fill(slot: Slot, thread: PoolThread): void {
+    slot.thread = thread
+    this.threads.push(thread)
+    this.pump(slot, thread)
+  }
+
+  /** The slot's thread takes no more calls. */
+  vacate(slot: Slot): void {
+    if (slot.thread === undefined) return
+    this.threads.splice(this.threads.indexOf(slot.thread), 1)
+    slot.thread = undefined
+  }
+
+  /** No thread will come for those who wait, unless another slot has one or will. */
+  giveUp(slot: Slot, reason: HostCallError.Reason): void {
+    slot.gaveUp = reason
+    fail(slot.waiting, reason)
+    if (this.gaveUp !== undefined) fail(this.waiting, reason)
+    this.settle()
+  }
+
+  /** Gives the thread what waits, as far as it has room. */
+  pump(slot: Slot, thread: PoolThread): void {
+    while (thread.active < this.concurrency && slot.thread === thread) {
+      const call = shift(slot.waiting) ?? shift(this.waiting)
+      if (call === undefined) break
+      thread.run(call)
+    }
+    if (this.phase !== "Open") this.settle()
+  }
+
+  /** Takes nothing new and completes when all that is in has settled. */
+  get drain(): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      if (this.phase === "Open") this.phase = "Draining"
+      this.settle()
+      return Deferred.await(this.idle)
+    })
+  }
+
+  /** Settles every call, and takes none from now on. */
+  close(): void {
+    this.phase = "Closed"
+    const closed = new HostCallError.Closed()
+    fail(this.waiting, closed)
+    for (const slot of this.slots) fail(slot.waiting, closed)
+    for (const thread of this.threads.slice()) thread.failAll(closed)
+    Deferred.doneUnsafe(this.idle, Effect.void)
+  }
+
+  private settle(): void {
+    const { active, waiting } = this.stats
+    if (this.phase !== "Open" && active === 0 && waiting === 0) Deferred.doneUnsafe(this.idle, Effect.void)
+  }
+
+  private leastBusy(): PoolThread | undefined {
+    const { threads } = this
+    let chosen = threads[0]
+    for (let i = 1; i < threads.length; i++) if (threads[i]!.active < chosen!.active) chosen = threads[i]
+    return chosen
+  }
+
+  private slotOf(key: unknown): Slot {
+    return this.slots[(Hash.hash(key) >>> 0) % this.pinnable]!
+  }
+
+  private get gaveUp(): HostCallError.Reason | undefined {
+    let reason: HostCallError.Reason | undefined
+    for (const slot of this.slots) {
+      if (slot.gaveUp === undefined) return undefined
+      reason = slot.gaveUp
+    }
+    return reason
+  }
+}
+
+const shift = (line: Set<PoolCall>): PoolCall | undefined => {
+  if (line.size === 0) return undefined
+  const [call] = line
+  line.delete(call!)
+  call!.line = undefined
+  return call
+}
+
+const fail = (line: Set<PoolCall>, reason: HostCallError.Reason): void => {
+  for (let call = shift(line); call !== undefined; call = shift(line)) call.fail(reason)
+}

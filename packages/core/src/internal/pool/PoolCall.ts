@@ -1,0 +1,179 @@
+/**
+ * Caller's side: one call of a pool's function over a thread, from the line that it waits in until its caller knows the
+ * outcome.
+ *
+ * It is resumed exactly once, or never when its caller was interrupted. A call that is on a thread keeps its place there
+ * until the thread has answered it, whether or not somebody still wants to know.
+ */
+import * as Exit from "effect/Exit"
+import * as Result from "effect/Result"
+import type { CodecError } from "../../CodecError.ts"
+import { type Ended, type OutgoingCall, typedFlag } from "../../Connection.ts"
+import type { FunctionCodec } from "../../FunctionCodec.ts"
+import * as HostCallError from "../../HostCallError.ts"
+import * as HostFunction from "../../HostFunction.ts"
+import * as Wire from "../../Wire.ts"
+import type { Reader } from "../codec/MsgPackReader.ts"
+import type { Writer } from "../codec/MsgPackWriter.ts"
+import * as FailureCodec from "./FailureCodec.ts"
+import type { PoolThread } from "./PoolThread.ts"
+
+export type Resume = (exit: Exit.Exit<unknown, unknown>) => void
+
+export abstract class PoolCall implements OutgoingCall {
+  readonly target = 0
+  readonly caller = 0
+  readonly index: number
+  readonly codec: FunctionCodec
+  /** What the call is pinned to. */
+  readonly key: unknown
+  /** The line that it waits in, if it does. */
+  line: Set<PoolCall> | undefined
+  abstract readonly flags: number
+  private thread: PoolThread | undefined
+  private id = 0
+  private resume: Resume | undefined
+
+  constructor(index: number, codec: FunctionCodec, key: unknown, resume: Resume) {
+    this.index = index
+    this.codec = codec
+    this.key = key
+    this.resume = resume
+  }
+
+  abstract writeArguments(writer: Writer): CodecError | undefined
+  /** The answer in the value that the reader stands before. */
+  protected abstract read(reader: Reader): Exit.Exit<unknown, unknown>
+
+  /** It is on a thread now. */
+  sent(thread: PoolThread, id: number): void {
+    this.thread = thread
+    this.id = id
+  }
+
+  get isSettled(): boolean {
+    return this.resume === undefined
+  }
+
+  onReply(reader: Reader): void {
+    const exit = this.isSettled ? pass(reader) : this.read(reader)
+    this.answered()
+    this.settle(exit)
+  }
+
+  onFailure(reader: Reader): void {
+    const error = FailureCodec.read(this.codec.name, reader)
+    this.answered()
+    this.settle(Exit.fail(error))
+  }
+
+  onChunk(reader: Reader, _count: number): void {
+    reader.malformed(reader.offset, `"${this.codec.name}" answers no stream`)
+  }
+
+  onLost(why: Ended): void {
+    this.settle(
+      why._tag === "Closed"
+        ? this.failure(new HostCallError.Closed())
+        : this.failure(new HostCallError.ThreadLost({ ...this.thread!.loss(why), thread: this.thread!.name }))
+    )
+  }
+
+  /** The arguments were not sent: they do not fit. */
+  refused(error: CodecError): void {
+    this.settle(Exit.fail(HostFunction.argumentsRefused(this.codec.name, error)))
+  }
+
+  fail(reason: HostCallError.Reason): void {
+    this.settle(this.failure(reason))
+  }
+
+  /** The caller left: it is not resumed any more. */
+  interrupt(): void {
+    if (this.resume === undefined) return
+    this.resume = undefined
+    this.line?.delete(this)
+    this.thread?.connection.interrupt(this.id)
+  }
+
+  private answered(): void {
+    const thread = this.thread
+    this.thread = undefined
+    thread?.answered()
+  }
+
+  protected acknowledge(count: number): void {
+    this.thread?.connection.ack(this.id, count)
+  }
+
+  private settle(exit: Exit.Exit<unknown, unknown>): void {
+    const resume = this.resume
+    if (resume === undefined) return
+    this.resume = undefined
+    try {
+      resume(exit)
+    } catch (error) {
+      // An observer of the caller's threw: an uncaught exception of the application, and not the end of other calls.
+      queueMicrotask(() => {
+        throw error
+      })
+    }
+  }
+
+  private failure(reason: HostCallError.Reason): Exit.Exit<never, HostCallError.HostCallError> {
+    return Exit.fail(new HostCallError.HostCallError({ function: this.codec.name, reason }))
+  }
+}
+
+/** A call whose payload is encoded, and whose answer is decoded, here. */
+export class TypedCall extends PoolCall {
+  readonly flags = typedFlag
+  private payload: unknown
+
+  constructor(index: number, codec: FunctionCodec, key: unknown, resume: Resume, payload: unknown) {
+    super(index, codec, key, resume)
+    this.payload = payload
+  }
+
+  writeArguments(writer: Writer): CodecError | undefined {
+    const payload = this.payload
+    this.payload = undefined
+    return this.codec.writeArguments(payload, writer)
+  }
+
+  protected read(reader: Reader): Exit.Exit<unknown, unknown> {
+    const { end } = reader
+    const length = reader.u32()
+    const start = reader.offset
+    if (length > end - start) reader.malformed(start, "an answer is longer than its message")
+    reader.window(start, start + length)
+    const answer = this.codec.readAnswer(reader)
+    reader.window(start + length, end)
+    if (Result.isFailure(answer)) return Exit.fail(HostFunction.answerRefused(this.codec.name, answer.failure))
+    return Result.isSuccess(answer.success) ? Exit.succeed(answer.success.success) : Exit.fail(answer.success.failure)
+  }
+}
+
+/** A call by bytes: what a guest's are. */
+export class BytesCall extends PoolCall {
+  readonly flags = 0
+  private readonly args: ReadonlyArray<Uint8Array>
+
+  constructor(index: number, codec: FunctionCodec, key: unknown, resume: Resume, args: ReadonlyArray<Uint8Array>) {
+    super(index, codec, key, resume)
+    this.args = args
+  }
+
+  writeArguments(writer: Writer): undefined {
+    for (const arg of this.args) Wire.writeValue(writer, arg)
+  }
+
+  protected read(reader: Reader): Exit.Exit<unknown, unknown> {
+    return Exit.succeed(Wire.readValue(reader))
+  }
+}
+
+const pass = (reader: Reader): Exit.Exit<unknown> => {
+  Wire.readValue(reader)
+  return Exit.void
+}

@@ -1,0 +1,121 @@
+/**
+ * Caller's side: one thread of a pool, from its start until it is closed or lost: how many calls it has, and what it
+ * tells about itself.
+ */
+import { Connection, type Ended, type IncomingCall } from "../../Connection.ts"
+import type { Reader } from "../codec/MsgPackReader.ts"
+import type * as HostCallError from "../../HostCallError.ts"
+import type * as Thread from "../../Thread.ts"
+import * as Wire from "../../Wire.ts"
+import type { PoolCall } from "./PoolCall.ts"
+import * as Signal from "./Signal.ts"
+
+/** What the thread's owner is told. */
+export interface Owner {
+  readonly onReady: (thread: PoolThread) => void
+  /** Its program could not make the handlers. */
+  readonly onStartFailed: (detail: string) => void
+  /** A call is answered: there is room for another. */
+  readonly onRoom: (thread: PoolThread) => void
+  readonly onLog: (thread: PoolThread, record: Signal.LogRecord) => void
+}
+
+export class PoolThread {
+  readonly name: string
+  readonly connection: Connection
+  /** Calls that it has not answered. */
+  active = 0
+  /** Whether it answered a call, and whether it was given one since somebody last looked. */
+  proven = false
+  used = false
+  private readonly owner: Owner
+  private readonly functions: ReadonlyArray<string>
+  private readonly ran: Int32Array
+  /** What it sent that is no frame. */
+  private fault: string | undefined
+
+  /** `ran` is shared with the thread, which writes there which of the functions it begins. */
+  constructor(
+    name: string,
+    thread: Thread.Thread,
+    functions: ReadonlyArray<string>,
+    ran: Int32Array,
+    owner: Owner
+  ) {
+    this.name = name
+    this.functions = functions
+    this.ran = ran
+    this.owner = owner
+    // Nothing that it says can be trusted any more.
+    this.connection = new Connection(thread.port, this, (detail) => {
+      this.fault = detail
+      thread.terminate()
+    })
+  }
+
+  /** Gives it a call. It has room, and has not ended. */
+  run(call: PoolCall): void {
+    this.active++
+    this.used = true
+    const sent = this.connection.call(call)
+    if (typeof sent === "number") return call.sent(this, sent)
+    this.active--
+    call.refused(sent)
+  }
+
+  /** One of its calls is answered. */
+  answered(): void {
+    this.active--
+    this.proven = true
+    this.owner.onRoom(this)
+  }
+
+  /** Settles what it has. The thread answers all the same, to nobody. */
+  failAll(reason: HostCallError.Reason): void {
+    for (const call of this.connection.pending) (call as PoolCall).fail(reason)
+  }
+
+  /** Tells the program to interrupt what it runs and to end. */
+  close(): void {
+    this.connection.signal(Signal.close, new Uint8Array(0))
+    this.connection.outbox.flush()
+  }
+
+  /** The thread has ended: its calls settle. */
+  end(why: Ended): void {
+    this.connection.end(why)
+  }
+
+  /** What is known of the end of its program. */
+  loss({ detail, exitCode }: Thread.Exit): Thread.Loss {
+    const lastRan = this.functions[this.ran[0]! - 1]
+    return {
+      ...(exitCode === undefined ? {} : { exitCode }),
+      detail: this.fault ?? detail,
+      ...(lastRan === undefined ? {} : { lastRan })
+    }
+  }
+
+  onSignal(id: number, reader: Reader): void {
+    const value = Wire.readValue(reader)
+    switch (id) {
+      case Signal.ready:
+        return this.owner.onReady(this)
+      case Signal.startFailed:
+        return this.owner.onStartFailed(Signal.decode(Signal.detailCodec, value))
+      case Signal.log:
+        return this.owner.onLog(this, Signal.decode(Signal.logCodec, value))
+      default:
+        return reader.malformed(reader.offset, `${id} is no signal of a pool's thread`)
+    }
+  }
+
+  onCall(_call: IncomingCall, reader: Reader): void {
+    reader.malformed(reader.offset, "a pool's thread calls nobody")
+  }
+
+  onInterrupt(): void {}
+
+  onAck(): void {}
+}
+

@@ -1,0 +1,45 @@
+/** What a thread and its owner tell each other beside calls: numbers of the wire's `signal` frames, and their values. */
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+import * as Codec from "../../Codec.ts"
+import { CodecFailure } from "../../CodecError.ts"
+
+/** To the thread: end. It interrupts what it runs, runs its finalizers and exits. */
+export const close = 1
+
+/** From the thread: it takes calls; it could not begin; a line of its log. */
+export const ready = 2
+export const startFailed = 3
+export const log = 4
+
+export const detailCodec = Codec.make(Schema.String)
+
+export const LogRecord = Schema.Struct({
+  level: Schema.Literals(["Fatal", "Error", "Warn", "Info", "Debug", "Trace"]),
+  messages: Schema.Array(Schema.String),
+  annotations: Schema.Record(Schema.String, Schema.String)
+})
+export type LogRecord = typeof LogRecord.Type
+export const logCodec = Codec.make(LogRecord)
+
+/** What a thread is started with. */
+export const Start = Schema.Struct({
+  /** The contract that it is to serve. */
+  contract: Schema.String,
+  /** MessagePack of the contract's initial value. */
+  initial: Schema.Uint8Array,
+  logLevel: Schema.Literals(["All", "Fatal", "Error", "Warn", "Info", "Debug", "Trace", "None"]),
+  /** Shared: the thread writes there, plus one, the index of the function that it begins. */
+  ran: Schema.declare((it: unknown): it is SharedArrayBuffer => it instanceof SharedArrayBuffer)
+})
+export type Start = typeof Start.Type
+
+export const encode = <A>(codec: Codec.Codec<A>, value: A): Uint8Array =>
+  Result.getOrThrow(Codec.encodeToBytes(codec, value))
+
+/** Throws a `CodecFailure`: what the other side sent is no such signal. */
+export const decode = <A>(codec: Codec.Codec<A>, bytes: Uint8Array): A => {
+  const value = Codec.decodeFromBytes(codec, bytes)
+  if (Result.isSuccess(value)) return value.success
+  throw new CodecFailure({ _tag: "Malformed", offset: 0, message: value.failure.message })
+}

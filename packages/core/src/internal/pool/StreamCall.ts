@@ -1,0 +1,74 @@
+/**
+ * Caller's side: a call whose answer is a stream. Elements wait here until its reader takes them, and only what has been
+ * taken is acknowledged: a reader that is slow suspends the function that it reads from.
+ */
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as Pull from "effect/Pull"
+import * as Result from "effect/Result"
+import type { FunctionCodec } from "../../FunctionCodec.ts"
+import * as HostFunction from "../../HostFunction.ts"
+import type { Reader } from "../codec/MsgPackReader.ts"
+import { TypedCall } from "./PoolCall.ts"
+
+type Elements = readonly [unknown, ...Array<unknown>]
+
+export class StreamCall extends TypedCall {
+  private elements: Array<unknown> = []
+  private exit: Exit.Exit<unknown, unknown> | undefined
+  private wake: (() => void) | undefined
+
+  constructor(index: number, codec: FunctionCodec, key: unknown, payload: unknown) {
+    super(index, codec, key, (exit) => this.end(exit), payload)
+  }
+
+  /** The next elements, when there are some. */
+  readonly pull: Pull.Pull<Elements, unknown> = Effect.suspend(() => this.take() ?? this.wait)
+
+  private readonly wait: Pull.Pull<Elements, unknown> = Effect.callback((resume) => {
+    this.wake = () => {
+      this.wake = undefined
+      resume(this.take()!)
+    }
+    return Effect.sync(() => {
+      this.wake = undefined
+    })
+  })
+
+  override onChunk(reader: Reader, count: number): void {
+    const { end } = reader
+    for (let left = count; left > 0; left--) {
+      const length = reader.u32()
+      const start = reader.offset
+      if (length > end - start) reader.malformed(start, "an element is longer than its message")
+      reader.window(start, start + length)
+      const element = this.isSettled ? undefined : this.codec.readElement(reader)
+      reader.window(start + length, end)
+      if (element === undefined) continue
+      if (Result.isSuccess(element)) {
+        this.elements.push(element.success)
+      } else {
+        this.interrupt()
+        this.end(Exit.fail(HostFunction.answerRefused(this.codec.name, element.failure)))
+      }
+    }
+    this.wake?.()
+  }
+
+  private end(exit: Exit.Exit<unknown, unknown>): void {
+    this.exit = exit
+    this.wake?.()
+  }
+
+  private take(): Pull.Pull<Elements, unknown> | undefined {
+    const elements = this.elements
+    if (elements.length > 0) {
+      this.elements = []
+      this.acknowledge(elements.length)
+      return Effect.succeed(elements as unknown as Elements)
+    }
+    if (this.exit === undefined) return undefined
+    return Exit.isSuccess(this.exit) ? Cause.done() : Effect.failCause(this.exit.cause)
+  }
+}

@@ -1,0 +1,82 @@
+/**
+ * Caller's side: the life of one thread of a pool, as an Effect that ends with it: started, told what it needs, ready,
+ * given calls, and lost. When it is interrupted the thread is told to end, and terminated if it does not.
+ */
+import * as Deferred from "effect/Deferred"
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as References from "effect/References"
+import * as Thread from "../../Thread.ts"
+import type { Pool, Slot } from "./Pool.ts"
+import { PoolThread } from "./PoolThread.ts"
+import type * as Signal from "./Signal.ts"
+
+export interface Options {
+  readonly program: URL
+  readonly contract: string
+  readonly functions: ReadonlyArray<string>
+  readonly initial: Uint8Array
+  readonly grace: Duration.Input
+}
+
+/** Why a thread's life ended, and whether it had answered a call. */
+export interface End {
+  readonly error: Thread.ThreadError
+  readonly proven: boolean
+}
+
+/** `onReady` runs once the thread takes calls. */
+export const make =
+  (pool: Pool, options: Options) =>
+  (slot: Slot, onReady: Effect.Effect<unknown>): Effect.Effect<End, never, Thread.Threads> =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const threads = yield* Thread.Threads
+        const runFork = Effect.runForkWith(yield* Effect.context<never>())
+        const name = `${options.contract}#${slot.number}`
+        const ran = new SharedArrayBuffer(4)
+        const data: Signal.Start = {
+          contract: options.contract,
+          initial: options.initial,
+          logLevel: yield* References.MinimumLogLevel,
+          ran
+        }
+        const thread = yield* threads.start({ module: options.program, name, data })
+        const ready = Deferred.makeUnsafe<void, Thread.ThreadError>()
+        const ended = Deferred.makeUnsafe<Thread.Loss>()
+        const startFailed = (detail: string) =>
+          Deferred.doneUnsafe(
+            ready,
+            Effect.fail(new Thread.ThreadError({ thread: name, reason: new Thread.StartFailed({ detail }) }))
+          )
+        const poolThread = new PoolThread(name, thread, options.functions, new Int32Array(ran), {
+          onReady: () => Deferred.doneUnsafe(ready, Effect.void),
+          onStartFailed: startFailed,
+          onRoom: (thread) => pool.pump(slot, thread),
+          onLog: ({ name }, { annotations, level, messages }) =>
+            runFork(Effect.annotateLogs(Effect.logWithLevel(level)(...messages), { ...annotations, thread: name }))
+        })
+        thread.onExit((exit) => {
+          const loss = poolThread.loss(exit)
+          pool.vacate(slot)
+          poolThread.end({ _tag: "Lost", ...exit })
+          startFailed(Thread.describeLoss(loss))
+          Deferred.doneUnsafe(ended, Effect.succeed(loss))
+        })
+
+        yield* Deferred.await(ready)
+        yield* Effect.addFinalizer(() =>
+          Effect.suspend(() => {
+            pool.vacate(slot)
+            poolThread.close()
+            // Past the grace time the scope that it was started in terminates it.
+            return Effect.timeoutOption(Deferred.await(ended), options.grace)
+          })
+        )
+        pool.fill(slot, poolThread)
+        yield* onReady
+        const loss = yield* Deferred.await(ended)
+        pool.lost++
+        return { error: new Thread.ThreadError({ thread: name, reason: new Thread.Lost(loss) }), proven: poolThread.proven }
+      })
+    ).pipe(Effect.catch((error) => Effect.succeed({ error, proven: false })))

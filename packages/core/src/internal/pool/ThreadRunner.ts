@@ -1,0 +1,89 @@
+/**
+ * Caller's side: the functions of a pool over threads, as Effects, bytes, promises and streams. A call waits in its
+ * caller's own fiber, or its promise: it costs neither a fiber nor a queue.
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Cause from "effect/Cause"
+import * as Fiber from "effect/Fiber"
+import * as Stream from "effect/Stream"
+import type { FunctionCodec } from "../../FunctionCodec.ts"
+import type * as HostFunction from "../../HostFunction.ts"
+import type { Pool } from "./Pool.ts"
+import { BytesCall, type PoolCall, type Resume, TypedCall } from "./PoolCall.ts"
+import { PinnedTo, type PoolRunner, type WhenFull } from "./PoolRunner.ts"
+import * as Promises from "./Promises.ts"
+import { StreamCall } from "./StreamCall.ts"
+
+export const make = (pool: Pool, codecs: ReadonlyArray<FunctionCodec>): PoolRunner => {
+  /** Runs a call in the current fiber. */
+  const run = (make: (key: unknown, resume: Resume) => PoolCall, whenFull: WhenFull): Effect.Effect<unknown, unknown> =>
+    Effect.callback((resume) => {
+      const call = make(Context.get(Fiber.getCurrent()!.context, PinnedTo), resume)
+      pool.submit(call, whenFull)
+      return call.isSettled ? undefined : Effect.sync(() => call.interrupt())
+    })
+
+  const call: PoolRunner["call"] = (index, payload, whenFull) =>
+    run((key, resume) => new TypedCall(index, codecs[index]!, key, resume, payload), whenFull)
+
+  const bytes =
+    (index: number): HostFunction.Bytes =>
+    (args) =>
+      run((key, resume) => new BytesCall(index, codecs[index]!, key, resume, args), "suspend") as ReturnType<
+        HostFunction.Bytes
+      >
+
+  const stream: PoolRunner["stream"] = (index, payload, whenFull) =>
+    Stream.unwrap(
+      Effect.map(
+        Effect.acquireRelease(
+          Effect.withFiber((fiber) => {
+            const call = new StreamCall(index, codecs[index]!, Context.get(fiber.context, PinnedTo), payload)
+            pool.submit(call, whenFull)
+            return Effect.succeed(call)
+          }),
+          (call) => Effect.sync(() => call.interrupt())
+        ),
+        (call) => Stream.fromPull(Effect.succeed(call.pull))
+      )
+    )
+
+  const promise: PoolRunner["promise"] = (index, payload, options) =>
+    new Promise((resolve, reject) => {
+      const signal = options?.signal
+      if (signal?.aborted === true) return reject(signal.reason)
+      const call = new TypedCall(
+        index,
+        codecs[index]!,
+        options?.key,
+        (exit) => {
+          if (abort !== undefined) signal!.removeEventListener("abort", abort)
+          if (Exit.isSuccess(exit)) resolve(exit.value)
+          else reject(Cause.squash(exit.cause))
+        },
+        payload
+      )
+      const abort =
+        signal === undefined
+          ? undefined
+          : () => {
+              call.interrupt()
+              reject(signal.reason)
+            }
+      if (abort !== undefined) signal!.addEventListener("abort", abort, { once: true })
+      pool.submit(call, Promises.whenFull(options))
+    })
+
+  return {
+    call,
+    bytes,
+    stream,
+    promise,
+    iterate: (index, payload, options) =>
+      Promises.iterate(stream(index, payload, Promises.whenFull(options)), options),
+    drain: pool.drain,
+    stats: () => pool.stats
+  }
+}

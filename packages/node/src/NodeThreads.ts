@@ -1,0 +1,80 @@
+/**
+ * Threads of Node.js (`node:worker_threads`), for whatever runs on threads.
+ */
+import { type MessagePort, type ResourceLimits, type Transferable, Worker } from "node:worker_threads"
+import * as Thread from "@fiberhost/core/Thread"
+import type * as Wire from "@fiberhost/core/Wire"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+
+export interface Options {
+  /** Limits of V8 for each thread, in MiB. A thread that passes them ends, and says so. */
+  readonly resourceLimits?: ResourceLimits
+  /** The environment variables of each thread. Default: a copy of this thread's. */
+  readonly env?: Readonly<Record<string, string>>
+  /** Options of node for each thread. Default: this process's. */
+  readonly execArgv?: ReadonlyArray<string>
+}
+
+/** Threads that the calling thread owns. */
+export const layer = (options: Options = {}): Layer.Layer<Thread.Threads> =>
+  Layer.succeed(Thread.Threads, {
+    start: (program) =>
+      Effect.acquireRelease(
+        Effect.try({
+          try: () => fromWorker(startWorker(program, options)),
+          catch: (error) =>
+            new Thread.ThreadError({
+              thread: program.name,
+              reason: new Thread.StartFailed({ detail: error instanceof Error ? error.message : String(error) })
+            })
+        }),
+        (thread) =>
+          Effect.callback<void>((resume) => {
+            thread.onExit(() => resume(Effect.void))
+            thread.terminate()
+          })
+      )
+  })
+
+const startWorker = ({ data, module, name }: Thread.Program, options: Options): Worker =>
+  new Worker(module, {
+    name,
+    workerData: data,
+    ...(options.resourceLimits === undefined ? {} : { resourceLimits: options.resourceLimits }),
+    ...(options.env === undefined ? {} : { env: options.env }),
+    ...(options.execArgv === undefined ? {} : { execArgv: [...options.execArgv] })
+  })
+
+const fromWorker = (worker: Worker): Thread.Thread => {
+  let exit: Thread.Exit | undefined
+  let detail = "its program ended"
+  const listeners: Array<(exit: Thread.Exit) => void> = []
+  worker.on("error", (error) => {
+    detail = error instanceof Error ? `${error.name}: ${error.message}` : `it threw ${String(error)}`
+  })
+  worker.on("messageerror", (error) => {
+    detail = `a message of its cannot be read: ${error.message}`
+    void worker.terminate()
+  })
+  worker.on("exit", (exitCode) => {
+    exit = { exitCode, detail }
+    for (const listener of listeners) listener(exit)
+  })
+  return {
+    port: portOf(worker),
+    onExit: (listener) => {
+      if (exit === undefined) listeners.push(listener)
+      else listener(exit)
+    },
+    terminate: () => {
+      if (exit === undefined) void worker.terminate()
+    }
+  }
+}
+
+/** The wire's port of a worker, seen from its owner, or of a message port. */
+export const portOf = (end: Worker | MessagePort): Wire.Port => ({
+  post: (message, transfer) => end.postMessage(message, transfer as Array<Transferable>),
+  listen: (onMessage) => void end.on("message", onMessage)
+})

@@ -1,0 +1,8 @@
+import { NodeHostPool } from "@fiberhost/node"
+import { hostPoolSuite } from "../suites/hostPoolSuite.ts"
+import { Work } from "../fixtures/work.ts"
+
+const program = new URL("../fixtures/work.worker.ts", import.meta.url)
+
+hostPoolSuite("a host pool over one thread", NodeHostPool.layer(Work, { program, size: 1 }))
+hostPoolSuite("a host pool over two threads, bounded", NodeHostPool.layer(Work, { program, size: 2, concurrency: 4 }))
