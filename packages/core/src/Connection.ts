@@ -87,19 +87,25 @@ export class Connection {
     }
     const mark = this.outbox.mark()
     const id = this.free.pop() ?? this.calls.length
-    const writer = this.outbox.begin(Wire.Kind.call, id)
-    writer.int(call.target)
-    writer.int(call.index)
-    writer.int(call.caller)
-    writer.int(call.flags)
-    const refused = call.writeArguments(writer)
+    const refused = this.writeCall(id, call)
     if (refused !== undefined) {
-      writer.rewind(mark)
+      this.outbox.rewind(mark)
       if (id < this.calls.length) this.free.push(id)
       return refused
     }
     this.calls[id] = call
     return id
+  }
+
+  /** A call that is not answered through this connection: it has no id. */
+  post(call: OutgoingCall): void {
+    if (this.ended !== undefined) return
+    this.writeCall(0, call)
+  }
+
+  /** The call of this id, while it has no answer. */
+  pendingCall(id: number): OutgoingCall | undefined {
+    return this.calls[id]
   }
 
   interrupt(id: number): void {
@@ -146,6 +152,15 @@ export class Connection {
     this.calls.length = 1
   }
 
+  private writeCall(id: number, call: OutgoingCall): CodecError | undefined {
+    const writer = this.outbox.begin(Wire.Kind.call, id)
+    writer.int(call.target)
+    writer.int(call.index)
+    writer.int(call.caller)
+    writer.int(call.flags)
+    return call.writeArguments(writer)
+  }
+
   private frameWith(
     kind: number,
     id: number,
@@ -159,7 +174,7 @@ export class Connection {
       const length = writer.placeholder32()
       const refused = write(writer)
       if (refused !== undefined) {
-        writer.rewind(mark)
+        this.outbox.rewind(mark)
         return refused
       }
       writer.patch32(length, writer.size - length - 4)

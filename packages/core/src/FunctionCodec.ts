@@ -192,6 +192,16 @@ export const make = (definition: Rpc.Any, options?: Options): FunctionCodec => {
     }
   }
 
+  const answer = wireCodec((result ?? bare).schema.ast)
+  const readAnswer = (reader: Codec.Reader): Result.Result<Result.Result<unknown, unknown>, CodecError> => {
+    try {
+      const value = readWindow(answer.read, reader)
+      return Result.succeed(result === undefined ? Result.succeed(value) : (value as Result.Result<unknown, unknown>))
+    } catch (thrown) {
+      return Result.fail(toCodecError("decode", thrown))
+    }
+  }
+
   return {
     rpc,
     name: rpc._tag,
@@ -206,20 +216,14 @@ export const make = (definition: Rpc.Any, options?: Options): FunctionCodec => {
       result === undefined
         ? (answer) => Codec.encodeToBytes(bare, Result.getOrThrow(answer))
         : (answer) => Codec.encodeToBytes(result, answer),
-    decodeAnswer:
-      result === undefined
-        ? (bytes) => Result.map(Codec.decodeFromBytes(bare, bytes), Result.succeed)
-        : (bytes) => Codec.decodeFromBytes(result, bytes),
+    decodeAnswer: (bytes) => readAnswer(new Codec.Reader(bytes)),
     writeArguments,
     readArguments,
     writeAnswer:
       result === undefined
         ? (answer, writer) => failureOf(bare.encode(Result.getOrThrow(answer), writer))
         : (answer, writer) => failureOf(result.encode(answer, writer)),
-    readAnswer:
-      result === undefined
-        ? (reader) => Result.map(Codec.decodeWindow(bare, reader), Result.succeed)
-        : (reader) => Codec.decodeWindow(result, reader),
+    readAnswer,
     writeElement: (value, writer) => failureOf(element.encode(value, writer)),
     readElement: (reader) => Codec.decodeWindow(element, reader),
     carryElement: (value) =>

@@ -55,8 +55,7 @@ export class Outbox {
   }
 
   /**
-   * Begins a frame: the caller writes the rest of it at once. A frame that cannot be completed is taken back with
-   * `writer.rewind(mark)`, the mark being the writer's size before.
+   * Begins a frame: the caller writes the rest of it at once. One that cannot be completed is taken back with `rewind`.
    */
   begin(kind: number, id: number): Writer {
     if (this.frames >= batchFrames || this.writer.size >= batchBytes) this.flush()
@@ -74,6 +73,11 @@ export class Outbox {
   mark(): number {
     if (this.frames >= batchFrames || this.writer.size >= batchBytes) this.flush()
     return this.writer.size
+  }
+
+  /** Takes back what was written since the mark. */
+  rewind(mark: number): void {
+    this.writer.rewind(mark)
   }
 
   /** Posts what is there now. Who is about to block its thread calls it. */

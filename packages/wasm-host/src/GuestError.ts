@@ -5,6 +5,7 @@
  * the call's error channel. Every reason says what happened; `message` adds where, and what to do about it.
  */
 import { HostCallError } from "@fiberhost/core/HostCallError"
+import { describeLoss } from "@fiberhost/core/Thread"
 import * as Schema from "effect/Schema"
 
 // Loading
@@ -102,6 +103,17 @@ export class Poisoned extends Schema.TaggedError<Poisoned>()("Poisoned", {
   detail: Schema.String
 }) {}
 
+/**
+ * The thread that the guest lived on ended: it was terminated, crashed, or ran out of memory. The guest and its state
+ * are gone. `lastRan` is the guest function that was called last there, often the one at fault.
+ */
+export class ThreadLost extends Schema.TaggedError<ThreadLost>()("ThreadLost", {
+  thread: Schema.String,
+  exitCode: Schema.optionalKey(Schema.Number),
+  detail: Schema.String,
+  lastRan: Schema.optionalKey(Schema.String)
+}) {}
+
 export const Reason = Schema.Union([
   ModuleUnreadable,
   InvalidModule,
@@ -119,7 +131,8 @@ export const Reason = Schema.Union([
   OutOfMemory,
   HostFunctionFailed,
   WouldDeadlock,
-  Poisoned
+  Poisoned,
+  ThreadLost
 ])
 export type Reason = typeof Reason.Type
 
@@ -192,6 +205,8 @@ export const describe = (reason: Reason): string => {
         `sync host function "${reason.hostFunction}" called the guest that waits for it on the stack. ` +
         "Declare it async, or call another instance"
       )
+    case "ThreadLost":
+      return `${reason.thread} was lost with its guests: ${describeLoss(reason)}. Load the plugin again`
     case "Poisoned":
       return `the instance is dead: the call of ${reason.by} killed it (${reason.detail}). Make a new one`
   }

@@ -17,7 +17,7 @@ import * as GuestCall from "./guest/GuestCall.ts"
 import * as HostCall from "./guest/HostCall.ts"
 import * as Link from "./module/Link.ts"
 import * as ModuleCache from "./module/ModuleCache.ts"
-import type * as PluginModule from "./module/PluginModule.ts"
+import * as PluginModule from "./module/PluginModule.ts"
 
 export interface Options {
   /** Calls that are active at once, from admission until they settle. Default: unbounded. */
@@ -101,7 +101,12 @@ export const make = Effect.fnUntraced(function* (
       closed
         ? Effect.fail(refuse(new GuestError.Closed()))
         : Effect.try({
-            try: () => new Guest.Guest({ module, signature, hosts: hosts.map(HostCall.inThread), context }),
+            try: () => new Guest.Guest({
+                ...PluginModule.instantiable(module),
+                signature,
+                hosts: hosts.map(HostCall.inThread),
+                context
+              }),
             catch: (error) => refuse(new GuestError.InstantiationFailed({ detail: String(error) }))
           })
     )

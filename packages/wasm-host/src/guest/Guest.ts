@@ -11,7 +11,6 @@ import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as GuestError from "../GuestError.ts"
 import * as Link from "../module/Link.ts"
-import type { PluginModule } from "../module/PluginModule.ts"
 import { AsyncValues } from "./AsyncValues.ts"
 import * as Current from "./Current.ts"
 import { EntryLock } from "./EntryLock.ts"
@@ -20,12 +19,18 @@ import { GuestMemory } from "./GuestMemory.ts"
 import * as HostCall from "./HostCall.ts"
 
 export interface Options {
-  readonly module: PluginModule
+  readonly compiled: WebAssembly.Module
+  /** The functions that the module imports, by name. */
+  readonly imports: ReadonlyArray<string>
+  /** Whether the types of its functions were compared with the contract's. */
+  readonly signaturesChecked: boolean
   readonly signature: Link.PluginSignature
   /** The host functions, in the order of `signature.imports`. */
   readonly hosts: ReadonlyArray<HostCall.Host>
   /** What a host function runs with when no call owns it. */
   readonly context: Context.Context<never>
+  /** Called after each entry. */
+  readonly onEntered?: (guest: Guest) => void
 }
 
 /** What a guest has in hand. `abandoned`: host functions whose guest futures will never be answered. */
@@ -62,6 +67,7 @@ export class Guest {
   /** Set before the host unwinds the guest, so that a guest that catches exceptions does not go on. */
   unwinding: GuestError.GuestFault | undefined
   private readonly signaturesChecked: boolean
+  private readonly onEntered: ((guest: Guest) => void) | undefined
   private settled: Array<() => void> = []
   private delivering = false
 
@@ -70,8 +76,9 @@ export class Guest {
     this.signature = options.signature
     this.hosts = options.hosts
     this.context = options.context
-    this.signaturesChecked = options.module.interface.signatures
-    const { exports } = new WebAssembly.Instance(options.module.compiled, importsOf(this, options))
+    this.signaturesChecked = options.signaturesChecked
+    this.onEntered = options.onEntered
+    const { exports } = new WebAssembly.Instance(options.compiled, importsOf(this, options.imports))
     const functionOf = (name: string) => exports[name] as ((...args: Array<number | bigint>) => never) | undefined
     this.memory = new GuestMemory(
       exports["memory"] as WebAssembly.Memory,
@@ -110,6 +117,7 @@ export class Guest {
         this.poison(error, call)
       } finally {
         this.current = undefined
+        this.onEntered?.(this)
       }
     })
     this.deliver()
@@ -198,15 +206,15 @@ export class Guest {
 }
 
 /** The imports that a plugin gets: its contract's host functions, and the resolve of its async exports. */
-const importsOf = (guest: Guest, { module, signature }: Options): WebAssembly.Imports => {
+const importsOf = (guest: Guest, imports: ReadonlyArray<string>): WebAssembly.Imports => {
   const functions: Record<string, (...raws: Array<never>) => unknown> = {
     [Link.hostResolve]: (asyncValue: bigint, answer: bigint) => {
       if (guest.unwinding !== undefined) throw guest.unwinding
       GuestCall.resolved(guest, asyncValue, answer)
     }
   }
-  const used = new Set(module.interface.imports.map(({ name }) => name))
-  for (const [index, { name }] of signature.imports.entries()) {
+  const used = new Set(imports)
+  for (const [index, { name }] of guest.signature.imports.entries()) {
     if (!used.has(Link.functionPrefix + name)) continue
     functions[Link.functionPrefix + name] = (...raws: Array<number | bigint>) => HostCall.run(guest, index, raws)
   }

@@ -60,20 +60,30 @@ const begin = (call: GuestCall, args: ReadonlyArray<Uint8Array>, gate: Gate | un
   if (gate === undefined) return enter(call, args)
   const hostFunction = Current.blockedBy(call.context, call.guest)
   if (hostFunction !== undefined) return call.fail(new GuestError.WouldDeadlock({ hostFunction }))
+  admit(call, gate, () => enter(call, args))
+}
 
-  const { admission, whenFull } = gate
+/** What waits for room. It leaves its permit when it settles. */
+export interface Entrant {
+  readonly context: Context.Context<never>
+  permit: Admission.Permit | undefined
+  readonly fail: (reason: GuestError.Reason) => void
+}
+
+/** Room in the executor: `enter` is called once, now or when its turn comes. */
+export const admit = (call: Entrant, { admission, whenFull }: Gate, enter: () => void): void => {
   const permit = whenFull === "fail" ? admission.tryEnter(call.context) : admission.request(call.context)
   if (permit === "NoRoom") return call.fail(new GuestError.NoRoom({ capacity: admission.capacity }))
   if (permit === "Closed") return call.fail(new GuestError.Closed())
   call.permit = permit
 
-  if (permit.state === "Active") return enter(call, args)
+  if (permit.state === "Active") return enter()
   permit.onChange = () => {
     if (permit.state === "Refused") return call.fail(new GuestError.Closed())
     if (permit.state !== "Active") return
     // Two changes in one turn are told twice, and a call enters once.
     permit.onChange = undefined
-    enter(call, args)
+    enter()
   }
 }
 
@@ -137,6 +147,8 @@ export class GuestCall {
   readonly index: number
   readonly signature: Signature.Signature
   readonly context: Context.Context<never>
+  /** What its starter knows it by. */
+  readonly id: number
   /** Host functions that it waits for. They pass to the guest when it settles before them. */
   readonly hostCalls = new Set<HostCall>()
   permit: Admission.Permit | undefined
@@ -153,10 +165,12 @@ export class GuestCall {
     guest: Guest,
     index: number,
     context: Context.Context<never>,
-    resume: (exit: GuestExit) => void
+    resume: (exit: GuestExit) => void,
+    id = 0
   ) {
     this.guest = guest
     this.index = index
+    this.id = id
     this.signature = guest.signature.exports[index]!
     this.context = context
     this.resume = resume

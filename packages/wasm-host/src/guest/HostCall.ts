@@ -8,7 +8,6 @@
 import * as Admission from "@fiberhost/core/Admission"
 import * as HostCallError from "@fiberhost/core/HostCallError"
 import * as HostFunction from "@fiberhost/core/HostFunction"
-import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -18,10 +17,7 @@ import * as Signature from "../module/Signature.ts"
 import * as Current from "./Current.ts"
 import type { Guest } from "./Guest.ts"
 import type * as GuestCall from "./GuestCall.ts"
-import { maxValueBytes } from "./GuestMemory.ts"
-
-/** How a host function ended: one MessagePack value, or why there is none. */
-export type HostExit = Exit.Exit<Uint8Array, HostCallError.HostCallError>
+import { answerOf, type HostExit } from "./HostAnswer.ts"
 
 /**
  * Begins a host function on the guest's stack: its exit if it has one already, or what interrupts it; then `onExit` is
@@ -106,14 +102,14 @@ export const run = (guest: Guest, index: number, raws: ReadonlyArray<number | bi
   if (guest.dead !== undefined) throw unwind(guest, guest.dead)
 
   if (signature.sync) {
-    const answer = answerOf(hostCall, exit ?? unfinished(signature))
+    const answer = answerOf(signature, exit ?? unfinished(signature), () => contextOf(hostCall))
     // No value may be made up, and the guest waits for one on its stack.
     if (Result.isFailure(answer)) throw unwind(guest, new GuestError.HostFunctionFailed({ error: answer.failure }))
     return passAnswer(guest, signature, answer.success)
   }
 
   if (exit === undefined) return asyncValue
-  const value = writeAnswer(hostCall, answerOf(hostCall, exit))
+  const value = writeAnswer(hostCall, answerOf(signature, exit, () => contextOf(hostCall)))
   if (value !== undefined) {
     guest.asyncValues.fill(asyncValue, value)
     guest.asyncValues.retire(asyncValue)
@@ -162,35 +158,6 @@ const contextOf = (hostCall: HostCall): Context.Context<never> => {
   return permit === undefined ? context : Admission.provide(context, permit)
 }
 
-/**
- * What the guest is told: the function's answer, or, when it has none, the interruption Err that its contract names. A
- * function that failed behind such an Err is logged, for nobody else would hear of it.
- */
-const answerOf = (hostCall: HostCall, exit: HostExit): Result.Result<Uint8Array, HostCallError.HostCallError> => {
-  const { onInterrupt, name } = hostCall.signature
-  const error = Exit.isSuccess(exit) ? tooLarge(name, exit.value) : errorOf(name, exit.cause)
-  if (error === undefined) return Result.succeed((exit as Exit.Success<Uint8Array>).value)
-  if (onInterrupt === undefined) return Result.fail(error)
-  if (error.reason._tag !== "Interrupted") Effect.runForkWith(contextOf(hostCall))(Effect.logError(error))
-  return Result.succeed(onInterrupt)
-}
-
-const errorOf = (name: string, cause: Cause.Cause<HostCallError.HostCallError>): HostCallError.HostCallError => {
-  const error = Cause.findError(cause)
-  return Result.isSuccess(error) ? error.success : HostCallError.fromCause(name, error.failure)
-}
-
-const tooLarge = (name: string, value: Uint8Array): HostCallError.HostCallError | undefined =>
-  value.byteLength <= maxValueBytes
-    ? undefined
-    : new HostCallError.HostCallError({
-        function: name,
-        reason: new HostCallError.AnswerRefused({
-          path: "",
-          detail: `it is ${value.byteLength} bytes long, and a guest takes at most ${maxValueBytes}`
-        })
-      })
-
 const unfinished = ({ name }: Signature.Signature): HostExit =>
   Exit.fail(new HostCallError.HostCallError({ function: name, reason: new HostCallError.Unfinished() }))
 
@@ -202,9 +169,9 @@ const passAnswer = (guest: Guest, { result }: Signature.Signature, answer: Uint8
 
 /** Host to guest: the answer of an async function that took its time, when the stack is empty. */
 const complete = (hostCall: HostCall, asyncValue: bigint, exit: HostExit): void => {
-  const { guest, owner } = hostCall
+  const { guest, owner, signature } = hostCall
   if (guest.dead !== undefined) return
-  const answer = answerOf(hostCall, exit)
+  const answer = answerOf(signature, exit, () => contextOf(hostCall))
   guest.enter("resolve", owner, () => {
     const value = writeAnswer(hostCall, answer)
     if (value === undefined) return

@@ -36,6 +36,13 @@ export const make = (source: Source, plugin = "plugin"): Effect.Effect<PluginMod
 
 export const isPluginModule = (source: Source): source is PluginModule => "~fiberhost/PluginModule" in source
 
+/** What an instance is made from. */
+export const instantiable = (module: PluginModule) => ({
+  compiled: module.compiled,
+  imports: module.interface.imports.map(({ name }) => name),
+  signaturesChecked: module.interface.signatures
+})
+
 const of = (compiled: WebAssembly.Module, moduleInterface: ModuleSections.ModuleInterface): PluginModule => ({
   "~fiberhost/PluginModule": true,
   compiled,

@@ -1,0 +1,20 @@
+/** Worker side: runs a thread's program on the port to its owner, and ends the thread with it. */
+import { parentPort } from "node:worker_threads"
+import type * as Wire from "@fiberhost/core/Wire"
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import { portOf } from "../NodeThreads.ts"
+
+export const run = <E>(program: (port: Wire.Port) => Effect.Effect<void, E>): void => {
+  const port = parentPort === null ? noPort : portOf(parentPort)
+  Effect.runFork(program(port)).addObserver((exit) => {
+    if (Exit.isFailure(exit)) throw Cause.squash(exit.cause)
+    parentPort?.close()
+    // What the program left behind (a timer, a socket) does not hold up the thread's end for long.
+    setTimeout(() => process.exit(), 100).unref()
+  })
+}
+
+/** In the main thread: what a program is refused for before it uses the port. */
+const noPort: Wire.Port = { post: () => {}, listen: () => {} }

@@ -1,0 +1,144 @@
+/**
+ * Guests on threads of their own: the executor of `GuestExecutor`, with the same promises, over one or several threads.
+ *
+ * Values are encoded and decoded, and host functions run, where the application is; a guest's thread runs guests and
+ * nothing else. Many guests share a thread, and a guest that does not return holds up the others of its thread only. A
+ * sync host function may take its time: its guest's thread waits for it. A lost thread fails the calls of its guests, and
+ * is replaced when the next plugin is loaded.
+ */
+import * as Admission from "@fiberhost/core/Admission"
+import * as Thread from "@fiberhost/core/Thread"
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Result from "effect/Result"
+import * as Scope from "effect/Scope"
+import * as Semaphore from "effect/Semaphore"
+import * as GuestError from "./GuestError.ts"
+import * as GuestExecutor from "./GuestExecutor.ts"
+import type * as GuestCall from "./guest/GuestCall.ts"
+import * as Link from "./module/Link.ts"
+import * as ModuleCache from "./module/ModuleCache.ts"
+import * as PluginModule from "./module/PluginModule.ts"
+import * as ControlCall from "./thread/ControlCall.ts"
+import * as GuestWire from "./thread/GuestWire.ts"
+import { RemoteGuest } from "./thread/RemoteGuest.ts"
+import * as RemoteThread from "./thread/RemoteThread.ts"
+
+/** `concurrency`, `capacity` and `whenFull` are those of all threads together. */
+export interface Options extends GuestExecutor.Options {
+  /** The module that each thread runs: `GuestRunner` on the platform's port. */
+  readonly program: URL
+  /** How many threads guests are spread over, 1 or more. Default: 1. */
+  readonly threads?: number
+  /** How long closing waits for a guest that does not return, before its thread is terminated. Default: 5 seconds. */
+  readonly grace?: Duration.Input
+}
+
+/** Fails when a thread cannot begin. */
+export const layer = (
+  options: Options
+): Layer.Layer<GuestExecutor.GuestExecutor, Thread.ThreadError, Thread.Threads> =>
+  Layer.effect(GuestExecutor.GuestExecutor, make(options))
+
+/** What `layer` provides, for as long as the scope. */
+export const make = Effect.fnUntraced(function* (
+  options: Options
+): Effect.fn.Return<
+  GuestExecutor.GuestExecutor["Service"],
+  Thread.ThreadError,
+  Thread.Threads | Scope.Scope
+> {
+  const admission = Admission.make(options)
+  const gate: GuestCall.Gate = { admission, whenFull: options.whenFull ?? "suspend" }
+  const grace = options.grace ?? "5 seconds"
+  const compile = yield* ModuleCache.make
+  const services = yield* Effect.context<Thread.Threads>()
+  const scope = yield* Scope.make("parallel")
+  const guests = new Set<RemoteGuest>()
+  let closed = false
+  let lastGuest = 0
+  yield* Effect.addFinalizer((exit) =>
+    Effect.suspend(() => {
+      closed = true
+      admission.close()
+      // All at once: a host function of one may wait for another.
+      return Effect.forEach(guests, (guest) => guest.close(grace), { concurrency: "unbounded", discard: true })
+    }).pipe(Effect.andThen(Scope.close(scope, exit)))
+  )
+
+  const count = options.threads ?? 1
+  if (!Number.isInteger(count) || count < 1) {
+    return yield* Effect.die(new RangeError(`threads is ${count}: it must be an integer of at least 1`))
+  }
+  const start = (number: number) =>
+    RemoteThread.start({ program: options.program, name: `guests#${number}`, grace }).pipe(
+      Scope.provide(scope),
+      Effect.provideContext(services)
+    )
+  const threads = yield* Effect.forEach(Array.from({ length: count }).keys(), start, { concurrency: "unbounded" })
+  const replacing = yield* Semaphore.make(1)
+
+  /** The thread with the fewest guests; a lost one is replaced first. */
+  const choose = Effect.gen(function* () {
+    for (const [number, thread] of threads.entries()) {
+      if (thread.lost !== undefined) threads[number] = yield* start(number)
+    }
+    return threads.reduce((least, thread) => (thread.guests.size < least.guests.size ? thread : least))
+  }).pipe(replacing.withPermits(1))
+
+  const load = Effect.fnUntraced(function* ({
+    hosts,
+    module: source,
+    require,
+    signature
+  }: GuestExecutor.LoadOptions): Effect.fn.Return<GuestExecutor.LoadedGuest, GuestError.GuestError, Scope.Scope> {
+    const { plugin } = signature
+    const refuse = (reason: GuestError.Reason) => new GuestError.GuestError({ plugin, reason })
+    const module = yield* compile(source, plugin)
+    const missing = yield* Link.resolve(module.interface, signature, require)
+    const context = yield* Effect.context<never>()
+
+    const open = Effect.gen(function* () {
+      if (closed) return yield* refuse(new GuestError.Closed())
+      const thread = yield* Effect.mapError(choose, ({ message, thread }) =>
+        refuse(new GuestError.ThreadLost({ thread, detail: message }))
+      )
+      const guest = new RemoteGuest({ number: ++lastGuest, thread, signature, hosts, context })
+      guests.add(guest)
+      thread.add(guest)
+      return guest
+    })
+    const guest = yield* Effect.acquireRelease(open, (guest) =>
+      Effect.ensuring(
+        guest.close(grace),
+        Effect.sync(() => guests.delete(guest))
+      )
+    )
+    const { compiled, imports, signaturesChecked } = PluginModule.instantiable(module)
+    const loaded = yield* ControlCall.run(guest.thread.connection, GuestWire.control.load, {
+      guest: guest.number,
+      plugin,
+      imports: signature.imports,
+      exports: signature.exports,
+      module: compiled,
+      moduleImports: imports,
+      signaturesChecked,
+      stats: guest.sharedStats
+    }).pipe(Effect.mapError((why) => refuse(guest.thread.lossOf(why))))
+    if (Result.isFailure(loaded)) return yield* refuse(loaded.failure as GuestError.Reason)
+
+    const absent = new Set(missing)
+    return {
+      missing,
+      call: (index, args) => {
+        const { name } = signature.exports[index]!
+        return absent.has(name) ? Effect.fail(Link.leftOut(plugin, name)) : guest.call(index, args, gate)
+      },
+      busy: () => (guest.stats.alive ? guest.calls.size : Infinity),
+      stats: () => guest.stats
+    }
+  })
+
+  return GuestExecutor.GuestExecutor.of({ load, drain: admission.drain, stats: () => admission.stats })
+})

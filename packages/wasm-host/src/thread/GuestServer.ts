@@ -1,0 +1,205 @@
+/**
+ * Guest's side: runs the guests of one thread for the executor that owns it.
+ *
+ * It knows bytes and argument kinds, never schemas: what it is sent goes into guest memory as it is, and what a guest
+ * answers goes back so. Host functions are calls to the owner. An async one is answered through the wire; a sync one
+ * blocks this thread until its answer is in the reply cell. One without a result is not waited for, but every so often,
+ * so that a guest which only logs does not fill the owner's memory.
+ */
+import * as Connection from "@fiberhost/core/Connection"
+import * as HostCallError from "@fiberhost/core/HostCallError"
+import * as Wire from "@fiberhost/core/Wire"
+import type * as Codec from "@fiberhost/core/Codec"
+import * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Logger from "effect/Logger"
+import * as Result from "effect/Result"
+import * as GuestError from "../GuestError.ts"
+import * as Guest from "../guest/Guest.ts"
+import * as GuestCall from "../guest/GuestCall.ts"
+import type { Host, HostCall } from "../guest/HostCall.ts"
+import type { Signature } from "../module/Signature.ts"
+import * as GuestWire from "./GuestWire.ts"
+import type { ReplyCell } from "./ReplyCell.ts"
+import * as SharedStats from "./SharedStats.ts"
+
+export interface Options {
+  readonly port: Wire.Port
+  readonly reply: ReplyCell
+  /** Shared with the owner: the guest and, plus one, the function that begins. */
+  readonly ran: Int32Array
+  /** The owner wants this thread to end. */
+  readonly onClose: () => void
+}
+
+export class GuestServer implements Connection.Server {
+  private readonly options: Options
+  private readonly connection: Connection.Connection
+  private readonly guests = new Map<number, Guest.Guest>()
+  private readonly calls = new Map<number, GuestCall.GuestCall>()
+  /** The wire's ids of host calls, for those that the owner excludes from a close. */
+  private readonly hostCallIds = new WeakMap<HostCall, number>()
+  private unanswered = 0
+
+  constructor(options: Options) {
+    this.options = options
+    this.connection = new Connection.Connection(options.port, this, (detail) => {
+      // The owner's messages cannot be trusted: this thread ends, and the owner sees it.
+      throw new Error(`the owner of this thread sent what is no frame: ${detail}`)
+    })
+    this.connection.signal(GuestWire.ready, nothing)
+  }
+
+  /** Posts what was answered: the thread is about to end. */
+  flush(): void {
+    this.connection.outbox.flush()
+  }
+
+  onCall(call: Connection.IncomingCall, reader: Codec.Reader): void {
+    if (call.target === 0) return this.onControl(call, reader)
+    this.onGuestCall(call, reader)
+  }
+
+  /** Owner to guest: a guest call, admitted by the owner. */
+  private onGuestCall({ id, index, target }: Connection.IncomingCall, reader: Codec.Reader): void {
+    const guest = this.guests.get(target)
+    const signature = guest?.signature.exports[index]
+    if (guest === undefined || signature === undefined) return reader.malformed(reader.offset, "no such guest function")
+    const args = signature.arguments.map(() => Wire.readValue(reader))
+    this.options.ran[0] = target
+    this.options.ran[1] = index + 1
+    const call = new GuestCall.GuestCall(guest, index, silent, (exit) => this.answer(id, exit), id)
+    this.calls.set(id, call)
+    const exit = GuestCall.start(call, args, undefined)
+    if (exit !== undefined) this.answer(id, exit)
+  }
+
+  onInterrupt(id: number): void {
+    const call = this.calls.get(id)
+    if (call === undefined) return
+    call.abandon()
+    this.answer(id, interrupted)
+  }
+
+  onAck(): void {}
+
+  onSignal(id: number, reader: Codec.Reader): void {
+    Wire.readValue(reader)
+    if (id === GuestWire.close) this.options.onClose()
+  }
+
+  private answer(id: number, exit: GuestCall.GuestExit): void {
+    this.calls.delete(id)
+    if (Exit.isSuccess(exit)) return this.connection.reply(id, exit.value)
+    const error = Cause.findError(exit.cause)
+    this.connection.fail(
+      id,
+      GuestWire.encodeFailure(
+        Result.isSuccess(error) ? error.success.reason : new HostCallError.Defect({ cause: Cause.squash(exit.cause) })
+      )
+    )
+  }
+
+  private onControl({ id, index }: Connection.IncomingCall, reader: Codec.Reader): void {
+    const codec = GuestWire.controls[index]
+    if (codec === undefined) return reader.malformed(reader.offset, `there is no control ${index}`)
+    const payload = codec.readArguments(reader)
+    if (Result.isFailure(payload)) return reader.malformed(reader.offset, payload.failure.message)
+    const reply = (answer: Result.Result<unknown, unknown>) =>
+      this.connection.replyWith(id, (writer) => codec.writeAnswer(answer, writer))
+    // The codec read what its schema says.
+    if (codec === GuestWire.control.load) {
+      reply(this.load(payload.success as GuestWire.Load))
+    } else {
+      const { except, guest } = payload.success as GuestWire.Unload
+      Effect.runFork(this.unload(guest, new Set(except))).addObserver(() => void reply(Result.void))
+    }
+  }
+
+  private load(load: GuestWire.Load): Result.Result<void, GuestError.Reason> {
+    const cell = new Float64Array(load.stats)
+    try {
+      const guest = new Guest.Guest({
+        compiled: load.module,
+        imports: load.moduleImports,
+        signaturesChecked: load.signaturesChecked,
+        signature: { plugin: load.plugin, imports: load.imports, exports: load.exports },
+        hosts: load.imports.map((signature, index) => this.hostOf(load.guest, signature, index)),
+        context: silent,
+        onEntered: (guest) => SharedStats.write(cell, guest.stats)
+      })
+      SharedStats.write(cell, guest.stats)
+      this.guests.set(load.guest, guest)
+      return Result.void
+    } catch (error) {
+      return Result.fail(new GuestError.InstantiationFailed({ detail: String(error) }))
+    }
+  }
+
+  private unload(number: number, except: ReadonlySet<number>): Effect.Effect<void> {
+    const guest = this.guests.get(number)
+    if (guest === undefined) return Effect.void
+    this.guests.delete(number)
+    return guest.closeBut((hostCall) => except.has(this.hostCallIds.get(hostCall) ?? 0))
+  }
+
+  /** Guest to host: a host function, which the owner runs. */
+  private hostOf(target: number, { name, result, sync, arguments: kinds }: Signature, index: number): Host {
+    const callOf = (
+      args: ReadonlyArray<Uint8Array>,
+      owner: GuestCall.GuestCall | undefined,
+      flags: number,
+      onExit: (exit: Exit.Exit<Uint8Array, HostCallError.HostCallError>) => void
+    ): Connection.OutgoingCall => ({
+      target,
+      index,
+      caller: owner?.id ?? 0,
+      flags,
+      writeArguments: (writer) => {
+        for (let i = 0; i < kinds.length; i++) Wire.writeValue(writer, args[i]!)
+        return undefined
+      },
+      onReply: (reader) => onExit(Exit.succeed(Wire.readValue(reader))),
+      onFailure: (reader) => onExit(Exit.fail(GuestWire.decodeHostError(name, Wire.readValue(reader)))),
+      onChunk: (reader) => reader.malformed(reader.offset, `"${name}" answers no stream`),
+      onLost: () =>
+        onExit(
+          Exit.fail(new HostCallError.HostCallError({ function: name, reason: new HostCallError.Closed() }))
+        )
+    })
+
+    if (!sync) {
+      return (args, hostCall, onExit) => {
+        const id = this.connection.call(callOf(args, hostCall.owner, 0, onExit)) as number
+        this.hostCallIds.set(hostCall, id)
+        return () => this.connection.interrupt(id)
+      }
+    }
+    return (args, { owner }) => {
+      if (result === "void" && ++this.unanswered % unansweredInARow !== 0) {
+        this.connection.post(callOf(args, owner, GuestWire.unansweredFlag, () => {}))
+        return Exit.succeed(nil)
+      }
+      this.connection.post(callOf(args, owner, Connection.blockingFlag, () => {}))
+      this.connection.outbox.flush()
+      const answer = this.options.reply.wait(name)
+      return Result.isSuccess(answer) ? Exit.succeed(answer.success) : Exit.fail(answer.failure)
+    }
+  }
+}
+
+/** Host functions without a result that a guest may call before it waits for them. */
+const unansweredInARow = 256
+
+const nothing = new Uint8Array(0)
+/** MessagePack nil. */
+const nil = new Uint8Array([0xc0])
+
+/** Whatever has to be logged, the owner logs. */
+const silent: Context.Context<never> = Context.make(Logger.CurrentLoggers, new Set()) as Context.Context<never>
+
+const interrupted: GuestCall.GuestExit = Exit.fail(
+  new GuestError.GuestError({ plugin: "", reason: new GuestError.Closed() })
+)

@@ -1,0 +1,99 @@
+/**
+ * What an executor and a guest's thread say to each other, beside calls of guest functions and of host functions.
+ *
+ * On the wire's `call` frames `target` is a guest's number; 0 is the thread itself, whose functions are `control`. From
+ * the thread, `caller` is the id of the guest call that a host function is called for, or 0. A guest call that cannot be
+ * answered fails with `failure`; a host function with a `HostCallError`.
+ */
+import * as Codec from "@fiberhost/core/Codec"
+import * as FunctionCodec from "@fiberhost/core/FunctionCodec"
+import * as HostCallError from "@fiberhost/core/HostCallError"
+import * as Result from "effect/Result"
+import * as Rpc from "effect/rpc/Rpc"
+import * as Schema from "effect/Schema"
+import { U32 } from "../Abi.ts"
+import * as GuestError from "../GuestError.ts"
+
+/** Signals: to the thread, that it should end; from it, that it takes guests. */
+export const close = 1
+export const ready = 2
+
+/** A host function without an answer: its guest does not wait for it, and it is not answered. */
+export const unansweredFlag = 4
+
+const Kind = Schema.Literals(["bool", "i8", "u8", "i16", "u16", "i32", "u32", "i64", "u64", "f32", "f64", "bytes"])
+
+const Signature = Schema.Struct({
+  name: Schema.String,
+  sync: Schema.Boolean,
+  arguments: Schema.Array(Kind),
+  result: Schema.Union([Kind, Schema.Literal("void")]),
+  onInterrupt: Schema.UndefinedOr(Schema.Uint8Array)
+})
+
+const Module = Codec.cloned((it): it is WebAssembly.Module => it instanceof WebAssembly.Module, "a WebAssembly module")
+const Shared = Codec.cloned((it): it is SharedArrayBuffer => it instanceof SharedArrayBuffer, "shared memory")
+
+const Load = Schema.Struct({
+  guest: U32,
+  plugin: Schema.String,
+  imports: Schema.Array(Signature),
+  exports: Schema.Array(Signature),
+  /** What `PluginModule` has: the compiled code, the names of its imports, and whether their types were checked. */
+  module: Module,
+  moduleImports: Schema.Array(Schema.String),
+  signaturesChecked: Schema.Boolean,
+  /** Where the guest's statistics are kept: see `SharedStats`. */
+  stats: Shared
+})
+export type Load = typeof Load.Type
+
+/** `except`: ids of host calls that are not waited for, because they wait for the close. */
+const Unload = Schema.Struct({ guest: U32, except: Schema.Array(U32) })
+export type Unload = typeof Unload.Type
+
+export const control = {
+  load: FunctionCodec.make(Rpc.make("load", { payload: Load.fields, error: GuestError.Reason })),
+  unload: FunctionCodec.make(Rpc.make("unload", { payload: Unload.fields }))
+} as const
+
+/** Their numbers. */
+export const controls: ReadonlyArray<FunctionCodec.FunctionCodec> = [control.load, control.unload]
+
+const failureCodec = Codec.make(Schema.Union([GuestError.Reason, HostCallError.Defect]))
+
+/** Why a guest call has no answer: a reason of the guest's, or a bug of the host's. */
+export type Failure = GuestError.Reason | HostCallError.Defect
+
+/** An error that does not fit has a part that is no error's: it is a bug, and says so. */
+export const encodeFailure = (failure: Failure): Uint8Array => {
+  const bytes = Codec.encodeToBytes(failureCodec, failure)
+  if (Result.isSuccess(bytes)) return bytes.success
+  return encodeFailure(new HostCallError.Defect({ cause: new Error(bytes.failure.message) }))
+}
+
+export const decodeFailure = (bytes: Uint8Array): Failure => {
+  const failure = Codec.decodeFromBytes(failureCodec, bytes)
+  return Result.isSuccess(failure) ? failure.success : new HostCallError.Defect({ cause: failure.failure })
+}
+
+const hostErrorCodec = Codec.make(HostCallError.HostCallError)
+
+export const encodeHostError = (error: HostCallError.HostCallError): Uint8Array => {
+  const bytes = Codec.encodeToBytes(hostErrorCodec, error)
+  if (Result.isSuccess(bytes)) return bytes.success
+  return encodeHostError(HostCallError.fromDefect(error.function, new Error(bytes.failure.message)))
+}
+
+export const decodeHostError = (name: string, bytes: Uint8Array): HostCallError.HostCallError => {
+  const error = Codec.decodeFromBytes(hostErrorCodec, bytes)
+  return Result.isSuccess(error) ? error.success : HostCallError.fromDefect(name, error.failure)
+}
+
+/** What a thread is started with. */
+export const Start = Schema.Struct({
+  fiberhost: Schema.Literal("guests"),
+  reply: Schema.declare((it: unknown): it is SharedArrayBuffer => it instanceof SharedArrayBuffer),
+  ran: Schema.declare((it: unknown): it is SharedArrayBuffer => it instanceof SharedArrayBuffer)
+})
+export type Start = typeof Start.Type

@@ -1,0 +1,129 @@
+/**
+ * Owner's side: a call of a guest function on another thread, in its caller's fiber. It settles once: with the guest's
+ * answer, or with why there is none. An interrupted caller has left at once; the thread answers all the same, to nobody.
+ */
+import type * as Admission from "@fiberhost/core/Admission"
+import type * as Codec from "@fiberhost/core/Codec"
+import type * as Connection from "@fiberhost/core/Connection"
+import * as Wire from "@fiberhost/core/Wire"
+import type * as Context from "effect/Context"
+import * as Exit from "effect/Exit"
+import * as GuestError from "../GuestError.ts"
+import type { GuestExit } from "../guest/GuestCall.ts"
+import type { Signature } from "../module/Signature.ts"
+import * as GuestWire from "./GuestWire.ts"
+import type { RemoteGuest } from "./RemoteGuest.ts"
+import type { RemoteHostCall } from "./RemoteHostCall.ts"
+
+export class RemoteCall implements Connection.OutgoingCall {
+  readonly caller = 0
+  readonly flags = 0
+  readonly guest: RemoteGuest
+  readonly index: number
+  readonly signature: Signature
+  readonly context: Context.Context<never>
+  /** Host functions that it waits for. They pass to the guest when it settles before them. */
+  readonly hostCalls = new Set<RemoteHostCall>()
+  permit: Admission.Permit | undefined
+  /** The last line that the guest logged for this call. */
+  logged: string | undefined
+  private args: ReadonlyArray<Uint8Array>
+  private id = 0
+  private resume: ((exit: GuestExit) => void) | undefined
+
+  constructor(
+    guest: RemoteGuest,
+    index: number,
+    args: ReadonlyArray<Uint8Array>,
+    context: Context.Context<never>,
+    resume: (exit: GuestExit) => void
+  ) {
+    this.guest = guest
+    this.index = index
+    this.signature = guest.signature.exports[index]!
+    this.args = args
+    this.context = context
+    this.resume = resume
+    guest.calls.add(this)
+  }
+
+  get target(): number {
+    return this.guest.number
+  }
+
+  get isSettled(): boolean {
+    return this.resume === undefined
+  }
+
+  /** Owner to guest: it has been admitted. */
+  enter(): void {
+    const { dead, thread } = this.guest
+    if (dead !== undefined) return this.fail(dead)
+    // The arguments are bytes, so they are never refused.
+    this.id = thread.connection.call(this) as number
+  }
+
+  writeArguments(writer: Codec.Writer): undefined {
+    for (const arg of this.args) Wire.writeValue(writer, arg)
+    this.args = []
+  }
+
+  onReply(reader: Codec.Reader): void {
+    this.id = 0
+    this.settle(Exit.succeed(Wire.readValue(reader)))
+  }
+
+  onFailure(reader: Codec.Reader): void {
+    this.id = 0
+    const failure = GuestWire.decodeFailure(Wire.readValue(reader))
+    if (failure._tag === "Defect") return this.settle(Exit.die(failure.cause))
+    this.fail(failure._tag === "Trapped" && this.logged !== undefined ? withLog(failure, this.logged) : failure)
+  }
+
+  onChunk(reader: Codec.Reader): void {
+    reader.malformed(reader.offset, "a guest answers no stream")
+  }
+
+  onLost(why: Connection.Ended): void {
+    this.id = 0
+    this.fail(this.guest.thread.lossOf(why))
+  }
+
+  fail(reason: GuestError.Reason): void {
+    const { plugin } = this.guest.signature
+    this.settle(Exit.fail(new GuestError.GuestError({ plugin, function: this.signature.name, reason })))
+  }
+
+  /** The caller was interrupted: nobody waits for the answer, nor for the host functions that would lead to it. */
+  abandon(): void {
+    if (this.resume === undefined) return
+    this.leave()
+    if (this.id !== 0) this.guest.thread.connection.interrupt(this.id)
+    for (const hostCall of this.hostCalls) hostCall.interrupt()
+  }
+
+  private settle(exit: GuestExit): void {
+    const resume = this.resume
+    if (resume === undefined) return
+    this.leave()
+    for (const hostCall of this.hostCalls) hostCall.owner = undefined
+    this.hostCalls.clear()
+    try {
+      resume(exit)
+    } catch (error) {
+      // A caller's observer threw: an uncaught exception of the application, not the end of the other callers.
+      queueMicrotask(() => {
+        throw error
+      })
+    }
+  }
+
+  private leave(): void {
+    this.resume = undefined
+    this.guest.calls.delete(this)
+    this.permit?.leave()
+  }
+}
+
+const withLog = ({ detail, pending }: GuestError.Trapped, logged: string): GuestError.Trapped =>
+  new GuestError.Trapped({ detail, pending, logged })

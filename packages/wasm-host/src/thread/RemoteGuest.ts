@@ -1,0 +1,100 @@
+/**
+ * Owner's side: a guest on another thread. Calls of its functions go there, its host functions run here. It ends with
+ * the scope that loaded it, or with its thread.
+ */
+import type * as HostFunction from "@fiberhost/core/HostFunction"
+import type * as Context from "effect/Context"
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as GuestError from "../GuestError.ts"
+import * as Current from "../guest/Current.ts"
+import type { Stats } from "../guest/Guest.ts"
+import * as GuestCall from "../guest/GuestCall.ts"
+import type * as Link from "../module/Link.ts"
+import * as ControlCall from "./ControlCall.ts"
+import * as GuestWire from "./GuestWire.ts"
+import { RemoteCall } from "./RemoteCall.ts"
+import type { RemoteHostCall } from "./RemoteHostCall.ts"
+import type { RemoteThread } from "./RemoteThread.ts"
+import * as SharedStats from "./SharedStats.ts"
+
+export class RemoteGuest {
+  readonly number: number
+  readonly thread: RemoteThread
+  readonly signature: Link.PluginSignature
+  readonly hosts: ReadonlyArray<HostFunction.Bytes>
+  /** What a host function runs with when no call owns it. */
+  readonly context: Context.Context<never>
+  readonly sharedStats = SharedStats.memory()
+  /** Calls whose callers wait for an answer, entered or not. */
+  readonly calls = new Set<RemoteCall>()
+  readonly hostCalls = new Set<RemoteHostCall>()
+  /** Why nothing is sent to it any more. A guest that trapped says so itself. */
+  dead: GuestError.Reason | undefined
+  private readonly shared = new Float64Array(this.sharedStats)
+
+  constructor(options: {
+    readonly number: number
+    readonly thread: RemoteThread
+    readonly signature: Link.PluginSignature
+    readonly hosts: ReadonlyArray<HostFunction.Bytes>
+    readonly context: Context.Context<never>
+  }) {
+    this.number = options.number
+    this.thread = options.thread
+    this.signature = options.signature
+    this.hosts = options.hosts
+    this.context = options.context
+  }
+
+  get stats(): Stats {
+    const stats = SharedStats.read(this.shared, this.calls.size)
+    return { ...stats, alive: stats.alive && this.dead === undefined }
+  }
+
+  /** The guest call, in the caller's fiber: room in the executor, and the way to the guest's thread and back. */
+  call(index: number, args: ReadonlyArray<Uint8Array>, gate: GuestCall.Gate): Effect.Effect<Uint8Array, GuestError.GuestError> {
+    return Effect.withFiber((fiber) =>
+      Effect.callback((resume) => {
+        const call = new RemoteCall(this, index, args, fiber.context, resume)
+        const hostFunction = Current.blockedBy(fiber.context, this.thread)
+        if (hostFunction !== undefined) call.fail(new GuestError.WouldDeadlock({ hostFunction }))
+        else GuestCall.admit(call, gate, () => call.enter())
+        return call.isSettled ? undefined : Effect.sync(() => call.abandon())
+      })
+    )
+  }
+
+  /** Its thread has ended, or it is closed: every call settles, every host function is interrupted. */
+  end(reason: GuestError.Reason): void {
+    this.dead ??= reason
+    for (const call of this.calls) call.fail(this.dead)
+    for (const hostCall of this.hostCalls) hostCall.interrupt()
+  }
+
+  /**
+   * Ends it, and waits for its host functions and for its thread to say so, at most for `grace`: a guest that does not
+   * return cannot. A host function that closes its own guest is not waited for.
+   */
+  close(grace: Duration.Input): Effect.Effect<void> {
+    return Effect.withFiber((self) => {
+      const around = new Set(Current.hostCallsAround(self.context))
+      const others = Array.from(this.hostCalls).filter((hostCall) => !around.has(hostCall))
+      const except = Array.from(this.hostCalls).filter((hostCall) => around.has(hostCall))
+      this.end(new GuestError.Closed())
+      const unloaded = ControlCall.run(this.thread.connection, GuestWire.control.unload, {
+        guest: this.number,
+        except: except.map(({ id }) => id)
+      }).pipe(
+        // A thread that has ended has no guests.
+        Effect.ignore,
+        Effect.andThen(Effect.sync(() => this.thread.remove(this)))
+      )
+      const ended = Effect.forEach(others, (hostCall) => hostCall.awaitEnd, { discard: true })
+      // A thread that waits for the host function which closes it cannot answer before that has ended.
+      return except.some(({ blocks }) => blocks !== undefined)
+        ? Effect.andThen(Effect.forkDetach(unloaded, { startImmediately: true }), ended)
+        : Effect.andThen(ended, Effect.timeoutOption(unloaded, grace))
+    })
+  }
+}

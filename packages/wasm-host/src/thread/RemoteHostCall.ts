@@ -1,0 +1,103 @@
+/**
+ * Owner's side: a host function that a guest on another thread calls. It runs here, or on a host pool, in the context of
+ * the fiber whose guest call made it. Its answer goes back once: through the wire, through the reply cell of a thread that
+ * is blocked until then, or to nobody.
+ */
+import * as Admission from "@fiberhost/core/Admission"
+import * as Connection from "@fiberhost/core/Connection"
+import * as HostCallError from "@fiberhost/core/HostCallError"
+import * as HostFunction from "@fiberhost/core/HostFunction"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import type * as Exit from "effect/Exit"
+import * as Result from "effect/Result"
+import { Current, type RunningHostCall } from "../guest/Current.ts"
+import { answerOf } from "../guest/HostAnswer.ts"
+import type { Signature } from "../module/Signature.ts"
+import * as GuestWire from "./GuestWire.ts"
+import type { RemoteCall } from "./RemoteCall.ts"
+import type { RemoteGuest } from "./RemoteGuest.ts"
+
+export class RemoteHostCall implements RunningHostCall {
+  readonly guest: RemoteGuest
+  readonly signature: Signature
+  readonly id: number
+  readonly flags: number
+  owner: RemoteCall | undefined
+  readonly caller: Context.Context<never>
+  private ended: Array<() => void> | undefined = []
+  private stop: (() => void) | undefined
+
+  constructor(guest: RemoteGuest, { flags, id, index }: Connection.IncomingCall, owner: RemoteCall | undefined) {
+    this.guest = guest
+    this.signature = guest.signature.imports[index]!
+    this.id = id
+    this.flags = flags
+    this.owner = owner?.isSettled === false ? owner : undefined
+    this.caller = this.owner?.context ?? guest.context
+    guest.hostCalls.add(this)
+    this.owner?.hostCalls.add(this)
+  }
+
+  get plugin(): string {
+    return this.guest.signature.plugin
+  }
+
+  /** A thread that waits for it runs none of its guests. */
+  get blocks(): unknown {
+    return (this.flags & Connection.blockingFlag) !== 0 && this.ended !== undefined ? this.guest.thread : undefined
+  }
+
+  /** Completes when it has ended. */
+  readonly awaitEnd: Effect.Effect<void> = Effect.callback((resume) => {
+    if (this.ended === undefined) resume(Effect.void)
+    else this.ended.push(() => resume(Effect.void))
+  })
+
+  /** `listener` is told when it has ended. It has not. */
+  onEnd(listener: () => void): void {
+    this.ended?.push(listener)
+  }
+
+  /** Runs the function, and answers the guest. */
+  run(bytes: HostFunction.Bytes, args: ReadonlyArray<Uint8Array>): void {
+    const effect = bytes(args)
+    if (HostFunction.isExit(effect)) return this.end(effect)
+    const fiber = Effect.runForkWith(this.context())(effect)
+    this.stop = () => fiber.interruptUnsafe()
+    fiber.addObserver((exit) => this.end(exit))
+  }
+
+  interrupt(): void {
+    this.stop?.()
+  }
+
+  private context(): Context.Context<never> {
+    const context = Context.add(this.caller, Current, this)
+    const permit = this.owner?.permit
+    return permit === undefined ? context : Admission.provide(context, permit)
+  }
+
+  private end(exit: Exit.Exit<Uint8Array, HostCallError.HostCallError>): void {
+    this.guest.hostCalls.delete(this)
+    this.owner?.hostCalls.delete(this)
+    this.answer(exit)
+    this.stop = undefined
+    const ended = this.ended
+    this.ended = undefined
+    for (const listener of ended ?? []) listener()
+  }
+
+  private answer(exit: Exit.Exit<Uint8Array, HostCallError.HostCallError>): void {
+    const { connection, reply } = this.guest.thread
+    const answer = answerOf(this.signature, exit, () => this.context())
+    if ((this.flags & Connection.blockingFlag) !== 0) return reply.answer(answer)
+    if ((this.flags & GuestWire.unansweredFlag) !== 0) {
+      // The guest did not wait for it, so nobody else would hear of it.
+      if (Result.isFailure(answer)) Effect.runForkWith(this.context())(Effect.logError(answer.failure))
+      return
+    }
+    if (Result.isSuccess(answer)) connection.reply(this.id, answer.success)
+    else connection.fail(this.id, GuestWire.encodeHostError(answer.failure))
+  }
+}

@@ -1,0 +1,134 @@
+/**
+ * Owner's side: a thread that guests live on, from its start until it is closed or lost.
+ */
+import * as Connection from "@fiberhost/core/Connection"
+import * as Thread from "@fiberhost/core/Thread"
+import * as Wire from "@fiberhost/core/Wire"
+import type * as Codec from "@fiberhost/core/Codec"
+import * as Deferred from "effect/Deferred"
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import * as GuestError from "../GuestError.ts"
+import * as GuestWire from "./GuestWire.ts"
+import { ReplyCell } from "./ReplyCell.ts"
+import type { RemoteCall } from "./RemoteCall.ts"
+import type { RemoteGuest } from "./RemoteGuest.ts"
+import { RemoteHostCall } from "./RemoteHostCall.ts"
+
+export interface Options {
+  readonly program: URL
+  readonly name: string
+  /** How long a thread has to end by itself when it is closed. */
+  readonly grace: Duration.Input
+}
+
+/** A thread, until the scope ends. Fails when it cannot begin. */
+export const start = Effect.fnUntraced(function* (
+  options: Options
+): Effect.fn.Return<RemoteThread, Thread.ThreadError, Thread.Threads | Scope.Scope> {
+  const threads = yield* Thread.Threads
+  const reply = new ReplyCell()
+  const ran = new SharedArrayBuffer(8)
+  const data: GuestWire.Start = { fiberhost: "guests", reply: reply.memory, ran }
+  const thread = yield* threads.start({ module: options.program, name: options.name, data })
+  const remote = new RemoteThread(options.name, thread, reply, new Int32Array(ran))
+  yield* Deferred.await(remote.ready)
+  yield* Effect.addFinalizer(() => remote.close(options.grace))
+  return remote
+})
+
+export class RemoteThread implements Connection.Server {
+  readonly name: string
+  readonly connection: Connection.Connection
+  readonly reply: ReplyCell
+  readonly guests = new Map<number, RemoteGuest>()
+  readonly ready = Deferred.makeUnsafe<void, Thread.ThreadError>()
+  /** Why it takes no more guests. */
+  lost: GuestError.ThreadLost | undefined
+  private readonly ended = Deferred.makeUnsafe<void>()
+  private readonly ran: Int32Array
+  private readonly hostCalls = new Map<number, RemoteHostCall>()
+  private fault: string | undefined
+
+  constructor(name: string, thread: Thread.Thread, reply: ReplyCell, ran: Int32Array) {
+    this.name = name
+    this.reply = reply
+    this.ran = ran
+    this.connection = new Connection.Connection(thread.port, this, (detail) => {
+      this.fault = detail
+      thread.terminate()
+    })
+    thread.onExit((exit) => this.end(exit))
+  }
+
+  /** The owner's part of a load: the guest is known before its start function may call the host. */
+  add(guest: RemoteGuest): void {
+    this.guests.set(guest.number, guest)
+  }
+
+  remove(guest: RemoteGuest): void {
+    this.guests.delete(guest.number)
+  }
+
+  /** Guest to host: a host function. */
+  onCall(call: Connection.IncomingCall, reader: Codec.Reader): void {
+    const guest = this.guests.get(call.target)
+    const signature = guest?.signature.imports[call.index]
+    if (guest === undefined || signature === undefined) return reader.malformed(reader.offset, "no such host function")
+    const args = signature.arguments.map(() => Wire.readValue(reader))
+    const owner = call.caller === 0 ? undefined : (this.connection.pendingCall(call.caller) as RemoteCall | undefined)
+    const hostCall = new RemoteHostCall(guest, call, owner)
+    if (call.id !== 0) {
+      this.hostCalls.set(call.id, hostCall)
+      hostCall.onEnd(() => this.hostCalls.delete(call.id))
+    }
+    hostCall.run(guest.hosts[call.index]!, args)
+  }
+
+  onInterrupt(id: number): void {
+    this.hostCalls.get(id)?.interrupt()
+  }
+
+  onAck(): void {}
+
+  onSignal(id: number, reader: Codec.Reader): void {
+    Wire.readValue(reader)
+    if (id !== GuestWire.ready) reader.malformed(reader.offset, `${id} is no signal of a guest's thread`)
+    Deferred.doneUnsafe(this.ready, Effect.void)
+  }
+
+  /** What its calls fail with when its connection has ended. */
+  lossOf(_why: Connection.Ended): GuestError.Reason {
+    return this.lost ?? new GuestError.Closed()
+  }
+
+  /** Tells it to end, and waits for that at most for `grace`: whoever started it terminates it then. */
+  close(grace: Duration.Input): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      this.connection.signal(GuestWire.close, nothing)
+      this.connection.outbox.flush()
+      return Effect.asVoid(Effect.timeoutOption(Deferred.await(this.ended), grace))
+    })
+  }
+
+  private end({ detail, exitCode }: Thread.Exit): void {
+    const guest = this.guests.get(this.ran[0]!)
+    const lastRan = guest?.signature.exports[this.ran[1]! - 1]?.name
+    const loss: Thread.Loss = {
+      ...(exitCode === undefined ? {} : { exitCode }),
+      detail: this.fault ?? detail,
+      ...(lastRan === undefined ? {} : { lastRan })
+    }
+    this.lost = new GuestError.ThreadLost({ ...loss, thread: this.name })
+    const startFailed = new Thread.StartFailed({ detail: Thread.describeLoss(loss) })
+    Deferred.doneUnsafe(this.ready, Effect.fail(new Thread.ThreadError({ thread: this.name, reason: startFailed })))
+    // The guests first: a call that is made when another one settles must not go to this thread.
+    for (const guest of this.guests.values()) guest.dead ??= this.lost
+    for (const guest of this.guests.values()) guest.end(this.lost)
+    this.connection.end({ _tag: "Lost", exitCode, detail: loss.detail })
+    Deferred.doneUnsafe(this.ended, Effect.void)
+  }
+}
+
+const nothing = new Uint8Array(0)

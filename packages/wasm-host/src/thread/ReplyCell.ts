@@ -1,0 +1,45 @@
+/**
+ * The answer of a sync host function to a guest's thread that is blocked until it is there: shared memory, for a blocked
+ * thread receives no message. One answer at a time, since a blocked thread asks nothing more.
+ */
+import type * as HostCallError from "@fiberhost/core/HostCallError"
+import * as Result from "effect/Result"
+import * as GuestWire from "./GuestWire.ts"
+
+const waiting = 0
+const answered = 1
+const failed = 2
+
+/** Bytes: the state and the length, each an i32, then the value. */
+const headerBytes = 8
+const initialBytes = 64 * 1024
+/** An answer of the longest value that a guest takes, or an error that is as long. */
+const maxBytes = 32 * 1024 * 1024
+
+export class ReplyCell {
+  readonly memory: SharedArrayBuffer
+  private readonly header: Int32Array
+
+  constructor(memory: SharedArrayBuffer = new SharedArrayBuffer(initialBytes, { maxByteLength: maxBytes })) {
+    this.memory = memory
+    this.header = new Int32Array(memory, 0, 2)
+  }
+
+  /** Owner's side: wakes the thread that waits. */
+  answer(answer: Result.Result<Uint8Array, HostCallError.HostCallError>): void {
+    const value = Result.isSuccess(answer) ? answer.success : GuestWire.encodeHostError(answer.failure)
+    if (headerBytes + value.byteLength > this.memory.byteLength) this.memory.grow(headerBytes + value.byteLength)
+    new Uint8Array(this.memory, headerBytes, value.byteLength).set(value)
+    this.header[1] = value.byteLength
+    Atomics.store(this.header, 0, Result.isSuccess(answer) ? answered : failed)
+    Atomics.notify(this.header, 0)
+  }
+
+  /** Guest's side: blocks this thread until the answer is there. */
+  wait(name: string): Result.Result<Uint8Array, HostCallError.HostCallError> {
+    Atomics.wait(this.header, 0, waiting)
+    const state = Atomics.exchange(this.header, 0, waiting)
+    const value = new Uint8Array(this.memory, headerBytes, this.header[1]).slice()
+    return state === answered ? Result.succeed(value) : Result.fail(GuestWire.decodeHostError(name, value))
+  }
+}
