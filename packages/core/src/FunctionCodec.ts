@@ -15,6 +15,7 @@ import * as SchemaAST from "effect/SchemaAST"
 import * as Codec from "./Codec.ts"
 import { CodecError, toCodecError, Unsupported } from "./CodecError.ts"
 import { readWindow, wireCodec } from "./internal/codec/WireCodec.ts"
+import * as Wire from "./Wire.ts"
 
 /** One argument: the payload's field, in declaration order. */
 export interface Argument {
@@ -128,7 +129,7 @@ export const make = (definition: Rpc.Any, options?: Options): FunctionCodec => {
     const values: Array<Uint8Array> = []
     for (let i = 0; i < args.length; i++) {
       const { codec, name } = args[i]!
-      const bytes = Codec.encodeToBytes(codec, isRecord(payload) ? payload[name] : undefined)
+      const bytes = encodeArgument(codec, payload, name)
       if (Result.isFailure(bytes)) return Result.fail(bytes.failure.under(name))
       values.push(bytes.success)
     }
@@ -171,6 +172,11 @@ export const make = (definition: Rpc.Any, options?: Options): FunctionCodec => {
     }
   }
 
+  const reads = wires.map(
+    ({ read }) =>
+      (reader: Codec.Reader) =>
+        readWindow(read, reader)
+  )
   const readArguments = (reader: Codec.Reader): Result.Result<unknown, CodecError> => {
     if (args.length === 0) return Result.succeed(undefined)
     const { end } = reader
@@ -180,9 +186,7 @@ export const make = (definition: Rpc.Any, options?: Options): FunctionCodec => {
     try {
       for (; i < args.length; i++) {
         start = reader.offset
-        openArgument(reader)
-        payload[args[i]!.name] = readWindow(wires[i]!.read, reader)
-        reader.window(reader.end, end)
+        payload[args[i]!.name] = Wire.withValue(reader, reads[i]!)
       }
       return Result.succeed(payload)
     } catch (thrown) {
@@ -259,17 +263,19 @@ const argumentsOf = (rpc: Rpc.AnyWithProps): ReadonlyArray<Argument> => {
   })
 }
 
-/** Turns the reader, which stands before an argument's length, to the argument's value. */
-const openArgument = (reader: Codec.Reader): void => {
-  const length = reader.u32()
-  if (length > reader.remaining) reader.malformed(reader.offset, "an argument is longer than the message")
-  reader.window(reader.offset, reader.offset + length)
+/** Reading the payload runs the caller's code, which may throw. */
+const encodeArgument = (codec: Codec.Codec<unknown>, payload: unknown, name: string) => {
+  try {
+    return Codec.encodeToBytes(codec, isRecord(payload) ? payload[name] : undefined)
+  } catch (thrown) {
+    return Result.fail(toCodecError("encode", thrown))
+  }
 }
 
 /** Leaves the reader after so many arguments, or at its end when that cannot be told. */
 const passArguments = (reader: Codec.Reader, count: number): void => {
   try {
-    for (let left = count; left > 0; left--) reader.raw(reader.u32())
+    for (let left = count; left > 0; left--) Wire.readValue(reader)
   } catch {
     reader.offset = reader.end
   }

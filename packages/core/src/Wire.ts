@@ -32,7 +32,7 @@ export interface Port {
 
 /** A batch of this many bytes, or frames, is posted before the microtask ends: the other side can begin with it. */
 const batchBytes = 256 * 1024
-const batchFrames = 64
+const batchFrames = 2048
 
 /** A message of up to this many bytes is copied: moving a buffer costs 1.3 us more than copying one of 24 bytes. */
 const copiedBytes = 1024
@@ -127,7 +127,23 @@ export const writeValue = (writer: Writer, value: Uint8Array): void => {
 /** The value that `writeValue` wrote: a view, valid for as long as it is kept, that also keeps the message it came in. */
 export const readValue = (reader: Reader): Uint8Array => {
   const length = reader.u32()
-  if (length < besideFlag) return reader.raw(length)
+  return length < besideFlag ? reader.raw(length) : valueBeside(reader, length)
+}
+
+/** Reads the value where it lies: `read` is given a reader whose window it is. The reader is left after the value. */
+export const withValue = <A>(reader: Reader, read: (value: Reader) => A): A => {
+  const { end } = reader
+  const length = reader.u32()
+  if (length >= besideFlag) return read(new Reader(valueBeside(reader, length), reader.beside))
+  const start = reader.offset
+  if (length > end - start) reader.malformed(start, "a value is longer than its message")
+  reader.window(start, start + length)
+  const value = read(reader)
+  reader.window(start + length, end)
+  return value
+}
+
+const valueBeside = (reader: Reader, length: number): Uint8Array => {
   const buffer = reader.beside?.[length - besideFlag]
   if (buffer instanceof ArrayBuffer) return new Uint8Array(buffer)
   return reader.malformed(reader.offset, "a buffer is due beside the message")

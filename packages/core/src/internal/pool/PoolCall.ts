@@ -142,13 +142,7 @@ export class TypedCall extends PoolCall {
   }
 
   protected read(reader: Reader): Exit.Exit<unknown, unknown> {
-    const { end } = reader
-    const length = reader.u32()
-    const start = reader.offset
-    if (length > end - start) reader.malformed(start, "an answer is longer than its message")
-    reader.window(start, start + length)
-    const answer = this.codec.readAnswer(reader)
-    reader.window(start + length, end)
+    const answer = Wire.withValue(reader, this.codec.readAnswer)
     if (Result.isFailure(answer)) return Exit.fail(HostFunction.answerRefused(this.codec.name, answer.failure))
     return Result.isSuccess(answer.success) ? Exit.succeed(answer.success.success) : Exit.fail(answer.success.failure)
   }

@@ -9,6 +9,7 @@ import type * as Pull from "effect/Pull"
 import * as Result from "effect/Result"
 import type { FunctionCodec } from "../../FunctionCodec.ts"
 import * as HostFunction from "../../HostFunction.ts"
+import * as Wire from "../../Wire.ts"
 import type { Reader } from "../codec/MsgPackReader.ts"
 import { TypedCall } from "./PoolCall.ts"
 
@@ -37,15 +38,12 @@ export class StreamCall extends TypedCall {
   })
 
   override onChunk(reader: Reader, count: number): void {
-    const { end } = reader
     for (let left = count; left > 0; left--) {
-      const length = reader.u32()
-      const start = reader.offset
-      if (length > end - start) reader.malformed(start, "an element is longer than its message")
-      reader.window(start, start + length)
-      const element = this.isSettled ? undefined : this.codec.readElement(reader)
-      reader.window(start + length, end)
-      if (element === undefined) continue
+      if (this.isSettled) {
+        Wire.readValue(reader)
+        continue
+      }
+      const element = Wire.withValue(reader, this.codec.readElement)
       if (Result.isSuccess(element)) {
         this.elements.push(element.success)
       } else {

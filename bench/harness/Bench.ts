@@ -1,0 +1,147 @@
+// Runs a benchmark. Every subject of a case is measured in the same run: in each round each of them gets one short slice, in an order
+// that rotates, so that whatever else the machine does meets all of them. The result of a subject is the median of its rounds.
+import { setFlagsFromString } from "node:v8"
+import { runInNewContext } from "node:vm"
+import { Slice } from "./Slice.ts"
+import type { Case, Role, Session, Subject } from "./Subject.ts"
+
+export interface Bench<C extends Case> {
+  readonly name: string
+  readonly cases: ReadonlyArray<C>
+  readonly subjects: ReadonlyArray<Subject<C>>
+  /** What `--quick` runs: names of cases, and of the peers and floors beside all subjects of our own. */
+  readonly quick: { readonly cases: ReadonlyArray<string>; readonly subjects: ReadonlyArray<string> }
+}
+
+/** How long a run measures; times in milliseconds. */
+export interface Effort {
+  readonly rounds: number
+  readonly slice: number
+  readonly warmUp: number
+}
+
+/** Latencies are per call and in microseconds. */
+export interface Round {
+  readonly opsPerSec: number
+  readonly p50us: number | null
+  readonly p99us: number | null
+}
+
+export interface Measurement {
+  readonly subject: string
+  readonly role: Role
+  readonly rounds: ReadonlyArray<Round>
+}
+
+/** `skipped` tells why a subject has no measurement: it could not be opened, or a call failed or was answered wrongly. */
+export interface CaseResult {
+  readonly name: string
+  readonly measurements: ReadonlyArray<Measurement>
+  readonly skipped: ReadonlyArray<{ readonly subject: string; readonly because: string }>
+}
+
+interface Contestant {
+  readonly subject: string
+  readonly role: Role
+  readonly session: Session
+  readonly rounds: Array<Round>
+}
+
+/** A slice that has not ended by then, in milliseconds after its time, lost a call. */
+const patience = 60_000
+
+export async function runCase<C extends Case>(
+  benchCase: C,
+  subjects: ReadonlyArray<Subject<C>>,
+  effort: Effort
+): Promise<CaseResult> {
+  const contestants = new Set<Contestant>()
+  const skipped: Array<{ subject: string; because: string }> = []
+
+  const measure = async (contestant: Contestant, milliseconds: number) => {
+    try {
+      return await runSlice(contestant.session, benchCase.inFlight, milliseconds)
+    } catch (error) {
+      contestants.delete(contestant)
+      skipped.push({ subject: contestant.subject, because: messageOf(error) })
+      await contestant.session.close().catch(() => {})
+    }
+  }
+
+  for (const { name, role, open } of subjects) {
+    try {
+      const contestant = { subject: name, role, session: await open(benchCase), rounds: [] }
+      contestants.add(contestant)
+      await measure(contestant, effort.warmUp)
+    } catch (error) {
+      skipped.push({ subject: name, because: messageOf(error) })
+    }
+  }
+  for (let round = 0; round < effort.rounds; round++) {
+    for (const contestant of rotated([...contestants], round)) {
+      const result = await measure(contestant, effort.slice)
+      if (result !== undefined) contestant.rounds.push(result)
+    }
+  }
+  for (const { session } of contestants) await session.close()
+
+  const measurements = [...contestants].map(({ subject, role, rounds }) => ({ subject, role, rounds }))
+  return { name: benchCase.name, measurements, skipped }
+}
+
+/** The median round by each figure on its own. */
+export function medianRound(rounds: ReadonlyArray<Round>): Round {
+  const median = (figure: (round: Round) => number | null) =>
+    quantile(
+      rounds.map(figure).filter((value) => value !== null),
+      0.5
+    )
+  return {
+    opsPerSec: median((round) => round.opsPerSec) ?? 0,
+    p50us: median((round) => round.p50us),
+    p99us: median((round) => round.p99us)
+  }
+}
+
+async function runSlice(session: Session, inFlight: number, milliseconds: number): Promise<Round> {
+  collectYoung()
+  const slice = new Slice(inFlight, milliseconds)
+  await settledWithin(milliseconds + patience, session.run(slice))
+  slice.finish()
+  return {
+    opsPerSec: slice.opsPerSec,
+    p50us: quantile(slice.latencies, 0.5),
+    p99us: quantile(slice.latencies, 0.99)
+  }
+}
+
+async function settledWithin(milliseconds: number, work: Promise<void>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined
+  const overdue = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error("a call was never answered")), milliseconds)
+  })
+  await Promise.race([work, overdue]).finally(() => clearTimeout(timer))
+}
+
+// The garbage of the slice before is not collected in this one. Only the young generation: a full collection ages compiled code, and
+// subjects that wait for their turn would lose theirs.
+setFlagsFromString("--expose-gc")
+const gc: (options: { type: "minor" }) => void = runInNewContext("gc")
+const collectYoung = () => gc({ type: "minor" })
+
+function rotated<A>(items: ReadonlyArray<A>, by: number): ReadonlyArray<A> {
+  const first = items.length === 0 ? 0 : by % items.length
+  return [...items.slice(first), ...items.slice(0, first)]
+}
+
+function quantile(values: ReadonlyArray<number>, fraction: number): number | null {
+  const sorted = [...values].sort((a, b) => a - b)
+  const middle = (sorted.length - 1) * fraction
+  const below = sorted[Math.floor(middle)]
+  const above = sorted[Math.ceil(middle)]
+  return below === undefined || above === undefined ? null : below + (above - below) * (middle % 1)
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message.split("\n")[0]! : String(error)
+}
