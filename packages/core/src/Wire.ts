@@ -30,9 +30,14 @@ export interface Port {
   readonly listen: (onMessage: (message: unknown) => void) => void
 }
 
-/** A batch of this many bytes, or frames, is posted before the microtask ends: the other side can begin with it. */
+/**
+ * A batch of this many frames is posted before its microtask ends, so that the other side works on it meanwhile; the
+ * next of the same microtask is twice as large. With 64 calls in flight 32 measured 1.5 times as fast as 64.
+ */
+const firstBatch = 32
+
+/** A batch of this many bytes is posted at once. */
 const batchBytes = 256 * 1024
-const batchFrames = 2048
 
 /** A message of up to this many bytes is copied: moving a buffer costs 1.3 us more than copying one of 24 bytes. */
 const copiedBytes = 1024
@@ -43,10 +48,12 @@ export class Outbox {
   private readonly port: Port
   private readonly writer = new Writer(0x7fff_ffff, 4096)
   private frames = 0
+  private batchFrames = firstBatch
   private scheduled = false
   private readonly flushScheduled = () => {
     this.scheduled = false
     this.flush()
+    this.batchFrames = firstBatch
   }
 
   constructor(port: Port) {
@@ -58,7 +65,7 @@ export class Outbox {
    * Begins a frame: the caller writes the rest of it at once. One that cannot be completed is taken back with `rewind`.
    */
   begin(kind: number, id: number): Writer {
-    if (this.frames >= batchFrames || this.writer.size >= batchBytes) this.flush()
+    this.makeRoom()
     if (!this.scheduled) {
       this.scheduled = true
       queueMicrotask(this.flushScheduled)
@@ -71,7 +78,7 @@ export class Outbox {
 
   /** Where a frame that begins now can be rewound to. Makes room first, so that `begin` does not post in between. */
   mark(): number {
-    if (this.frames >= batchFrames || this.writer.size >= batchBytes) this.flush()
+    this.makeRoom()
     return this.writer.size
   }
 
@@ -90,6 +97,12 @@ export class Outbox {
     if (beside!.length === 0) return this.port.post(buffer, [buffer])
     this.clearBeside()
     this.port.post([buffer, ...beside!], [buffer, ...transfer!])
+  }
+
+  private makeRoom(): void {
+    if (this.frames < this.batchFrames && this.writer.size < batchBytes) return
+    this.flush()
+    this.batchFrames *= 2
   }
 
   private clearBeside(): void {
