@@ -1,9 +1,10 @@
 // Builds and packs the packages, lints the tarballs, and uses them as a stranger would: installed in an empty folder, imported and
-// type-checked there. Needs the registry for `effect` and its companions.
+// type-checked there, and run on threads by a program, as it is and bundled. Needs the registry for `effect` and its companions.
 //
 //   node scripts/pack-check.ts
 import { execFileSync } from "node:child_process"
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { createHash } from "node:crypto"
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 import { build, folders, outputOf, publicModules } from "./build.ts"
@@ -29,7 +30,8 @@ try {
   install(tarballs)
   importAll()
   typeCheck()
-  console.log(`packed, linted, installed, imported and type-checked: ${folders.join(", ")}`)
+  runOnThreads()
+  console.log(`packed, linted, installed, imported, type-checked, run on threads and bundled: ${folders.join(", ")}`)
 } finally {
   rmSync(consumer, { recursive: true, force: true })
 }
@@ -73,12 +75,33 @@ function typeCheck(): void {
   node(binOf("typescript", "tsc"), ["-p", consumer])
 }
 
-/** What a consumer may import: each package's index, and each of its public modules that is not a program of a worker thread. */
+/** Runs the consumer's program, whose guests and host functions have threads: as it is, and bundled with its handler module. */
+function runOnThreads(): void {
+  const programs = ["main.js", "hashing.worker.js"]
+  for (const file of [...programs, "contract.js"]) cpSync(join(root, "scripts", "consumer", file), join(consumer, file))
+  checkHashes(join(consumer, "main.js"))
+  const bundled = join(consumer, "bundled")
+  const options = ["--bundle", "--format=esm", "--platform=node", `--outdir=${bundled}`, "--log-level=warning"]
+  execFileSync(join(root, "node_modules", ".bin", "esbuild"), [...programs, ...options], {
+    cwd: consumer,
+    stdio: "inherit"
+  })
+  checkHashes(join(bundled, "main.js"))
+}
+
+function checkHashes(program: string): void {
+  const plugin = join(root, "guests", "report", "report.wasm")
+  const printed = execFileSync(process.execPath, [program, plugin], { cwd: consumer, encoding: "utf8" })
+  const hash = createHash("sha256").update(readFileSync(program)).digest("hex")
+  if (printed !== `${hash}\n${hash}\n`) throw new Error(`${program} printed ${printed} and not its hash, ${hash}`)
+}
+
+/** What a consumer may import: each package's index, and each of its public modules but the program of a guest thread. */
 function entries(): ReadonlyArray<string> {
   return folders.flatMap((folder) => [
     packageName(folder),
     ...publicModules(folder)
-      .filter((name) => !name.endsWith("Runner"))
+      .filter((name) => name !== "NodeGuestRunner")
       .map((name) => `${packageName(folder)}/${name}`)
   ])
 }

@@ -1,6 +1,6 @@
 // Keeps a number of calls in flight: where one is answered the next starts, until the slice is over. A slot is the place of one call in
 // flight; whatever a call needs for itself, such as a buffer that it moves, belongs to its slot.
-import { Cause, type Context, Effect } from "effect"
+import { Cause, type Context, Effect, type Exit } from "effect"
 import type { Slice } from "./Slice.ts"
 
 /** `call` makes the call of a slot and checks its answer. */
@@ -24,18 +24,27 @@ export function ofFibers<R>(
   const fork = Effect.runForkWith(services)
   return new Promise((resolve, reject) => {
     let calling = slice.inFlight
-    const callAgain = (slot: number) => {
-      if (slice.over) {
-        if (--calling === 0) resolve()
-        return
+    const keepCalling = (slot: number) => {
+      // A call that is answered at once is followed by the next in this loop: recursion would end at the stack's end.
+      while (!slice.over) {
+        const started = slice.started()
+        const fiber = fork(call(slot))
+        const answered = (exit: Exit.Exit<void, unknown>) => {
+          if (exit._tag === "Failure") return reject(Cause.squash(exit.cause))
+          slice.answered(started)
+        }
+        const exit = fiber.pollUnsafe()
+        if (exit === undefined) {
+          fiber.addObserver((exit) => {
+            answered(exit)
+            keepCalling(slot)
+          })
+          return
+        }
+        answered(exit)
       }
-      const started = slice.started()
-      fork(call(slot)).addObserver((exit) => {
-        if (exit._tag === "Failure") return reject(Cause.squash(exit.cause))
-        slice.answered(started)
-        callAgain(slot)
-      })
+      if (--calling === 0) resolve()
     }
-    for (let slot = 0; slot < slice.inFlight; slot++) callAgain(slot)
+    for (let slot = 0; slot < slice.inFlight; slot++) keepCalling(slot)
   })
 }

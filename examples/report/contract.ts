@@ -1,3 +1,4 @@
+import { HostPool } from "@fiberhost/core"
 import { Abi, HostFunctions, Plugin } from "@fiberhost/wasm-host"
 import { Schema } from "effect"
 import { Rpc } from "effect/rpc"
@@ -36,13 +37,18 @@ export const Report = Schema.Struct({
 })
 export type Report = typeof Report.Type
 
+const sha256 = Rpc.make("sha256", { payload: { bytes: Schema.Uint8Array }, success: Schema.String })
+
+/** The host function that burns CPU, as a pool: its functions may run on threads of their own. */
+export class Hashing extends HostPool.Service<Hashing>()("report/Hashing", [sha256]) {}
+
 /** What the plugin needs: the host implements these. The fields of a payload are the arguments, in order. */
 export class Imports extends HostFunctions.Service<Imports>()("report/Imports", [
   Rpc.make("read_file", { payload: { path: Schema.String }, success: Schema.Uint8Array, error: FileError }).annotate(
     Abi.OnInterrupt,
     new Interrupted()
   ),
-  Rpc.make("sha256", { payload: { bytes: Schema.Uint8Array }, success: Schema.String }),
+  sha256,
   Abi.sync("log", { payload: { message: Schema.String } })
 ]) {}
 

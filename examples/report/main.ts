@@ -1,11 +1,11 @@
-import { createHash } from "node:crypto"
 import { NodeRuntime, NodeServices } from "@effect/platform-node"
-import { NodePluginModule } from "@fiberhost/node"
+import { NodeGuestThread, NodeHostPool, NodePluginModule } from "@fiberhost/node"
 import { GuestExecutor, GuestLog } from "@fiberhost/wasm-host"
 import { Console, Effect, FileSystem, Layer } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
-import { Imports, NotFound, Reporter, Unreadable } from "./contract.ts"
+import { Hashing, Imports, NotFound, Reporter, Unreadable } from "./contract.ts"
 import { findFiles } from "./files.ts"
+import { hashing } from "./hashing.ts"
 import { Progress } from "./progress.ts"
 import { toJson, toTable } from "./table.ts"
 
@@ -14,6 +14,7 @@ const Host = Imports.toLayer(
   Effect.gen(function* () {
     const fs = yield* FileSystem.FileSystem
     const progress = yield* Progress
+    const { sha256 } = yield* Hashing
     return {
       read_file: ({ path }) =>
         Effect.gen(function* () {
@@ -30,21 +31,35 @@ const Host = Imports.toLayer(
           ),
           Effect.ensuring(progress.advance)
         ),
-      sha256: ({ bytes }) => Effect.sync(() => createHash("sha256").update(bytes).digest("hex")),
+      sha256,
       log: GuestLog.debug
     }
   })
 )
 
-// The plugin, a service like any other. Threads will be another layer here; the program below stays.
-const Plugin = Reporter.layer({
-  module: NodePluginModule.fromFile(new URL("../../guests/report/report.wasm", import.meta.url))
-}).pipe(Layer.provide(GuestExecutor.layer()), Layer.provide(Host), Layer.provideMerge(Progress.layer))
+// Which threads do what, and nothing else of the program, is a choice of layers.
+const threads = {
+  none: Layer.merge(GuestExecutor.layer(), Hashing.layer(hashing)),
+  guest: Layer.merge(NodeGuestThread.layer(), Hashing.layer(hashing)),
+  all: Layer.merge(
+    NodeGuestThread.layer(),
+    NodeHostPool.layer(Hashing, { program: new URL("./hashing.worker.ts", import.meta.url) })
+  )
+}
+
+const Plugin = (choice: keyof typeof threads) =>
+  Reporter.layer({
+    module: NodePluginModule.fromFile(new URL("../../guests/report/report.wasm", import.meta.url))
+  }).pipe(Layer.provide(Host), Layer.provide(threads[choice]), Layer.provideMerge(Progress.layer))
 
 const report = Command.make(
   "report",
   {
     paths: Argument.String("path").pipe(Argument.withDescription("files or folders"), Argument.variadic({ min: 1 })),
+    threads: Flag.Literals("threads", ["none", "guest", "all"]).pipe(
+      Flag.withDescription("what has threads of its own: nothing, the guest, or the guest and its host functions"),
+      Flag.withDefault("none")
+    ),
     json: Flag.Boolean("json").pipe(Flag.withDescription("print JSON instead of a table"), Flag.withDefault(false))
   },
   Effect.fn(
@@ -55,7 +70,7 @@ const report = Command.make(
       const report = yield* progress.during(files.length, reporter.report({ paths: files }))
       yield* Console.log(json ? toJson(report) : toTable(report))
     },
-    Effect.provide(Plugin),
+    (program, { threads }) => Effect.provide(program, Plugin(threads)),
     Effect.tapError((error) => Console.error(typeof error === "string" ? error : error.message))
   )
 )

@@ -64,12 +64,12 @@ export class Connection {
   private readonly free: Array<number> = []
   private ended: Ended | undefined
 
-  /** `onFault`: the other side sent something else than frames. Its owner ends the thread, and the connection. */
+  /** `onFault`: the other side sent something else than frames, or frames were lost. Its owner ends the thread, and the connection. */
   constructor(port: Wire.Port, server: Server, onFault: (detail: string) => void) {
-    this.outbox = new Wire.Outbox(port)
+    this.outbox = new Wire.Outbox(port, onFault)
     this.server = server
     this.onFault = onFault
-    port.listen((message) => this.receive(message))
+    port.listen((message) => this.receive(message, port.seal))
   }
 
   /** The calls that are not answered yet. */
@@ -182,9 +182,9 @@ export class Connection {
     return undefined
   }
 
-  private receive(message: unknown): void {
+  private receive(message: unknown, seal: Wire.Port["seal"]): void {
     try {
-      const reader = Wire.open(message)
+      const reader = Wire.open(message, seal)
       while (reader.remaining > 0 && this.ended === undefined) this.frame(reader)
     } catch (error) {
       // Who is told of a frame does not throw, but for a `CodecFailure` of the frame itself.
@@ -208,12 +208,14 @@ export class Connection {
         return this.server.onCall(call, reader)
       }
       case Wire.Kind.reply:
-        return this.take(id, reader).onReply(reader)
+        this.awaited(id, reader).onReply(reader)
+        return this.forget(id)
       case Wire.Kind.failure:
-        return this.take(id, reader).onFailure(reader)
+        this.awaited(id, reader).onFailure(reader)
+        return this.forget(id)
       case Wire.Kind.chunk: {
         const count = reader.int()
-        return (this.calls[id] ?? reader.malformed(reader.offset, noCall(id))).onChunk(reader, count)
+        return this.awaited(id, reader).onChunk(reader, count)
       }
       case Wire.Kind.ack:
         return this.server.onAck(id, reader.int())
@@ -226,17 +228,16 @@ export class Connection {
     }
   }
 
-  /** An answered call, which is forgotten. */
-  private take(id: number, reader: Reader): OutgoingCall {
-    const call = this.calls[id]
-    if (call === undefined) return reader.malformed(reader.offset, noCall(id))
+  private awaited(id: number, reader: Reader): OutgoingCall {
+    return this.calls[id] ?? reader.malformed(reader.offset, `call ${id} was answered, but is not waited for`)
+  }
+
+  /** The call is answered. Not before its answer could be read, or nobody would tell it that the connection ended. */
+  private forget(id: number): void {
     this.calls[id] = undefined
     this.free.push(id)
-    return call
   }
 }
-
-const noCall = (id: number): string => `call ${id} was answered, but is not waited for`
 
 const throwing = (error: unknown): never => {
   throw error

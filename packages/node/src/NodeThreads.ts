@@ -1,10 +1,17 @@
 /**
  * Threads of Node.js (`node:worker_threads`), for whatever runs on threads.
  */
-import { type MessagePort, type ResourceLimits, type Transferable, Worker } from "node:worker_threads"
+import {
+  type MessagePort,
+  markAsUntransferable,
+  type ResourceLimits,
+  type Transferable,
+  Worker
+} from "node:worker_threads"
 import * as Thread from "@fiberhost/core/Thread"
 import type * as Wire from "@fiberhost/core/Wire"
 import * as Effect from "effect/Effect"
+import * as Inspectable from "effect/Inspectable"
 import * as Layer from "effect/Layer"
 
 export interface Options {
@@ -51,7 +58,8 @@ const fromWorker = (worker: Worker): Thread.Thread => {
   let detail = "its program ended"
   const listeners: Array<(exit: Thread.Exit) => void> = []
   worker.on("error", (error) => {
-    detail = error instanceof Error ? `${error.name}: ${error.message}` : `it threw ${String(error)}`
+    detail =
+      error instanceof Error ? `${error.name}: ${error.message}` : `it threw ${Inspectable.toStringUnknown(error, 0)}`
   })
   worker.on("messageerror", (error) => {
     detail = `a message of its cannot be read: ${error.message}`
@@ -75,6 +83,7 @@ const fromWorker = (worker: Worker): Thread.Thread => {
 
 /** The wire's port of a worker, seen from its owner, or of a message port. */
 export const portOf = (end: Worker | MessagePort): Wire.Port => ({
+  seal: markAsUntransferable,
   post: (message, transfer) => end.postMessage(message, transfer as Array<Transferable>),
   listen: (onMessage) => void end.on("message", onMessage)
 })

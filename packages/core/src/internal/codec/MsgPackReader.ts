@@ -12,6 +12,9 @@ import { besideType } from "./MsgPackWriter.ts"
 /** What a value's first byte says it is, one bit each, so that a set of them is a number. */
 export const WireClass = { nil: 1, bool: 2, int: 4, float: 8, str: 16, bin: 32, array: 64, map: 128, ext: 256 } as const
 
+/** From this length on a byte string of sealed bytes is a view: a copy of 1 KiB costs 2 us, and a view 80 ns. */
+const sharedBytes = 512
+
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
 const maxSafe = BigInt(Number.MAX_SAFE_INTEGER)
 
@@ -30,10 +33,14 @@ export class Reader {
   /** Made when it is needed: most values are small and hold no floats. */
   private made: DataView | undefined = undefined
 
-  constructor(bytes: Uint8Array, beside?: ReadonlyArray<unknown>) {
+  /** Whether byte strings may be views of `bytes`, because nobody writes there or moves its buffer any more. */
+  private readonly sealed: boolean
+
+  constructor(bytes: Uint8Array, beside?: ReadonlyArray<unknown>, sealed = false) {
     this.bytes = bytes
     this.end = bytes.length
     this.beside = beside
+    this.sealed = sealed
     this.fuel = fuelFor(bytes.length)
   }
 
@@ -170,8 +177,8 @@ export class Reader {
   }
 
   /**
-   * A copy: it stays what it is when the input is freed, moved or overwritten. What lies beside the bytes was sent for
-   * this value alone, and is given as it is.
+   * A copy, or a view of sealed bytes: it stays what it is when the input is freed, moved or overwritten. What lies beside
+   * the bytes was sent for this value alone, and is given as it is.
    */
   bin(): Uint8Array<ArrayBuffer> {
     if (this.isBeside()) return this.binBeside()
@@ -179,7 +186,8 @@ export class Reader {
     if (tag < 0xc4 || tag > 0xc6) this.unexpected("bytes")
     const length = this.uint(tag - 0xc4)
     const start = this.claim(length)
-    return new Uint8Array(this.bytes.subarray(start, start + length))
+    const view = this.bytes.subarray(start, start + length) as Uint8Array<ArrayBuffer>
+    return this.sealed && length >= sharedBytes ? view : new Uint8Array(view)
   }
 
   /** A value that only the structured clone can carry: whoever asks for it checks what it is. */

@@ -26,6 +26,15 @@ const encoder = new TextEncoder()
 const minI64 = -(2n ** 63n)
 const maxU64 = 2n ** 64n - 1n
 
+/** A clone that is made now, so that a value that has none fails here and not the message that it would lie in. */
+const cloneOf = (value: unknown): unknown => {
+  try {
+    return structuredClone(value)
+  } catch {
+    throw doesNotFit("Expected a value that the structured clone can carry")
+  }
+}
+
 interface Move {
   readonly at: number
   readonly index: number
@@ -215,7 +224,7 @@ export class Writer {
   cloned(value: unknown): void {
     if (this.beside === undefined)
       throw doesNotFit("Expected a value with a MessagePack form: this one can only be sent between threads")
-    this.ext(this.layBeside(value, false), 0, 0)
+    this.ext(this.layBeside(cloneOf(value), false), 0, 0)
   }
 
   /** Puts a value beside the bytes and returns its index there. It goes when what is written next is taken back. */

@@ -1,0 +1,38 @@
+// A program of somebody who has installed the packages: a plugin on a thread, its host functions on a pool, and the pool by itself
+// through promises. Its argument is the plugin; it prints the hash of its own source, twice.
+import { readFile } from "node:fs/promises"
+import { fileURLToPath } from "node:url"
+import { NodeGuestThread, NodeHostPool, NodePluginModule } from "@fiberhost/node"
+import { Effect, Layer } from "effect"
+import { Hashing, Imports, Reporter } from "./contract.js"
+
+const pool = { program: new URL("./hashing.worker.js", import.meta.url), initial: "sha256", size: 2 }
+
+const Host = Imports.toLayer(
+  Effect.map(Hashing, ({ sha256 }) => ({
+    read_file: ({ path }) =>
+      Effect.mapError(
+        Effect.tryPromise(() => readFile(path)),
+        () => ({ _tag: "NotFound", path })
+      ),
+    sha256,
+    log: () => Effect.void
+  }))
+)
+
+const plugin = Reporter.layer({ module: NodePluginModule.fromFile(process.argv[2]) }).pipe(
+  Layer.provide(Host),
+  Layer.provide(Layer.merge(NodeGuestThread.layer(), NodeHostPool.layer(Hashing, pool)))
+)
+
+const path = fileURLToPath(import.meta.url)
+const report = await Effect.runPromise(
+  Effect.provide(
+    Effect.flatMap(Reporter, (reporter) => reporter.report({ paths: [path] })),
+    plugin
+  )
+)
+console.log(report.files[0].sha256)
+
+await using hashing = await NodeHostPool.open(Hashing, pool)
+console.log(await hashing.sha256({ bytes: await readFile(path) }))
