@@ -39,48 +39,51 @@ const Json = Schema.fromJsonString(
 )
 
 describe("examples/report", () => {
-  it.live(
-    "reports on real files: counts, hashes, and what could not be read",
-    () =>
-      Effect.gen(function* () {
-        const folder = yield* temporary
-        const contents = new Map<string, Uint8Array>([
-          ["empty", new Uint8Array(0)],
-          ["a text.txt", new TextEncoder().encode("one two\nthree\n")],
-          ["binary", Uint8Array.from({ length: 70_000 }, (_, i) => (i * 31) & 0xff)],
-          ["naïve.txt", new TextEncoder().encode("naïve café\n")]
-        ])
-        for (const [name, content] of contents) writeFileSync(join(folder, name), content)
-        mkdirSync(join(folder, "deep", "node_modules"), { recursive: true })
-        writeFileSync(join(folder, "deep", "node_modules", "skipped"), "x")
-        writeFileSync(join(folder, "deep", "many"), "")
-        const large = join(folder, "large")
-        writeFileSync(large, "")
-        truncateSync(large, 17_000_000)
-        const missing = join(folder, "missing")
+  // One program, three choices of layers: whoever has threads, the report is the same.
+  for (const threads of ["none", "guest", "all"]) {
+    it.live(
+      `with threads for ${threads}, reports on real files: counts, hashes, and what could not be read`,
+      () =>
+        Effect.gen(function* () {
+          const folder = yield* temporary
+          const contents = new Map<string, Uint8Array>([
+            ["empty", new Uint8Array(0)],
+            ["a text.txt", new TextEncoder().encode("one two\nthree\n")],
+            ["binary", Uint8Array.from({ length: 70_000 }, (_, i) => (i * 31) & 0xff)],
+            ["naïve.txt", new TextEncoder().encode("naïve café\n")]
+          ])
+          for (const [name, content] of contents) writeFileSync(join(folder, name), content)
+          mkdirSync(join(folder, "deep", "node_modules"), { recursive: true })
+          writeFileSync(join(folder, "deep", "node_modules", "skipped"), "x")
+          writeFileSync(join(folder, "deep", "many"), "")
+          const large = join(folder, "large")
+          writeFileSync(large, "")
+          truncateSync(large, 17_000_000)
+          const missing = join(folder, "missing")
 
-        const { status, stdout } = run("report", "--json", folder, missing)
-        assert.strictEqual(status, 0)
-        const report = yield* Schema.decodeEffect(Json)(stdout)
-        assert.deepStrictEqual(
-          report.files.map(({ path }) => path),
-          ["a text.txt", "binary", "deep/many", "empty", "naïve.txt"].map((name) => join(folder, name))
-        )
-        for (const { bytes, path, sha256 } of report.files) {
-          const content = readFileSync(path)
-          assert.strictEqual(bytes, content.byteLength)
-          assert.strictEqual(sha256, createHash("sha256").update(content).digest("hex"))
-        }
-        const [text] = report.files
-        assert.deepStrictEqual([text?.lines, text?.words], [2, 3])
-        assert.deepStrictEqual(report.failed, [
-          { path: large, error: "a plugin takes values up to 16 MB" },
-          { path: missing, error: "NotFound" }
-        ])
-        assert.strictEqual(report.totals.failed, 2)
-      }),
-    60_000
-  )
+          const { status, stdout } = run("report", "--threads", threads, "--json", folder, missing)
+          assert.strictEqual(status, 0)
+          const report = yield* Schema.decodeEffect(Json)(stdout)
+          assert.deepStrictEqual(
+            report.files.map(({ path }) => path),
+            ["a text.txt", "binary", "deep/many", "empty", "naïve.txt"].map((name) => join(folder, name))
+          )
+          for (const { bytes, path, sha256 } of report.files) {
+            const content = readFileSync(path)
+            assert.strictEqual(bytes, content.byteLength)
+            assert.strictEqual(sha256, createHash("sha256").update(content).digest("hex"))
+          }
+          const [text] = report.files
+          assert.deepStrictEqual([text?.lines, text?.words], [2, 3])
+          assert.deepStrictEqual(report.failed, [
+            { path: large, error: "a plugin takes values up to 16 MB" },
+            { path: missing, error: "NotFound" }
+          ])
+          assert.strictEqual(report.totals.failed, 2)
+        }),
+      60_000
+    )
+  }
 
   it("prints a table for people, and what is wrong when nothing can be reported", () => {
     const { lines, status } = run("report", fileOf("report/contract.ts"))
@@ -157,6 +160,20 @@ describe("examples/per-tenant", () => {
     ])
     assert.sameMembers(lines.slice(5, 7), ["ada: closed", "grace: closed"])
     assert.deepStrictEqual(lines.slice(7), ["ada: opened", "ada: 5 words in 1 files, 0 not found", "ada: closed"])
+  })
+})
+
+describe("examples/pool", () => {
+  it("runs functions on threads, for Effects and for promises", () => {
+    const { lines, status } = run("pool")
+    assert.strictEqual(status, 0)
+    assert.deepStrictEqual(lines, [
+      "primes below 10, 1000 and 100000: 4, 168, 9592",
+      "typed: NotANumber",
+      "from 900000 on: 900001, 900007, 900019",
+      "by promise: 15",
+      "by iterator: 101"
+    ])
   })
 })
 
