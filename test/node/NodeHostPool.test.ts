@@ -1,6 +1,6 @@
 import { NodeHostPool } from "@fiberhost/node"
-import { hostPoolSuite } from "../suites/hostPoolSuite.ts"
 import { Work } from "../fixtures/work.ts"
+import { hostPoolSuite } from "../suites/hostPoolSuite.ts"
 
 const program = new URL("../fixtures/work.worker.ts", import.meta.url)
 

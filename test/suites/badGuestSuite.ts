@@ -1,8 +1,9 @@
-import { assert, describe, it } from "@effect/vitest"
-import type { GuestError, GuestExecutor } from "@fiberhost/wasm-host"
+import { assert, describe, layer } from "@effect/vitest"
+import type { GuestError } from "@fiberhost/wasm-host"
 import { Plugin } from "@fiberhost/wasm-host"
 import { Effect, Fiber, Layer } from "effect"
-import { compile, data, type Parts, plugin, ptr, resolveWith, Wat, WatImports } from "../fixtures/wat.ts"
+import type { Topology } from "../fixtures/topologies.ts"
+import { compile, data, type Parts, plugin, ptr, resolveWith, Wat } from "../fixtures/wat.ts"
 
 type Reason = GuestError.Reason["_tag"]
 type Guest = Wat["Service"]
@@ -208,16 +209,9 @@ function row(guest: string, parts: Parts, call: keyof typeof calls, reason: Row[
 }
 
 /** Guests that break the rules: only the calls that the fault concerns fail, and each caller hears why. */
-export const badGuestSuite = (name: string, executor: Layer.Layer<GuestExecutor.GuestExecutor>) =>
-  describe(name, () => {
-    const host = WatImports.toLayer({
-      ask: ({ text }) => Effect.as(Effect.yieldNow, text),
-      ask_sync: ({ text }) => Effect.succeed(text)
-    })
-    const guestOf = Effect.fn(function* (parts: Parts) {
-      const context = yield* Layer.build(Layer.merge(executor, host))
-      return yield* Effect.provide(Wat.make({ module: yield* compile(plugin(parts)), require: "all" }), context)
-    })
+export const badGuestSuite = ({ executor, name, wat }: Topology) =>
+  layer(Layer.merge(executor(), wat))(`guests ${name}`, (it) => {
+    const guestOf = (parts: Parts) => Wat.make({ module: compile(plugin(parts)), require: "all" })
 
     describe.each(rows)("a guest that $guest", ({ call, parts, reason, then }) => {
       it.effect(`: ${reason}, and the instance ${then === "lives" ? "lives" : "is dead"}`, () =>

@@ -1,17 +1,18 @@
-import { assert, describe, it, layer } from "@effect/vitest"
-import type { GuestExecutor } from "@fiberhost/wasm-host"
+import { assert, describe, layer } from "@effect/vitest"
 import { Plugin } from "@fiberhost/wasm-host"
-import { Deferred, Effect, Fiber, Layer, Option, Result, Schema, Struct } from "effect"
-import { Conformance, conformanceHost, conformanceModule } from "../fixtures/conformance.ts"
+import { Effect, Fiber, Layer, Option, Result, Schema, Struct } from "effect"
+import { Conformance, conformanceModule, hostOf } from "../fixtures/conformance.ts"
 import * as T from "../fixtures/conformanceTypes.ts"
+import { eventually } from "../fixtures/eventually.ts"
+import { steered } from "../fixtures/steered.ts"
+import type { Topology } from "../fixtures/topologies.ts"
 
 /** Everything that a host must carry, through the real guest: equal to what went in, to the bit. */
-export const conformanceSuite = (name: string, executor: Layer.Layer<GuestExecutor.GuestExecutor>) => {
-  const Host = Layer.merge(executor, conformanceHost())
-  const Guest = Conformance.layer({ module: conformanceModule }).pipe(Layer.provide(Host))
+export const conformanceSuite = ({ conformance, executor, name }: Topology) => {
+  const Guest = Layer.provide(Conformance.layer({ module: conformanceModule }), hostOf())
 
-  describe(name, () => {
-    layer(Guest)("primitives", (it) => {
+  layer(Layer.merge(executor(), conformance))(`a guest ${name}`, (it) => {
+    it.layer(Guest)("primitives", (it) => {
       const integers = {
         i8: [-128, -1, 0, 1, 127],
         i16: [-32_768, -1, 0, 32_767],
@@ -159,7 +160,7 @@ export const conformanceSuite = (name: string, executor: Layer.Layer<GuestExecut
       )
     })
 
-    layer(Guest)("strings and bytes", (it) => {
+    it.layer(Guest)("strings and bytes", (it) => {
       const strings = {
         empty: "",
         "a zero character": "a\0b",
@@ -235,7 +236,7 @@ export const conformanceSuite = (name: string, executor: Layer.Layer<GuestExecut
       )
     })
 
-    layer(Guest)("values", (it) => {
+    it.layer(Guest)("values", (it) => {
       /** One row a function: what goes in comes back. */
       const rows: ReadonlyArray<Row> = [
         row("echo_option", Option.none(), Option.some(""), Option.some("there")),
@@ -379,7 +380,7 @@ export const conformanceSuite = (name: string, executor: Layer.Layer<GuestExecut
       )
     })
 
-    layer(Guest)("results", (it) => {
+    it.layer(Guest)("results", (it) => {
       it.effect("Ok is the answer and Err the typed failure, sync and async", () =>
         Effect.gen(function* () {
           const guest = yield* Conformance
@@ -414,14 +415,11 @@ export const conformanceSuite = (name: string, executor: Layer.Layer<GuestExecut
           )
         }).pipe(
           Effect.provide(
-            Layer.merge(
-              executor,
-              conformanceHost({
-                host_try: () => Effect.fail(new T.Failed({ message: "host" })),
-                host_sync_result: () => Effect.fail(new T.Failed({ message: "host" })),
-                host_fetch: () => Effect.fail(new T.Timeout({ afterMillis: 2n ** 64n - 1n }))
-              })
-            )
+            hostOf({
+              host_try: () => Effect.fail(new T.Failed({ message: "host" })),
+              host_sync_result: () => Effect.fail(new T.Failed({ message: "host" })),
+              host_fetch: () => Effect.fail(new T.Timeout({ afterMillis: 2n ** 64n - 1n }))
+            })
           )
         )
       )
@@ -441,7 +439,7 @@ export const conformanceSuite = (name: string, executor: Layer.Layer<GuestExecut
       )
     })
 
-    layer(Guest)("ways to wait", (it) => {
+    it.layer(Guest)("ways to wait", (it) => {
       it.effect("an answer that is there before the export returns", () =>
         Effect.gen(function* () {
           assert.strictEqual(yield* (yield* Conformance).early(), 42)
@@ -480,25 +478,11 @@ export const conformanceSuite = (name: string, executor: Layer.Layer<GuestExecut
     })
 
     describe("host calls answered in an order of their own", () => {
-      /** A guest whose `host_delay(id)` answers when the test says so. */
-      const steered = Effect.gen(function* () {
-        const answers = new Map<number, Deferred.Deferred<void>>()
-        const gate = (id: number) => {
-          const found = answers.get(id)
-          if (found !== undefined) return found
-          const made = Deferred.makeUnsafe<void>()
-          answers.set(id, made)
-          return made
-        }
-        const host = conformanceHost({ host_delay: ({ id }) => Effect.as(Deferred.await(gate(id)), id) })
-        const context = yield* Layer.build(Layer.merge(executor, host))
-        const guest = yield* Effect.provide(Conformance.make({ module: conformanceModule }), context)
-        return { guest, answer: (id: number) => Deferred.succeed(gate(id), undefined) }
-      })
       it.effect("a future that is polled after its answer has come", () =>
         Effect.gen(function* () {
-          const { answer, guest } = yield* steered
+          const { answer, guest, started } = yield* steered
           const call = yield* Effect.forkChild(guest.late_poll({ first: 1, second: 2 }), { startImmediately: true })
+          yield* eventually(() => assert.deepStrictEqual(started, [1, 2]))
           yield* answer(1)
           yield* answer(2)
           assert.deepStrictEqual(yield* Fiber.join(call), [1, 2])
@@ -513,12 +497,12 @@ export const conformanceSuite = (name: string, executor: Layer.Layer<GuestExecut
           ] as const) {
             const [a, b] = [Math.min(winner, loser), Math.max(winner, loser)]
             const call = yield* Effect.forkChild(guest.race({ a, b }), { startImmediately: true })
+            yield* eventually(() => assert.strictEqual(Plugin.stats(guest)[0]!.hostCalls, 2))
             yield* answer(winner)
             assert.strictEqual(yield* Fiber.join(call), winner)
             assert.strictEqual(Plugin.stats(guest)[0]!.hostCalls, 1)
             yield* answer(loser)
-            yield* Effect.yieldNow
-            assert.strictEqual(Plugin.stats(guest)[0]!.hostCalls, 0)
+            yield* eventually(() => assert.strictEqual(Plugin.stats(guest)[0]!.hostCalls, 0))
           }
         })
       )

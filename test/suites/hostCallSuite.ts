@@ -1,21 +1,19 @@
-import { assert, describe, it } from "@effect/vitest"
+import { assert, describe, layer } from "@effect/vitest"
 import { GuestError, GuestExecutor, GuestLog, Plugin } from "@fiberhost/wasm-host"
 import { Deferred, Effect, Exit, Fiber, Layer, Logger, References, Scope } from "effect"
-import { Conformance, conformanceHost, conformanceModule } from "../fixtures/conformance.ts"
+import { Conformance, conformanceModule, hostOf } from "../fixtures/conformance.ts"
 import { Failed, type Interrupted } from "../fixtures/conformanceTypes.ts"
+import { eventually, turn } from "../fixtures/eventually.ts"
+import type { Topology } from "../fixtures/topologies.ts"
 
-type Host = Required<NonNullable<Parameters<typeof conformanceHost>[0]>>
+type Host = Required<NonNullable<Parameters<typeof hostOf>[0]>>
 
 /** Host functions that fail, refuse, wait or call back, and what guest and caller see of it. */
-export const hostCallSuite = (
-  name: string,
-  layer: (options?: GuestExecutor.Options) => Layer.Layer<GuestExecutor.GuestExecutor>
-) =>
-  describe(name, () => {
-    const guestOf = Effect.fn(function* (host: Partial<Host>, options?: GuestExecutor.Options) {
-      const context = yield* Layer.build(Layer.merge(layer(options), conformanceHost(host)))
-      return yield* Effect.provide(Conformance.make({ module: conformanceModule }), context)
-    })
+export const hostCallSuite = ({ conformance, executor, name, syncHostFunctions, synchronousTwins }: Topology) =>
+  layer(Layer.merge(executor(), conformance))(`host calls of a guest ${name}`, (it) => {
+    const guestOf = (host: Partial<Host>) =>
+      Effect.provide(Conformance.make({ module: conformanceModule }), hostOf(host))
+    const mustFinish = syncHostFunctions === "must finish"
     /** The call fails for what its host function did, and a call beside it still answers. */
     const failsAlone = Effect.fn(function* (
       guest: Conformance["Service"],
@@ -71,7 +69,7 @@ export const hostCallSuite = (
           const guest = yield* guestOf({ host_echo })
           const error = yield* failsAlone(guest, guest.via_host_echo({ text: "x" }), reason)
           assert.include(error.message, `host function "host_echo"`)
-          assert.strictEqual(Plugin.stats(guest)[0]!.abandoned, 1)
+          yield* eventually(() => assert.strictEqual(Plugin.stats(guest)[0]!.abandoned, 1))
         })
       )
     })
@@ -115,7 +113,14 @@ export const hostCallSuite = (
         ],
         ["interrupts itself", () => Effect.interrupt, "Interrupted"],
         ["answers what its schema refuses", () => Effect.succeed("\udc00"), "AnswerRefused"],
-        ["does not finish", () => Effect.never, "Unfinished"]
+        ["answers more than 16 MiB", () => Effect.succeed("x".repeat(2 ** 24)), "AnswerRefused"],
+        ...(mustFinish
+          ? ([["does not finish", () => Effect.never, "Unfinished"]] as const)
+          : ([
+              ["dies later", () => Effect.andThen(turn, Effect.die("a bug")), "Defect"],
+              ["interrupts itself later", () => Effect.andThen(turn, Effect.interrupt), "Interrupted"],
+              ["answers later what its schema refuses", () => Effect.as(turn, "\udc00"), "AnswerRefused"]
+            ] as const))
       ]
       it.effect.each(faults)("%s: without an Err, the instance is dead", ([, host_sync_string, reason]) =>
         Effect.gen(function* () {
@@ -130,31 +135,138 @@ export const hostCallSuite = (
           assert.strictEqual(yield* guest.early(), 42)
         }).pipe(Effect.provide(silent))
       )
-      it.effect("that does not finish is told what to do, is interrupted, and close waits for it", () =>
+      it.effect.skipIf(mustFinish)(
+        "may take its time: the guest gets its answer, and other guests' callers theirs",
+        () =>
+          Effect.gen(function* () {
+            const release = yield* Deferred.make<void>()
+            const guest = yield* guestOf({
+              host_sync_string: ({ text }) => Effect.as(Deferred.await(release), `${text}, later`)
+            })
+            const call = yield* Effect.forkChild(guest.via_host_sync_string({ text: "x" }), { startImmediately: true })
+            const behind = yield* Effect.forkChild(guest.early(), { startImmediately: true })
+            const elsewhere = yield* Effect.provide(
+              Effect.flatMap(guestOf({}), (guest) => guest.echo_u32({ value: 7 })),
+              executor()
+            )
+            assert.strictEqual(elsewhere, 7)
+            assert.isUndefined(call.pollUnsafe())
+            assert.isUndefined(behind.pollUnsafe())
+            yield* Deferred.succeed(release, undefined)
+            assert.strictEqual(yield* Fiber.join(call), "x, later")
+            assert.strictEqual(yield* Fiber.join(behind), 42)
+          })
+      )
+      it.effect.skipIf(mustFinish)("that waits is interrupted with its caller, which is the end of the instance", () =>
         Effect.gen(function* () {
-          const release = yield* Deferred.make<void>()
-          const ended = yield* Deferred.make<void>()
-          const closed = yield* Effect.forkChild(
-            Effect.scoped(
-              Effect.gen(function* () {
-                const guest = yield* guestOf({
-                  host_sync_string: () =>
-                    Effect.onInterrupt(Effect.never, () =>
-                      Effect.andThen(Deferred.succeed(ended, undefined), Deferred.await(release))
-                    )
-                })
-                const error = yield* Effect.flip(guest.via_host_sync_string({ text: "x" }))
-                assert.match(error.message, /did not finish synchronously.*declare the function async/s)
-              })
-            ),
-            { startImmediately: true }
-          )
-          yield* Deferred.await(ended)
-          yield* Effect.repeat(Effect.yieldNow, { times: 10 })
-          assert.isUndefined(closed.pollUnsafe())
-          yield* Deferred.succeed(release, undefined)
-          assert.isTrue(Exit.isSuccess(yield* Fiber.await(closed)))
+          const events: Array<string> = []
+          const guest = yield* guestOf({
+            host_sync_string: () =>
+              Effect.suspend(() => {
+                events.push("started")
+                return Effect.never
+              }).pipe(Effect.onInterrupt(() => Effect.sync(() => events.push("interrupted"))))
+          })
+          const call = yield* Effect.forkChild(guest.via_host_sync_string({ text: "x" }), { startImmediately: true })
+          yield* eventually(() => assert.deepStrictEqual(events, ["started"]))
+          yield* Fiber.interrupt(call)
+          assert.match((yield* Effect.flip(guest.early())).message, /via_host_sync_string killed it.*interrupted/)
+          assert.deepStrictEqual(events, ["started", "interrupted"])
         })
+      )
+      it.effect.skipIf(mustFinish)(
+        "that waits is interrupted with its caller, and an Err for it lets the guest go on",
+        () =>
+          Effect.gen(function* () {
+            const events: Array<string> = []
+            const guest = yield* guestOf({
+              host_sync_result: () =>
+                Effect.suspend(() => {
+                  events.push("started")
+                  return Effect.never
+                })
+            })
+            const call = yield* Effect.forkChild(guest.via_host_sync_result({ text: "x" }), { startImmediately: true })
+            yield* eventually(() => assert.deepStrictEqual(events, ["started"]))
+            yield* Fiber.interrupt(call)
+            assert.strictEqual(yield* guest.early(), 42)
+          })
+      )
+      it.effect.skipIf(mustFinish)("that is called when its caller has left is interrupted, and blocks nobody", () =>
+        Effect.gen(function* () {
+          const events: Array<string> = []
+          const guest = yield* guestOf({
+            host_sync_result: () =>
+              Effect.onInterrupt(Effect.never, () => Effect.sync(() => events.push("interrupted")))
+          })
+          const call = yield* Effect.forkChild(guest.via_host_sync_result({ text: "x" }), { startImmediately: true })
+          yield* Fiber.interrupt(call)
+          assert.strictEqual(yield* guest.early(), 42)
+          assert.deepStrictEqual(events, ["interrupted"])
+        })
+      )
+      it.effect.skipIf(mustFinish)("that interrupts its caller and then waits is interrupted, and blocks nobody", () =>
+        Effect.gen(function* () {
+          let caller: Fiber.Fiber<unknown, unknown> | undefined
+          const guest = yield* guestOf({
+            host_sync_result: () =>
+              Effect.andThen(
+                Effect.sync(() => caller?.interruptUnsafe()),
+                Effect.never
+              )
+          })
+          caller = yield* Effect.forkChild(guest.via_host_sync_result({ text: "x" }))
+          assert.isTrue(Exit.hasInterrupts(yield* Fiber.await(caller)))
+          assert.strictEqual(yield* guest.early(), 42)
+        })
+      )
+      it.effect.skipIf(!mustFinish)("without a result that fails is the end of the instance", () =>
+        Effect.gen(function* () {
+          const guest = yield* guestOf({ log: () => Effect.die(new Error("no disk")) })
+          const { reason } = yield* Effect.flip(guest.log_lines({ count: 1 }))
+          assert.strictEqual(reason._tag, "HostFunctionFailed")
+          assert.strictEqual((yield* Effect.flip(guest.early())).reason._tag, "Poisoned")
+        })
+      )
+      it.effect.skipIf(mustFinish)("without a result that fails is logged, and the guest goes on", () =>
+        Effect.gen(function* () {
+          const lines: Array<string> = []
+          const logger = Logger.make(({ message }) => void lines.push(String(message)))
+          const guest = yield* guestOf({ log: ({ message }) => Effect.die(new Error(`no disk for ${message}`)) })
+          // More of them than a guest may call in a row without waiting for one.
+          yield* Effect.provide(guest.log_lines({ count: 1000 }), Logger.layer([logger]))
+          assert.strictEqual(yield* guest.early(), 42)
+          assert.strictEqual(lines.length, 1000)
+          for (const [i, line] of lines.entries()) assert.match(line, new RegExp(`"log".*no disk for line ${i}$`))
+        })
+      )
+      it.effect.skipIf(!mustFinish)(
+        "that does not finish is told what to do, is interrupted, and close waits for it",
+        () =>
+          Effect.gen(function* () {
+            const release = yield* Deferred.make<void>()
+            const ended = yield* Deferred.make<void>()
+            const closed = yield* Effect.forkChild(
+              Effect.scoped(
+                Effect.gen(function* () {
+                  const guest = yield* guestOf({
+                    host_sync_string: () =>
+                      Effect.onInterrupt(Effect.never, () =>
+                        Effect.andThen(Deferred.succeed(ended, undefined), Deferred.await(release))
+                      )
+                  })
+                  const error = yield* Effect.flip(guest.via_host_sync_string({ text: "x" }))
+                  assert.match(error.message, /did not finish synchronously.*declare the function async/s)
+                })
+              ),
+              { startImmediately: true }
+            )
+            yield* Deferred.await(ended)
+            yield* Effect.repeat(Effect.yieldNow, { times: 10 })
+            assert.isUndefined(closed.pollUnsafe())
+            yield* Deferred.succeed(release, undefined)
+            assert.isTrue(Exit.isSuccess(yield* Fiber.await(closed)))
+          })
       )
     })
 
@@ -200,7 +312,9 @@ export const hostCallSuite = (
             second?: Conformance["Service"]
             error?: GuestError.GuestError
           } = {}
-          self.second = yield* guestOf({
+          // Of an executor, and so of a thread, of its own.
+          const elsewhere = yield* Layer.build(executor())
+          const second = guestOf({
             host_echo: ({ text }) =>
               self.first!.echo_string({ value: text }).pipe(
                 Effect.catch((error) => {
@@ -209,6 +323,7 @@ export const hostCallSuite = (
                 })
               )
           })
+          self.second = yield* Effect.provide(second, elsewhere)
           self.first = yield* guestOf({
             host_sync_string: ({ text }) => Effect.orDie(self.second!.via_host_echo({ text }))
           })
@@ -218,7 +333,18 @@ export const hostCallSuite = (
       )
     })
 
-    it.effect("a synchronous twin answers at once or not at all", () =>
+    it.effect.skipIf(synchronousTwins === "answer")("a synchronous twin is refused, and the call is not made", () =>
+      Effect.gen(function* () {
+        const guest = yield* guestOf({})
+        const waiter = yield* Effect.forkChild(guest.wait_signal(), { startImmediately: true })
+        assert.strictEqual(yield* guest.early(), 42)
+        assert.throws(() => guest.send_signalUnsafe({ value: 1 }), /on another thread/)
+        assert.strictEqual(yield* guest.send_signal({ value: 5 }), 1)
+        assert.strictEqual(yield* Fiber.join(waiter), 5)
+      })
+    )
+
+    it.effect.skipIf(synchronousTwins === "are busy")("a synchronous twin answers at once or not at all", () =>
       Effect.gen(function* () {
         const seen: Array<unknown> = []
         const self: { guest?: Conformance["Service"] } = {}
@@ -247,12 +373,14 @@ export const hostCallSuite = (
       })
     )
 
-    it.effect("a synchronous twin answers also where a call's answer has just arrived", () =>
-      Effect.gen(function* () {
-        const guest = yield* guestOf({})
-        yield* guest.via_host_echo({ text: "x" })
-        assert.strictEqual(guest.via_host_u32Unsafe({ value: 3 }), 3)
-      })
+    it.effect.skipIf(synchronousTwins === "are busy")(
+      "a synchronous twin answers also where a call's answer has just arrived",
+      () =>
+        Effect.gen(function* () {
+          const guest = yield* guestOf({})
+          yield* guest.via_host_echo({ text: "x" })
+          assert.strictEqual(guest.via_host_u32Unsafe({ value: 3 }), 3)
+        })
     )
 
     it.effect("a fiber that calls without end lets others run", () =>
@@ -373,15 +501,39 @@ export const hostCallSuite = (
           )
           assert.strictEqual((yield* Effect.flip(guest.via_host_echo({ text: "x" }))).reason._tag, "Closed")
           yield* Scope.close(scope, Exit.void)
-          yield* Effect.repeat(Effect.yieldNow, { times: 10 })
-          assert.strictEqual(Plugin.stats(guest)[0]!.hostCalls, 0)
+          yield* eventually(() => assert.strictEqual(Plugin.stats(guest)[0]!.hostCalls, 0))
+        })
+      )
+      it.effect("a closed guest runs no more host functions, whatever it was told of the close", () =>
+        Effect.gen(function* () {
+          const started: Array<string> = []
+          const call = yield* Effect.scoped(
+            Effect.gen(function* () {
+              const guest = yield* guestOf({
+                log: ({ message }) => Effect.sync(() => started.push(message)),
+                host_try: ({ id }) =>
+                  Effect.suspend(() => {
+                    started.push(`try ${id}`)
+                    return Effect.never
+                  })
+              })
+              // Told of an interruption, it would log.
+              const call = yield* Effect.forkDetach(Effect.flip(guest.cleanup({ id: 1 })), { startImmediately: true })
+              yield* eventually(() => assert.deepStrictEqual(started, ["try 1"]))
+              return call
+            })
+          )
+          const error = yield* Fiber.join(call)
+          assert.strictEqual(error._tag === "GuestError" && error.reason._tag, "Closed")
+          yield* Effect.repeat(turn, { times: 20 })
+          assert.deepStrictEqual(started, ["try 1"])
         })
       )
       it.effect("an executor refuses what is loaded after it, or while it compiles", () =>
         Effect.gen(function* () {
           const scope = yield* Scope.make()
-          const context = yield* Layer.buildWithScope(Layer.merge(layer(), conformanceHost()), scope)
-          const load = Conformance.make({ module: conformanceModule }).pipe(Effect.provide(context))
+          const context = yield* Layer.buildWithScope(executor(), scope)
+          const load = Effect.provide(guestOf({}), context)
           const loading = yield* Effect.forkChild(Effect.flip(load), { startImmediately: true })
           yield* Scope.close(scope, Exit.void)
           for (const attempt of [Fiber.join(loading), Effect.flip(load)]) {
@@ -394,11 +546,8 @@ export const hostCallSuite = (
           const guest = yield* Effect.flatMap(Effect.scope, (outer) =>
             Effect.scoped(
               Effect.gen(function* () {
-                const context = yield* Layer.build(Layer.merge(layer(), conformanceHost()))
-                return yield* Conformance.make({ module: conformanceModule }).pipe(
-                  Effect.provide(context),
-                  Effect.provideService(Scope.Scope, outer)
-                )
+                const context = yield* Layer.build(executor())
+                return yield* guestOf({}).pipe(Effect.provide(context), Effect.provideService(Scope.Scope, outer))
               })
             )
           )
@@ -408,19 +557,16 @@ export const hostCallSuite = (
       it.effect("a drained executor finishes what is in and takes nothing new", () =>
         Effect.gen(function* () {
           const gate = yield* Deferred.make<void>()
-          const context = yield* Layer.build(
-            Layer.merge(layer(), conformanceHost({ host_echo: ({ text }) => Effect.as(Deferred.await(gate), text) }))
-          )
-          const guest = yield* Effect.provide(Conformance.make({ module: conformanceModule }), context)
+          const guest = yield* guestOf({ host_echo: ({ text }) => Effect.as(Deferred.await(gate), text) })
           const call = yield* Effect.forkChild(guest.via_host_echo({ text: "in" }), { startImmediately: true })
-          const executor = yield* Effect.provide(GuestExecutor.GuestExecutor, context)
-          const drained = yield* Effect.forkChild(executor.drain, { startImmediately: true })
+          const { drain } = yield* GuestExecutor.GuestExecutor
+          const drained = yield* Effect.forkChild(drain, { startImmediately: true })
           assert.strictEqual((yield* Effect.flip(guest.early())).reason._tag, "Closed")
           assert.isUndefined(drained.pollUnsafe())
           yield* Deferred.succeed(gate, undefined)
           assert.strictEqual(yield* Fiber.join(call), "in")
           yield* Fiber.join(drained)
-        })
+        }).pipe(Effect.provide(executor()))
       )
     })
 

@@ -1,22 +1,16 @@
-import { assert, describe, it } from "@effect/vitest"
-import { GuestError, type GuestExecutor, Plugin, PluginModule } from "@fiberhost/wasm-host"
+import { assert, describe, layer } from "@effect/vitest"
+import { GuestError, Plugin, PluginModule } from "@fiberhost/wasm-host"
 import { Effect, Fiber, Layer } from "effect"
-import { compile, data, plugin, Wat, WatImports } from "../fixtures/wat.ts"
+import type { Topology } from "../fixtures/topologies.ts"
+import { compile, data, plugin, Wat } from "../fixtures/wat.ts"
 
 /** What may be given as a plugin, and what is refused before anything runs. */
-export const linkSuite = (name: string, executor: Layer.Layer<GuestExecutor.GuestExecutor>) =>
-  describe(name, () => {
-    const host = WatImports.toLayer({
-      ask: ({ text }) => Effect.succeed(text),
-      ask_sync: ({ text }) => Effect.succeed(text)
-    })
-    const load = Effect.fn(function* (
+export const linkSuite = ({ executor, name, wat }: Topology) =>
+  layer(Layer.merge(executor(), wat))(`plugins loaded ${name}`, (it) => {
+    const load = (
       module: PluginModule.Source,
       options?: { readonly require?: "all" | ReadonlyArray<"answer" | "number"> }
-    ) {
-      const context = yield* Layer.build(Layer.merge(executor, host))
-      return yield* Effect.provide(Wat.make({ module, ...options }), context)
-    })
+    ) => Wat.make({ module, ...options })
     const refused = Effect.fn(function* (
       module: PluginModule.Source,
       options?: { readonly require?: "all" | ReadonlyArray<"answer" | "number"> }
@@ -236,14 +230,13 @@ export const linkSuite = (name: string, executor: Layer.Layer<GuestExecutor.Gues
         Effect.gen(function* () {
           const bytes = yield* compile(plugin())
           const compiled = yield* countCompilations
-          const context = yield* Layer.build(Layer.merge(executor, host))
           yield* Effect.forEach(
             Array.from({ length: 5 }, () => bytes.slice()),
-            (module) => Effect.provide(Wat.make({ module }), context),
+            (module) => load(module),
             { concurrency: "unbounded" }
           )
           assert.strictEqual(compiled(), 1)
-        })
+        }).pipe(Effect.provide(executor()))
       )
       it.effect("in a buffer that is used again at once", () =>
         Effect.gen(function* () {

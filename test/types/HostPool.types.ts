@@ -1,7 +1,8 @@
 /** Checked by the compiler: host pools, by themselves and behind a plugin's contract. */
-import { type HostCallError, HostPool } from "@fiberhost/core"
+import { type HostCallError, HostPool, type Thread } from "@fiberhost/core"
+import { NodeHostPool, NodeHostRunner } from "@fiberhost/node"
 import { HostFunctions } from "@fiberhost/wasm-host"
-import { Context, Effect, Layer, Schema, SchemaGetter } from "effect"
+import { Context, Effect, Layer, Schema, SchemaGetter, Stream } from "effect"
 import { Rpc, RpcMiddleware } from "effect/rpc"
 
 type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
@@ -118,6 +119,91 @@ class Unfailing extends HostFunctions.Service<Unfailing>()("types/Unfailing", [
 Unfailing.toLayer(Effect.map(Hashing, ({ sha256 }) => ({ sha256 })))
 // @ts-expect-error another function of the pool
 Pooled.toLayer(Effect.map(Hashing, ({ warm }) => ({ sha256: warm })))
+
+// Over threads
+
+class Tail extends HostPool.Service<Tail>()(
+  "types/Tail",
+  [Rpc.make("lines", { payload: { path: Schema.String }, success: Schema.Int, error: TooLong, stream: true })],
+  { initial: Schema.Struct({ root: Schema.String }) }
+) {}
+declare const tail: Tail["Service"]
+declare const module: URL
+
+const lines = tail.lines({ path: "" })
+same<typeof lines, Stream.Stream<number, TooLong | HostCallError.HostCallError>>(true)
+const tried = tail.lines.try({ path: "" })
+same<typeof tried, typeof lines>(true)
+
+const overThreads = NodeHostPool.layer(Hashing, { program: module, size: { min: 1, max: 4 } })
+same<typeof overThreads, Layer.Layer<Hashing, Thread.ThreadError>>(true)
+NodeHostPool.layer(Tail, { program: module, initial: { root: "/" } })
+// @ts-expect-error a missing initial value
+NodeHostPool.layer(Tail, { program: module })
+// @ts-expect-error an initial value of another type
+NodeHostPool.layer(Tail, { program: module, initial: { root: 7 } })
+// @ts-expect-error an initial value of a contract that has none
+NodeHostPool.layer(Hashing, { program: module, initial: { root: "/" } })
+// @ts-expect-error a missing program
+NodeHostPool.layer(Hashing, { size: 1 })
+// @ts-expect-error a program that is no URL
+NodeHostPool.layer(Hashing, { program: "./worker.ts" })
+// @ts-expect-error a size without its maximum
+NodeHostPool.layer(Hashing, { program: module, size: { min: 1 } })
+// @ts-expect-error something that is no pool's contract
+NodeHostPool.layer(Crypto, { program: module })
+
+const stream = () => Stream.make(1)
+NodeHostRunner.run(Tail, Tail.toLayer({ lines: stream }))
+NodeHostRunner.run(
+  Tail,
+  Tail.toLayer(Effect.map(Tail.initial, ({ root }) => ({ lines: () => Stream.make(root.length) })))
+)
+// A scope is the stream's own.
+NodeHostRunner.run(
+  Tail,
+  Tail.toLayer({
+    lines: () =>
+      Stream.fromEffect(
+        Effect.as(
+          Effect.addFinalizer(() => Effect.void),
+          1
+        )
+      )
+  })
+)
+// @ts-expect-error an Effect for a function that streams
+Tail.toLayer({ lines: () => Effect.succeed(1) })
+// @ts-expect-error an element of another type
+Tail.toLayer({ lines: () => Stream.make("1") })
+// @ts-expect-error a failure of the stream that the contract does not name
+Tail.toLayer({ lines: () => Stream.fail(new Other()) })
+// @ts-expect-error a Stream for a function that does not
+Hashing.toLayer({ sha256, warm: () => Stream.make(undefined) })
+// @ts-expect-error another contract's handlers
+NodeHostRunner.run(Hashing, Tail.toLayer({ lines: stream }))
+// @ts-expect-error a pool's layer instead of its handlers
+NodeHostRunner.run(Tail, NodeHostPool.layer(Tail, { program: module, initial: { root: "/" } }))
+// @ts-expect-error a forgotten service of the handlers
+NodeHostRunner.run(Hashing, Hashing.toLayer({ sha256, warm: nothing }))
+const foreign = Effect.map(Tail.initial, () => ({ sha256: () => Effect.succeed(""), warm: nothing }))
+// @ts-expect-error another contract's initial value
+NodeHostRunner.run(Hashing, Hashing.toLayer(foreign))
+
+// Through promises
+
+declare const opened: NodeHostPool.Opened<Rpcs<typeof Hashing> | Rpcs<typeof Tail>>
+type Rpcs<S> = S extends HostPool.Any<infer _Self, infer R, infer _Init> ? R : never
+const promised = opened.sha256({ bytes }, { key: "k", signal: AbortSignal.timeout(1), try: true })
+same<typeof promised, Promise<string>>(true)
+const iterated = opened.lines({ path: "" })
+same<typeof iterated, AsyncIterable<number>>(true)
+// @ts-expect-error an argument of another type
+opened.sha256({ bytes: "text" })
+// @ts-expect-error a function that the pool does not have
+opened.md5
+// @ts-expect-error a missing initial value
+NodeHostPool.open(Tail, { program: module })
 
 // Contracts
 

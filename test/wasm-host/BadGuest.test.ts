@@ -1,4 +1,4 @@
-import { GuestExecutor } from "@fiberhost/wasm-host"
+import { inApplication } from "../fixtures/topologies.ts"
 import { badGuestSuite } from "../suites/badGuestSuite.ts"
 
-badGuestSuite("guests in the application's thread", GuestExecutor.layer())
+badGuestSuite(inApplication)

@@ -1,4 +1,4 @@
-import { GuestExecutor } from "@fiberhost/wasm-host"
+import { inApplication } from "../fixtures/topologies.ts"
 import { conformanceSuite } from "../suites/conformanceSuite.ts"
 
-conformanceSuite("a guest in the application's thread", GuestExecutor.layer())
+conformanceSuite(inApplication)

@@ -1,4 +1,4 @@
-import { GuestExecutor } from "@fiberhost/wasm-host"
+import { inApplication } from "../fixtures/topologies.ts"
 import { guestCallSuite } from "../suites/guestCallSuite.ts"
 
-guestCallSuite("calls of a guest in the application's thread", GuestExecutor.layer)
+guestCallSuite(inApplication)

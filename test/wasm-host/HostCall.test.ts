@@ -1,4 +1,4 @@
-import { GuestExecutor } from "@fiberhost/wasm-host"
+import { inApplication } from "../fixtures/topologies.ts"
 import { hostCallSuite } from "../suites/hostCallSuite.ts"
 
-hostCallSuite("host calls of a guest in the application's thread", GuestExecutor.layer)
+hostCallSuite(inApplication)

@@ -1,4 +1,4 @@
-import { GuestExecutor } from "@fiberhost/wasm-host"
+import { inApplication } from "../fixtures/topologies.ts"
 import { linkSuite } from "../suites/linkSuite.ts"
 
-linkSuite("plugins loaded in the application's thread", GuestExecutor.layer())
+linkSuite(inApplication)

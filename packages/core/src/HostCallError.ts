@@ -6,6 +6,7 @@
  * error channel of a host function's byte face, and is added to the typed face of a function that a host pool runs.
  */
 import * as Cause from "effect/Cause"
+import * as Inspectable from "effect/Inspectable"
 import * as Schema from "effect/Schema"
 import * as SchemaGetter from "effect/SchemaGetter"
 import { describeLoss } from "./Thread.ts"
@@ -26,12 +27,8 @@ const Died: Schema.declare<unknown> = Schema.declare((_): _ is unknown => true).
       decode: SchemaGetter.transform(({ message, name, stack }) => Object.assign(new Error(message), { name, stack })),
       encode: SchemaGetter.transform((cause) =>
         cause instanceof Error
-          ? {
-              name: cause.name.toWellFormed(),
-              message: cause.message.toWellFormed(),
-              stack: String(cause.stack).toWellFormed()
-            }
-          : { name: "Error", message: String(cause).toWellFormed(), stack: "" }
+          ? { name: textOf(cause.name), message: textOf(cause.message), stack: textOf(cause.stack) }
+          : { name: "Error", message: textOf(cause), stack: "" }
       )
     })
 })
@@ -111,7 +108,9 @@ const describe = (reason: Reason): string => {
       return "was interrupted before it answered"
     case "Defect":
       return `failed with a defect: ${
-        reason.cause instanceof Error ? `${reason.cause.name}: ${reason.cause.message}` : String(reason.cause)
+        reason.cause instanceof Error
+          ? `${textOf(reason.cause.name)}: ${textOf(reason.cause.message)}`
+          : textOf(reason.cause)
       }`
     case "ArgumentsRefused":
       return `was not started: its arguments do not fit the contract${at(reason.path)}: ${reason.detail}`
@@ -128,6 +127,11 @@ const describe = (reason: Reason): string => {
     case "NoThread":
       return `was not run: no thread of its pool is left, and none is started any more. The last one ${reason.detail}`
   }
+}
+
+/** Anything as text, also what has no text of its own. */
+function textOf(value: unknown): string {
+  return (typeof value === "string" ? value : Inspectable.toStringUnknown(value)).toWellFormed()
 }
 
 const at = (path: string): string => (path === "" ? "" : ` at ${path}`)

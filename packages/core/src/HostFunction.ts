@@ -136,7 +136,8 @@ const implementation = <Env>(
     return Effect.flatMap(Effect.exit(Effect.scoped(Effect.provideContext(effect, context))), settle)
   }
   const stream = (payload: unknown): Stream.Stream<unknown, unknown> =>
-    Stream.suspend(() => handler(payload) as unknown as Stream.Stream<unknown, unknown, Env>).pipe(
+    Stream.suspend(() => handler(payload) as unknown as Stream.Stream<unknown, unknown, Env | Scope.Scope>).pipe(
+      Stream.scoped,
       Stream.provideContext(context),
       Stream.catchCause((cause) => Stream.failCause(streamCause(codec, cause)))
     )

@@ -47,9 +47,13 @@ export const run = <Self, R extends Rpc.Any, Init, E>(
 ): Effect.Effect<void, NotAThread> =>
   Effect.gen(function* () {
     const notAThread = (detail: string) => new NotAThread({ contract: contract.key, detail })
-    const { contract: wanted, initial, logLevel, ran } = yield* Effect.mapError(
-      Schema.decodeUnknownEffect(Signal.Start)(start),
-      () => notAThread("nobody that owns it has started it")
+    const {
+      contract: wanted,
+      initial,
+      logLevel,
+      ran
+    } = yield* Effect.mapError(Schema.decodeUnknownEffect(Signal.Start)(start), () =>
+      notAThread("nobody that owns it has started it")
     )
     if (wanted !== contract.key) return yield* notAThread(`pool "${wanted}" has started it`)
     const closing = Deferred.makeUnsafe<void>()
@@ -62,7 +66,7 @@ export const run = <Self, R extends Rpc.Any, Init, E>(
       Effect.scoped,
       Effect.catchCause((cause) =>
         Effect.sync(() => {
-          server.connection.signal(Signal.startFailed, Signal.encode(Signal.detailCodec, Cause.pretty(cause)))
+          server.connection.signal(Signal.startFailed, Signal.encode(Signal.detailCodec, textOf(Cause.pretty(cause))))
         })
       ),
       Effect.provide(Logger.layer([forward(server.connection)])),
@@ -92,7 +96,7 @@ const serve = Effect.fnUntraced(function* <Self, R extends Rpc.Any, Init, E>(
 const forward = (connection: Connection): Logger.Logger<unknown, void> =>
   Logger.make(({ cause, fiber, logLevel, message }) => {
     const parts = (Array.isArray(message) ? message : [message]).map(textOf)
-    if (cause.reasons.length > 0) parts.push(Cause.pretty(cause).toWellFormed())
+    if (cause.reasons.length > 0) parts.push(textOf(Cause.pretty(cause)))
     const annotations = Object.entries(fiber.getRef(References.CurrentLogAnnotations))
     connection.signal(
       Signal.log,

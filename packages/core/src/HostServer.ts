@@ -5,6 +5,8 @@
  * and the answer is written into the next message. The server belongs to the scope that it was made in: its end
  * interrupts what runs.
  */
+
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
@@ -19,7 +21,6 @@ import type { Reader } from "./internal/codec/MsgPackReader.ts"
 import { ElementSender } from "./internal/pool/ElementSender.ts"
 import * as FailureCodec from "./internal/pool/FailureCodec.ts"
 import * as Signal from "./internal/pool/Signal.ts"
-import * as Cause from "effect/Cause"
 import * as Wire from "./Wire.ts"
 
 export interface Options {
@@ -36,7 +37,10 @@ export class HostServer implements Connection.Server {
   private readonly ran: Int32Array
   private readonly onClose: () => void
   private runFork: RunFork = Effect.runFork
-  private readonly running = new Map<number, { readonly fiber: Fiber.Fiber<unknown, unknown>; sender?: ElementSender }>()
+  private readonly running = new Map<
+    number,
+    { readonly fiber: Fiber.Fiber<unknown, unknown>; sender?: ElementSender }
+  >()
 
   constructor(options: Options) {
     this.ran = options.ran
@@ -114,10 +118,7 @@ export class HostServer implements Connection.Server {
   ): void {
     if (Exit.isSuccess(exit)) return this.reply(id, flags, codec, exit.value)
     const error = Cause.findError(exit.cause)
-    this.fail(
-      id,
-      Result.isSuccess(error) ? error.success : HostCallError.fromCause(codec.name, error.failure)
-    )
+    this.fail(id, Result.isSuccess(error) ? error.success : HostCallError.fromCause(codec.name, error.failure))
   }
 
   private reply(

@@ -13,16 +13,16 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Result from "effect/Result"
+import type * as Rpc from "effect/rpc/Rpc"
 import * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
-import type * as Rpc from "effect/rpc/Rpc"
 import * as Codec from "./Codec.ts"
 import * as HostCallError from "./HostCallError.ts"
 import * as HostPool from "./HostPool.ts"
 import { Pool, type Slot } from "./internal/pool/Pool.ts"
 import * as ThreadLife from "./internal/pool/ThreadLife.ts"
 import * as ThreadRunner from "./internal/pool/ThreadRunner.ts"
-import * as Thread from "./Thread.ts"
+import type * as Thread from "./Thread.ts"
 
 export interface Options<Init> {
   /** The module that each thread runs: it serves the pool's handlers. */
@@ -121,16 +121,18 @@ export const make = Effect.fnUntraced(function* <Self, R extends Rpc.Any, Init>(
   const firsts = Array.from({ length: min }, fill)
   yield* Effect.forEach(firsts, (first) => Deferred.await(first), { concurrency: "unbounded", discard: true })
   if (min < max) {
-    const sweep = Effect.suspend(() => Fiber.interruptAll(pool.idleSlots().map((slot) => slot.fiber!)))
+    const sweep = Effect.sync(() => {
+      for (const slot of pool.idleSlots()) slot.fiber!.interruptUnsafe()
+    })
     yield* Effect.forkIn(Effect.forever(Effect.andThen(Effect.sleep(idleTime), sweep)), scope)
   }
   return HostPool.fromRunner<R>(contract.codecs, ThreadRunner.make(pool, codecs))
 })
 
-const defaultRestart: Schedule.Schedule<unknown> = Schedule.max([
-  Schedule.exponential("50 millis"),
-  Schedule.spaced("5 seconds")
-])
+const defaultRestart: Schedule.Schedule<unknown> = Schedule.concat(
+  Schedule.recurs(1),
+  Schedule.min([Schedule.exponential("100 millis"), Schedule.spaced("5 seconds")])
+)
 
 const sizeOf = (size: NonNullable<Options<unknown>["size"]>) => {
   const { idleTime, max, min } = typeof size === "number" ? { min: size, max: size, idleTime: undefined } : size

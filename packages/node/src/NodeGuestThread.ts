@@ -12,9 +12,6 @@ export type Options = Omit<GuestThread.Options, "program"> & NodeThreads.Options
 
 /** Guests live on threads that the calling thread owns. Fails when a thread cannot begin. */
 export const layer = (options: Options = {}): Layer.Layer<GuestExecutor.GuestExecutor, Thread.ThreadError> =>
-  Layer.provide(
-    GuestThread.layer({ ...options, program: options.program ?? runner() }),
-    NodeThreads.layer(options)
-  )
+  Layer.provide(GuestThread.layer({ ...options, program: options.program ?? runner() }), NodeThreads.layer(options))
 
 const runner = (): URL => new URL(import.meta.resolve("@fiberhost/node/NodeGuestRunner"))

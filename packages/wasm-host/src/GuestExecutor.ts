@@ -43,6 +43,8 @@ export interface LoadedGuest {
   readonly missing: ReadonlyArray<string>
   /** Calls the function at this index of `signature.exports` with one MessagePack value for each argument. */
   readonly call: (index: number, args: ReadonlyArray<Uint8Array>) => Effect.Effect<Uint8Array, GuestError.GuestError>
+  /** Whether it lives in the calling thread, so that a call may be answered before it returns. */
+  readonly inCallingThread: boolean
   /** Calls that it has in hand, or infinitely many when it is dead: what balances calls over several guests. */
   readonly busy: () => number
   readonly stats: () => Guest.Stats
@@ -101,7 +103,8 @@ export const make = Effect.fnUntraced(function* (
       closed
         ? Effect.fail(refuse(new GuestError.Closed()))
         : Effect.try({
-            try: () => new Guest.Guest({
+            try: () =>
+              new Guest.Guest({
                 ...PluginModule.instantiable(module),
                 signature,
                 hosts: hosts.map(HostCall.inThread),
@@ -124,10 +127,9 @@ export const make = Effect.fnUntraced(function* (
       missing,
       call: (index, args) => {
         const { name } = signature.exports[index]!
-        return absent.has(name)
-          ? Effect.fail(Link.leftOut(plugin, name))
-          : GuestCall.run(guest, index, args, gate)
+        return absent.has(name) ? Effect.fail(Link.leftOut(plugin, name)) : GuestCall.run(guest, index, args, gate)
       },
+      inCallingThread: true,
       busy: () => (guest.dead === undefined ? guest.calls.size : Infinity),
       stats: () => guest.stats
     }

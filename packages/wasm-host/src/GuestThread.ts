@@ -7,9 +7,10 @@
  * is replaced when the next plugin is loaded.
  */
 import * as Admission from "@fiberhost/core/Admission"
-import * as Thread from "@fiberhost/core/Thread"
+import type * as Thread from "@fiberhost/core/Thread"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Result from "effect/Result"
 import * as Scope from "effect/Scope"
@@ -36,19 +37,13 @@ export interface Options extends GuestExecutor.Options {
 }
 
 /** Fails when a thread cannot begin. */
-export const layer = (
-  options: Options
-): Layer.Layer<GuestExecutor.GuestExecutor, Thread.ThreadError, Thread.Threads> =>
+export const layer = (options: Options): Layer.Layer<GuestExecutor.GuestExecutor, Thread.ThreadError, Thread.Threads> =>
   Layer.effect(GuestExecutor.GuestExecutor, make(options))
 
 /** What `layer` provides, for as long as the scope. */
 export const make = Effect.fnUntraced(function* (
   options: Options
-): Effect.fn.Return<
-  GuestExecutor.GuestExecutor["Service"],
-  Thread.ThreadError,
-  Thread.Threads | Scope.Scope
-> {
+): Effect.fn.Return<GuestExecutor.GuestExecutor["Service"], Thread.ThreadError, Thread.Threads | Scope.Scope> {
   const admission = Admission.make(options)
   const gate: GuestCall.Gate = { admission, whenFull: options.whenFull ?? "suspend" }
   const grace = options.grace ?? "5 seconds"
@@ -71,20 +66,29 @@ export const make = Effect.fnUntraced(function* (
   if (!Number.isInteger(count) || count < 1) {
     return yield* Effect.die(new RangeError(`threads is ${count}: it must be an integer of at least 1`))
   }
+  /** A thread in a scope of its own, which is closed when the thread is replaced. */
   const start = (number: number) =>
-    RemoteThread.start({ program: options.program, name: `guests#${number}`, grace }).pipe(
-      Scope.provide(scope),
-      Effect.provideContext(services)
+    Effect.flatMap(Scope.fork(scope), (scope) =>
+      RemoteThread.start({ program: options.program, name: `guests#${number}`, grace }).pipe(
+        Scope.provide(scope),
+        Effect.provideContext(services),
+        Effect.onError((cause) => Scope.close(scope, Exit.failCause(cause))),
+        Effect.map((thread) => ({ thread, close: Scope.close(scope, Exit.void) }))
+      )
     )
   const threads = yield* Effect.forEach(Array.from({ length: count }).keys(), start, { concurrency: "unbounded" })
   const replacing = yield* Semaphore.make(1)
 
   /** The thread with the fewest guests; a lost one is replaced first. */
   const choose = Effect.gen(function* () {
-    for (const [number, thread] of threads.entries()) {
-      if (thread.lost !== undefined) threads[number] = yield* start(number)
+    for (const [number, { close, thread }] of threads.entries()) {
+      if (thread.lost === undefined) continue
+      threads[number] = yield* start(number)
+      yield* close
     }
-    return threads.reduce((least, thread) => (thread.guests.size < least.guests.size ? thread : least))
+    return threads
+      .map(({ thread }) => thread)
+      .reduce((least, thread) => (thread.guests.size < least.guests.size ? thread : least))
   }).pipe(replacing.withPermits(1))
 
   const load = Effect.fnUntraced(function* ({
@@ -135,6 +139,7 @@ export const make = Effect.fnUntraced(function* (
         const { name } = signature.exports[index]!
         return absent.has(name) ? Effect.fail(Link.leftOut(plugin, name)) : guest.call(index, args, gate)
       },
+      inCallingThread: false,
       busy: () => (guest.stats.alive ? guest.calls.size : Infinity),
       stats: () => guest.stats
     }

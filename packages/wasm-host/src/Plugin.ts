@@ -41,7 +41,8 @@ export type Functions<R extends Rpc.Any> = {
 
 /**
  * The twin of a sync guest function for code outside Effect. Throws what the function would fail with, and a
- * `GuestError` (reason `Busy`) when it cannot be answered at once: the executor is full, or the guest is on the stack.
+ * `GuestError` (reason `Busy`) when it cannot be answered at once: the executor is full, or the guest is on the stack or
+ * on another thread.
  */
 export type SyncGuestFunction<R extends Rpc.Any> = (
   ...payload: [Rpc.Payload<R>] extends [void] ? [] : [payload: Rpc.Payload<R>]
@@ -179,6 +180,8 @@ const typed = <R extends Rpc.Any>(
         })
       })
     const twin = (payload: unknown) => {
+      // A guest on another thread would be entered all the same, later and for nobody.
+      if (!guests[0]!.inCallingThread) return Effect.runSync(refused(new GuestError.Busy()))
       const fiber = Effect.runFork(call(payload))
       const exit = fiber.pollUnsafe()
       // Nobody would take the answer.
@@ -241,6 +244,7 @@ const double = Effect.fnUntraced(function* <H extends object>(
         }
       )
     },
+    inCallingThread: true,
     busy: () => 0,
     stats: () => ({ calls: 0, hostCalls: 0, abandoned: 0, heldAsyncValues: 0, memory: 0, alive: true })
   }

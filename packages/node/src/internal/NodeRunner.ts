@@ -9,7 +9,8 @@ import { portOf } from "../NodeThreads.ts"
 export const run = <E>(program: (port: Wire.Port) => Effect.Effect<void, E>): void => {
   const port = parentPort === null ? noPort : portOf(parentPort)
   Effect.runFork(program(port)).addObserver((exit) => {
-    if (Exit.isFailure(exit)) throw Cause.squash(exit.cause)
+    // What the owner gets of an uncaught exception is its message, if it is an `Error` of JavaScript's own.
+    if (Exit.isFailure(exit)) throw new Error(Cause.pretty(exit.cause))
     parentPort?.close()
     // What the program left behind (a timer, a socket) does not hold up the thread's end for long.
     setTimeout(() => process.exit(), 100).unref()

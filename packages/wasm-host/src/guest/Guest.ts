@@ -29,8 +29,8 @@ export interface Options {
   readonly hosts: ReadonlyArray<HostCall.Host>
   /** What a host function runs with when no call owns it. */
   readonly context: Context.Context<never>
-  /** Called after each entry. */
-  readonly onEntered?: (guest: Guest) => void
+  /** Told of what `stats` says anew: before and after each entry, and when a guest that is dead has one host call less. */
+  readonly onChange?: (guest: Guest) => void
 }
 
 /** What a guest has in hand. `abandoned`: host functions whose guest futures will never be answered. */
@@ -64,10 +64,13 @@ export class Guest {
   dead: GuestError.Reason | undefined
   /** The call that the entry on the stack runs for; undefined also for one that nobody owns. */
   current: GuestCall.GuestCall | undefined
+  /** Whether it is on the stack. */
+  entered = false
   /** Set before the host unwinds the guest, so that a guest that catches exceptions does not go on. */
   unwinding: GuestError.GuestFault | undefined
   private readonly signaturesChecked: boolean
-  private readonly onEntered: ((guest: Guest) => void) | undefined
+  /** Says that its statistics have changed. */
+  readonly changed: () => void
   private settled: Array<() => void> = []
   private delivering = false
 
@@ -77,7 +80,7 @@ export class Guest {
     this.hosts = options.hosts
     this.context = options.context
     this.signaturesChecked = options.signaturesChecked
-    this.onEntered = options.onEntered
+    this.changed = () => options.onChange?.(this)
     const { exports } = new WebAssembly.Instance(options.compiled, importsOf(this, options.imports))
     const functionOf = (name: string) => exports[name] as ((...args: Array<number | bigint>) => never) | undefined
     this.memory = new GuestMemory(
@@ -109,6 +112,8 @@ export class Guest {
     this.lock.run(kind, () => {
       if (this.dead !== undefined) return
       this.current = call
+      this.entered = true
+      this.changed()
       try {
         step()
         if (this.unwinding !== undefined) throw this.unwinding
@@ -117,7 +122,8 @@ export class Guest {
         this.poison(error, call)
       } finally {
         this.current = undefined
-        this.onEntered?.(this)
+        this.entered = false
+        this.changed()
       }
     })
     this.deliver()
@@ -180,7 +186,7 @@ export class Guest {
   private end(): void {
     for (const call of this.calls) call.fail(this.dead!)
     this.unresolved.clear()
-    for (const hostCall of this.hostCalls) hostCall.interrupt?.()
+    for (const hostCall of this.hostCalls) hostCall.interrupt()
   }
 
   /** A resumed caller may enter the guest again, and settle others: they are resumed by the loop that is running. */

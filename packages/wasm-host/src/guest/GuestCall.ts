@@ -50,7 +50,11 @@ export const run = (
  * than a guest accepts; the answer is one MessagePack value. Its exit if it has one already, otherwise `resume` is
  * called. Without a gate it enters at once.
  */
-export const start = (call: GuestCall, args: ReadonlyArray<Uint8Array>, gate: Gate | undefined): GuestExit | undefined => {
+export const start = (
+  call: GuestCall,
+  args: ReadonlyArray<Uint8Array>,
+  gate: Gate | undefined
+): GuestExit | undefined => {
   begin(call, args, gate)
   // Settled by now: its fiber goes on here, whoever else is being resumed.
   return call.begun()
@@ -161,13 +165,7 @@ export class GuestCall {
   private beginning = true
   private exit: GuestExit | undefined
 
-  constructor(
-    guest: Guest,
-    index: number,
-    context: Context.Context<never>,
-    resume: (exit: GuestExit) => void,
-    id = 0
-  ) {
+  constructor(guest: Guest, index: number, context: Context.Context<never>, resume: (exit: GuestExit) => void, id = 0) {
     this.guest = guest
     this.index = index
     this.id = id
@@ -230,7 +228,7 @@ export class GuestCall {
   abandon(): void {
     if (this.resume === undefined) return
     this.leave()
-    for (const hostCall of this.hostCalls) hostCall.interrupt?.()
+    for (const hostCall of this.hostCalls) hostCall.interrupt()
   }
 
   private failure(reason: GuestError.Reason): Exit.Exit<never, GuestError.GuestError> {

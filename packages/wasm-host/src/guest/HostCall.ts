@@ -37,8 +37,9 @@ export class HostCall implements Current.RunningHostCall {
   owner: GuestCall.GuestCall | undefined
   /** The context of the fiber whose guest call made it. */
   readonly caller: Context.Context<never>
-  /** Interrupts it, once it has begun and while it has not ended. */
-  interrupt: (() => void) | undefined
+  /** Interrupts the function, once it has begun and while it has not ended. */
+  stop: (() => void) | undefined
+  private interrupted = false
   private ended: Array<() => void> | undefined = []
 
   constructor(guest: Guest, index: number) {
@@ -59,6 +60,17 @@ export class HostCall implements Current.RunningHostCall {
     return this.signature.sync && this.ended !== undefined ? this.guest : undefined
   }
 
+  /** The function waits for something from now on. Whoever wanted to interrupt it while it began did so for now. */
+  begun(stop: () => void): void {
+    this.stop = stop
+    if (this.interrupted) stop()
+  }
+
+  interrupt(): void {
+    this.interrupted = true
+    this.stop?.()
+  }
+
   /** Completes when it has ended. */
   readonly awaitEnd: Effect.Effect<void> = Effect.callback((resume) => {
     if (this.ended === undefined) resume(Effect.void)
@@ -68,7 +80,8 @@ export class HostCall implements Current.RunningHostCall {
   end(): void {
     this.guest.hostCalls.delete(this)
     this.owner?.hostCalls.delete(this)
-    this.interrupt = undefined
+    this.stop = undefined
+    if (this.guest.dead !== undefined) this.guest.changed()
     const ended = this.ended
     this.ended = undefined
     for (const listener of ended ?? []) listener()
@@ -109,7 +122,10 @@ export const run = (guest: Guest, index: number, raws: ReadonlyArray<number | bi
   }
 
   if (exit === undefined) return asyncValue
-  const value = writeAnswer(hostCall, answerOf(signature, exit, () => contextOf(hostCall)))
+  const value = writeAnswer(
+    hostCall,
+    answerOf(signature, exit, () => contextOf(hostCall))
+  )
   if (value !== undefined) {
     guest.asyncValues.fill(asyncValue, value)
     guest.asyncValues.retire(asyncValue)
@@ -146,8 +162,8 @@ const start = (
     hostCall.end()
     return started
   }
-  hostCall.interrupt = started
-  if (signature.sync) started()
+  hostCall.begun(started)
+  if (signature.sync) hostCall.interrupt()
   return undefined
 }
 

@@ -2,9 +2,9 @@
 import type * as Connection from "@fiberhost/core/Connection"
 import type * as FunctionCodec from "@fiberhost/core/FunctionCodec"
 import * as Wire from "@fiberhost/core/Wire"
-import * as GuestWire from "./GuestWire.ts"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
+import * as GuestWire from "./GuestWire.ts"
 
 /**
  * Succeeds with the function's answer, or fails with the connection's end. What does not fit the contract is a defect:

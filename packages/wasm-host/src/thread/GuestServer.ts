@@ -6,10 +6,11 @@
  * blocks this thread until its answer is in the reply cell. One without a result is not waited for, but every so often,
  * so that a guest which only logs does not fill the owner's memory.
  */
+
+import type * as Codec from "@fiberhost/core/Codec"
 import * as Connection from "@fiberhost/core/Connection"
 import * as HostCallError from "@fiberhost/core/HostCallError"
 import * as Wire from "@fiberhost/core/Wire"
-import type * as Codec from "@fiberhost/core/Codec"
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -41,7 +42,8 @@ export class GuestServer implements Connection.Server {
   private readonly calls = new Map<number, GuestCall.GuestCall>()
   /** The wire's ids of host calls, for those that the owner excludes from a close. */
   private readonly hostCallIds = new WeakMap<HostCall, number>()
-  private unanswered = 0
+  /** What has been asked of host functions without a result since one was waited for. */
+  private unanswered = { calls: 0, bytes: 0 }
 
   constructor(options: Options) {
     this.options = options
@@ -128,9 +130,9 @@ export class GuestServer implements Connection.Server {
         signature: { plugin: load.plugin, imports: load.imports, exports: load.exports },
         hosts: load.imports.map((signature, index) => this.hostOf(load.guest, signature, index)),
         context: silent,
-        onEntered: (guest) => SharedStats.write(cell, guest.stats)
+        onChange: (guest) => SharedStats.write(cell, guest)
       })
-      SharedStats.write(cell, guest.stats)
+      SharedStats.write(cell, guest)
       this.guests.set(load.guest, guest)
       return Result.void
     } catch (error) {
@@ -165,9 +167,7 @@ export class GuestServer implements Connection.Server {
       onFailure: (reader) => onExit(Exit.fail(GuestWire.decodeHostError(name, Wire.readValue(reader)))),
       onChunk: (reader) => reader.malformed(reader.offset, `"${name}" answers no stream`),
       onLost: () =>
-        onExit(
-          Exit.fail(new HostCallError.HostCallError({ function: name, reason: new HostCallError.Closed() }))
-        )
+        onExit(Exit.fail(new HostCallError.HostCallError({ function: name, reason: new HostCallError.Closed() })))
     })
 
     if (!sync) {
@@ -177,21 +177,44 @@ export class GuestServer implements Connection.Server {
         return () => this.connection.interrupt(id)
       }
     }
-    return (args, { owner }) => {
-      if (result === "void" && ++this.unanswered % unansweredInARow !== 0) {
-        this.connection.post(callOf(args, owner, GuestWire.unansweredFlag, () => {}))
+    const ask = (args: ReadonlyArray<Uint8Array>, owner: GuestCall.GuestCall | undefined, flags: number) =>
+      this.connection.post(callOf(args, owner, flags, () => {}))
+    const wait = () => {
+      this.connection.outbox.flush()
+      return this.options.reply.wait(name)
+    }
+    if (result === "void") {
+      return (args, { owner }) => {
+        if (this.mayGoOn(args)) {
+          ask(args, owner, GuestWire.unansweredFlag)
+        } else {
+          ask(args, owner, GuestWire.unansweredFlag | Connection.blockingFlag)
+          // That it failed is the owner's affair, as it is when nobody waits.
+          wait()
+        }
         return Exit.succeed(nil)
       }
-      this.connection.post(callOf(args, owner, Connection.blockingFlag, () => {}))
-      this.connection.outbox.flush()
-      const answer = this.options.reply.wait(name)
+    }
+    return (args, { owner }) => {
+      ask(args, owner, Connection.blockingFlag)
+      const answer = wait()
       return Result.isSuccess(answer) ? Exit.succeed(answer.success) : Exit.fail(answer.failure)
     }
   }
+
+  /** Whether one more host function without a result may be called without waiting for it. */
+  private mayGoOn(args: ReadonlyArray<Uint8Array>): boolean {
+    this.unanswered.calls++
+    for (const arg of args) this.unanswered.bytes += arg.byteLength
+    if (this.unanswered.calls < unansweredCalls && this.unanswered.bytes < unansweredBytes) return true
+    this.unanswered = { calls: 0, bytes: 0 }
+    return false
+  }
 }
 
-/** Host functions without a result that a guest may call before it waits for them. */
-const unansweredInARow = 256
+/** What this thread's guests may ask of host functions without a result before one is waited for. */
+const unansweredCalls = 256
+const unansweredBytes = 1024 * 1024
 
 const nothing = new Uint8Array(0)
 /** MessagePack nil. */

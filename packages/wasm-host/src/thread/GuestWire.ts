@@ -18,7 +18,10 @@ import * as GuestError from "../GuestError.ts"
 export const close = 1
 export const ready = 2
 
-/** A host function without an answer: its guest does not wait for it, and it is not answered. */
+/**
+ * A host function without a result: its guest does not look at its answer, and does not wait for it, unless the frame is
+ * also blocking: every so often it is, so that a guest which only logs does not fill the owner's memory.
+ */
 export const unansweredFlag = 4
 
 const Kind = Schema.Literals(["bool", "i8", "u8", "i16", "u16", "i32", "u32", "i64", "u64", "f32", "f64", "bytes"])

@@ -6,6 +6,8 @@ import type * as HostFunction from "@fiberhost/core/HostFunction"
 import type * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Option from "effect/Option"
 import * as GuestError from "../GuestError.ts"
 import * as Current from "../guest/Current.ts"
 import type { Stats } from "../guest/Guest.ts"
@@ -53,7 +55,11 @@ export class RemoteGuest {
   }
 
   /** The guest call, in the caller's fiber: room in the executor, and the way to the guest's thread and back. */
-  call(index: number, args: ReadonlyArray<Uint8Array>, gate: GuestCall.Gate): Effect.Effect<Uint8Array, GuestError.GuestError> {
+  call(
+    index: number,
+    args: ReadonlyArray<Uint8Array>,
+    gate: GuestCall.Gate
+  ): Effect.Effect<Uint8Array, GuestError.GuestError> {
     return Effect.withFiber((fiber) =>
       Effect.callback((resume) => {
         const call = new RemoteCall(this, index, args, fiber.context, resume)
@@ -73,16 +79,16 @@ export class RemoteGuest {
   }
 
   /**
-   * Ends it, and waits for its host functions and for its thread to say so, at most for `grace`: a guest that does not
-   * return cannot. A host function that closes its own guest is not waited for.
+   * Ends it, and waits for its host functions and for its thread to say so. A guest that has not returned after `grace`
+   * ends with its thread; one that only waits for another guest of its thread ends when that returns, and is not waited
+   * for. A host function that closes its own guest is not waited for either.
    */
   close(grace: Duration.Input): Effect.Effect<void> {
     return Effect.withFiber((self) => {
       const around = new Set(Current.hostCallsAround(self.context))
-      const others = Array.from(this.hostCalls).filter((hostCall) => !around.has(hostCall))
       const except = Array.from(this.hostCalls).filter((hostCall) => around.has(hostCall))
-      this.end(new GuestError.Closed())
-      const unloaded = ControlCall.run(this.thread.connection, GuestWire.control.unload, {
+      const others = Array.from(this.hostCalls).filter((hostCall) => !around.has(hostCall))
+      const unload = ControlCall.run(this.thread.connection, GuestWire.control.unload, {
         guest: this.number,
         except: except.map(({ id }) => id)
       }).pipe(
@@ -91,10 +97,23 @@ export class RemoteGuest {
         Effect.andThen(Effect.sync(() => this.thread.remove(this)))
       )
       const ended = Effect.forEach(others, (hostCall) => hostCall.awaitEnd, { discard: true })
-      // A thread that waits for the host function which closes it cannot answer before that has ended.
-      return except.some(({ blocks }) => blocks !== undefined)
-        ? Effect.andThen(Effect.forkDetach(unloaded, { startImmediately: true }), ended)
-        : Effect.andThen(ended, Effect.timeoutOption(unloaded, grace))
+      // It hears of the close before it hears of what the close interrupts, so that it is not entered for that.
+      return Effect.flatMap(Effect.forkDetach(unload, { startImmediately: true }), (unloading) => {
+        this.end(new GuestError.Closed())
+        const returned = this.awaitReturn(Fiber.await(unloading), grace)
+        if (except.every(({ blocks }) => blocks === undefined)) return Effect.andThen(ended, returned)
+        // A thread that waits for the host function which closes it cannot answer before that has ended.
+        const closers = Effect.forEach(except, (hostCall) => hostCall.awaitEnd, { discard: true })
+        return Effect.andThen(Effect.forkDetach(Effect.andThen(closers, returned)), ended)
+      })
+    })
+  }
+
+  private awaitReturn(unloaded: Effect.Effect<unknown>, grace: Duration.Input): Effect.Effect<void> {
+    return Effect.flatMap(Effect.timeoutOption(unloaded, grace), (done) => {
+      if (Option.isSome(done) || !SharedStats.isEntered(this.shared)) return Effect.void
+      this.thread.terminate(`guest ${this.signature.plugin} did not return when it was closed`)
+      return Effect.asVoid(unloaded)
     })
   }
 }

@@ -9,7 +9,7 @@ import * as HostCallError from "@fiberhost/core/HostCallError"
 import * as HostFunction from "@fiberhost/core/HostFunction"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import type * as Exit from "effect/Exit"
+import * as Exit from "effect/Exit"
 import * as Result from "effect/Result"
 import { Current, type RunningHostCall } from "../guest/Current.ts"
 import { answerOf } from "../guest/HostAnswer.ts"
@@ -27,6 +27,7 @@ export class RemoteHostCall implements RunningHostCall {
   readonly caller: Context.Context<never>
   private ended: Array<() => void> | undefined = []
   private stop: (() => void) | undefined
+  private interrupted: boolean
 
   constructor(guest: RemoteGuest, { flags, id, index }: Connection.IncomingCall, owner: RemoteCall | undefined) {
     this.guest = guest
@@ -34,6 +35,8 @@ export class RemoteHostCall implements RunningHostCall {
     this.id = id
     this.flags = flags
     this.owner = owner?.isSettled === false ? owner : undefined
+    // Its caller had left when the guest called it, and the guest, which may be blocked by it, had not heard of that.
+    this.interrupted = owner?.isSettled === true
     this.caller = this.owner?.context ?? guest.context
     guest.hostCalls.add(this)
     this.owner?.hostCalls.add(this)
@@ -43,9 +46,9 @@ export class RemoteHostCall implements RunningHostCall {
     return this.guest.signature.plugin
   }
 
-  /** A thread that waits for it runs none of its guests. */
+  /** A thread that waits for it runs none of its guests. One without a result is waited for now and then. */
   get blocks(): unknown {
-    return (this.flags & Connection.blockingFlag) !== 0 && this.ended !== undefined ? this.guest.thread : undefined
+    return this.signature.sync && this.ended !== undefined ? this.guest.thread : undefined
   }
 
   /** Completes when it has ended. */
@@ -61,14 +64,19 @@ export class RemoteHostCall implements RunningHostCall {
 
   /** Runs the function, and answers the guest. */
   run(bytes: HostFunction.Bytes, args: ReadonlyArray<Uint8Array>): void {
+    // A guest that is on the stack when it is closed goes on until it returns.
+    if (this.guest.dead !== undefined) return this.end(closed(this.signature.name))
     const effect = bytes(args)
     if (HostFunction.isExit(effect)) return this.end(effect)
     const fiber = Effect.runForkWith(this.context())(effect)
     this.stop = () => fiber.interruptUnsafe()
+    // It may have interrupted its own caller, or closed its guest, before it waited for something.
+    if (this.interrupted) this.stop()
     fiber.addObserver((exit) => this.end(exit))
   }
 
   interrupt(): void {
+    this.interrupted = true
     this.stop?.()
   }
 
@@ -91,13 +99,21 @@ export class RemoteHostCall implements RunningHostCall {
   private answer(exit: Exit.Exit<Uint8Array, HostCallError.HostCallError>): void {
     const { connection, reply } = this.guest.thread
     const answer = answerOf(this.signature, exit, () => this.context())
-    if ((this.flags & Connection.blockingFlag) !== 0) return reply.answer(answer)
-    if ((this.flags & GuestWire.unansweredFlag) !== 0) {
-      // The guest did not wait for it, so nobody else would hear of it.
-      if (Result.isFailure(answer)) Effect.runForkWith(this.context())(Effect.logError(answer.failure))
-      return
+    const unanswered = (this.flags & GuestWire.unansweredFlag) !== 0
+    // The guest does not look at it, so nobody else would hear of it.
+    if (unanswered && Result.isFailure(answer) && !wasStopped(answer.failure)) {
+      Effect.runForkWith(this.context())(Effect.logError(answer.failure))
     }
+    if ((this.flags & Connection.blockingFlag) !== 0) return reply.answer(answer)
+    if (unanswered) return
     if (Result.isSuccess(answer)) connection.reply(this.id, answer.success)
     else connection.fail(this.id, GuestWire.encodeHostError(answer.failure))
   }
 }
+
+/** Whether nobody expected an answer any more. */
+const wasStopped = ({ reason }: HostCallError.HostCallError): boolean =>
+  reason._tag === "Interrupted" || reason._tag === "Closed"
+
+const closed = (name: string): Exit.Exit<never, HostCallError.HostCallError> =>
+  Exit.fail(new HostCallError.HostCallError({ function: name, reason: new HostCallError.Closed() }))

@@ -1,20 +1,21 @@
 /**
  * Owner's side: a thread that guests live on, from its start until it is closed or lost.
  */
+
+import type * as Codec from "@fiberhost/core/Codec"
 import * as Connection from "@fiberhost/core/Connection"
 import * as Thread from "@fiberhost/core/Thread"
 import * as Wire from "@fiberhost/core/Wire"
-import type * as Codec from "@fiberhost/core/Codec"
 import * as Deferred from "effect/Deferred"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as GuestError from "../GuestError.ts"
 import * as GuestWire from "./GuestWire.ts"
-import { ReplyCell } from "./ReplyCell.ts"
 import type { RemoteCall } from "./RemoteCall.ts"
 import type { RemoteGuest } from "./RemoteGuest.ts"
 import { RemoteHostCall } from "./RemoteHostCall.ts"
+import { ReplyCell } from "./ReplyCell.ts"
 
 export interface Options {
   readonly program: URL
@@ -49,16 +50,15 @@ export class RemoteThread implements Connection.Server {
   private readonly ended = Deferred.makeUnsafe<void>()
   private readonly ran: Int32Array
   private readonly hostCalls = new Map<number, RemoteHostCall>()
+  private readonly thread: Thread.Thread
   private fault: string | undefined
 
   constructor(name: string, thread: Thread.Thread, reply: ReplyCell, ran: Int32Array) {
     this.name = name
     this.reply = reply
     this.ran = ran
-    this.connection = new Connection.Connection(thread.port, this, (detail) => {
-      this.fault = detail
-      thread.terminate()
-    })
+    this.thread = thread
+    this.connection = new Connection.Connection(thread.port, this, (detail) => this.terminate(detail))
     thread.onExit((exit) => this.end(exit))
   }
 
@@ -110,6 +110,12 @@ export class RemoteThread implements Connection.Server {
       this.connection.outbox.flush()
       return Effect.asVoid(Effect.timeoutOption(Deferred.await(this.ended), grace))
     })
+  }
+
+  /** Ends it now, with all of its guests. `why` is what they fail with. */
+  terminate(why: string): void {
+    this.fault ??= why
+    this.thread.terminate()
   }
 
   private end({ detail, exitCode }: Thread.Exit): void {

@@ -1,20 +1,21 @@
 /**
- * A guest's statistics in shared memory: its thread writes them after each entry, its owner reads them at any time. They
+ * A guest's statistics in shared memory: its thread writes them around each entry, its owner reads them at any time. They
  * are those of the last entry that a message tells of, or later ones.
  */
-import type { Stats } from "../guest/Guest.ts"
+import type { Guest, Stats } from "../guest/Guest.ts"
 
-const fields = ["hostCalls", "abandoned", "heldAsyncValues", "memory", "dead"] as const
+const fields = ["hostCalls", "abandoned", "heldAsyncValues", "memory", "dead", "entered"] as const
 
 export const memory = (): SharedArrayBuffer => new SharedArrayBuffer(fields.length * Float64Array.BYTES_PER_ELEMENT)
 
 /** Guest's side. */
-export const write = (cell: Float64Array, stats: Stats): void => {
-  cell[0] = stats.hostCalls
-  cell[1] = stats.abandoned
-  cell[2] = stats.heldAsyncValues
-  cell[3] = stats.memory
-  cell[4] = stats.alive ? 0 : 1
+export const write = (cell: Float64Array, guest: Guest): void => {
+  cell[0] = guest.hostCalls.size
+  cell[1] = guest.abandoned
+  cell[2] = guest.asyncValues.held
+  cell[3] = guest.memory.byteLength
+  cell[4] = guest.dead === undefined ? 0 : 1
+  cell[5] = guest.entered ? 1 : 0
 }
 
 /** Owner's side, who knows the calls himself. */
@@ -26,3 +27,6 @@ export const read = (cell: Float64Array, calls: number): Stats => ({
   memory: cell[3]!,
   alive: cell[4] === 0
 })
+
+/** Owner's side: whether the guest is on its thread's stack, so that it may be what holds the thread up. */
+export const isEntered = (cell: Float64Array): boolean => cell[5] === 1

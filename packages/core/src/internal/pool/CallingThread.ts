@@ -6,8 +6,8 @@ import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import type { FunctionCodec } from "../../FunctionCodec.ts"
 import * as Executor from "../../Executor.ts"
+import type { FunctionCodec } from "../../FunctionCodec.ts"
 import * as HostCallError from "../../HostCallError.ts"
 import * as HostFunction from "../../HostFunction.ts"
 import type { PoolRunner, WhenFull } from "./PoolRunner.ts"
@@ -31,9 +31,7 @@ export const make = Effect.fnUntraced(function* (
           : Effect.flatMap(executor.trySpawn(task), (handle) =>
               Effect.onInterrupt(handle.await, () => handle.interrupt)
             )
-      return Effect.mapError(answer, (error) =>
-        error._tag === "ExecutorError" ? notRun(codec.name, error) : error
-      )
+      return Effect.mapError(answer, (error) => (error._tag === "ExecutorError" ? notRun(codec.name, error) : error))
     }
   const faces = functions.map(({ codec }, index) => ({
     suspend: HostFunction.fromBytes(codec, bytes(index, "suspend")),
@@ -58,9 +56,7 @@ export const make = Effect.fnUntraced(function* (
         Effect.acquireRelease(spawn, (handle) => handle.interrupt),
         (handle) => Stream.fromQueue(handle.replies)
       )
-    ).pipe(
-      Stream.mapError((error) => (error instanceof Executor.ExecutorError ? notRun(codec.name, error) : error))
-    )
+    ).pipe(Stream.mapError((error) => (error instanceof Executor.ExecutorError ? notRun(codec.name, error) : error)))
   }
 
   return {

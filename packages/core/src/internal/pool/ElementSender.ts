@@ -3,6 +3,7 @@
  * then the stream is suspended until the reader acknowledges some.
  */
 import * as Effect from "effect/Effect"
+import type { CodecError } from "../../CodecError.ts"
 import type { Connection } from "../../Connection.ts"
 import type { FunctionCodec } from "../../FunctionCodec.ts"
 import type * as HostCallError from "../../HostCallError.ts"
@@ -32,13 +33,25 @@ export class ElementSender {
         const portion = elements.slice(sent, sent + window - this.underWay)
         sent += portion.length
         this.underWay += portion.length
-        const refused = this.connection.chunkWith(
-          this.id,
-          portion.map((element) => (writer) => this.codec.writeElement(element, writer))
-        )
+        const refused = this.chunk(portion)
         if (refused !== undefined) return yield* Effect.fail(HostFunction.answerRefused(this.codec.name, refused))
       }
     })
+
+  /** Sends elements as one frame; when one does not fit, those before it. */
+  private chunk(elements: ReadonlyArray<unknown>): CodecError | undefined {
+    let fitting = 0
+    const refused = this.connection.chunkWith(
+      this.id,
+      elements.map((element) => (writer) => {
+        const refused = this.codec.writeElement(element, writer)
+        if (refused === undefined) fitting++
+        return refused
+      })
+    )
+    if (refused !== undefined && fitting > 0) this.chunk(elements.slice(0, fitting))
+    return refused
+  }
 
   /** The reader has taken so many. */
   acknowledged(count: number): void {

@@ -2,8 +2,8 @@
 import * as Result from "effect/Result"
 import * as Codec from "../../Codec.ts"
 import * as HostCallError from "../../HostCallError.ts"
-import type { Reader } from "../codec/MsgPackReader.ts"
 import * as Wire from "../../Wire.ts"
+import type { Reader } from "../codec/MsgPackReader.ts"
 
 const codec = Codec.make(HostCallError.HostCallError)
 

@@ -11,30 +11,74 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import * as Hash from "effect/Hash"
+import type { Ended } from "../../Connection.ts"
 import * as HostCallError from "../../HostCallError.ts"
 import type { PoolCall } from "./PoolCall.ts"
 import type { Stats, WhenFull } from "./PoolRunner.ts"
 import type { PoolThread } from "./PoolThread.ts"
 
+/** Calls that wait for a thread, first come first served. */
+export class Line {
+  private readonly calls = new Set<PoolCall>()
+  private readonly onLeft: () => void
+
+  /** `onLeft` is told when a caller did not want to wait any more. */
+  constructor(onLeft: () => void) {
+    this.onLeft = onLeft
+  }
+
+  get size(): number {
+    return this.calls.size
+  }
+
+  add(call: PoolCall): void {
+    call.line = this
+    this.calls.add(call)
+  }
+
+  shift(): PoolCall | undefined {
+    if (this.calls.size === 0) return undefined
+    const [call] = this.calls
+    this.calls.delete(call!)
+    call!.line = undefined
+    return call
+  }
+
+  leave(call: PoolCall): void {
+    this.calls.delete(call)
+    this.onLeft()
+  }
+
+  fail(reason: HostCallError.Reason): void {
+    for (let call = this.shift(); call !== undefined; call = this.shift()) call.fail(reason)
+  }
+}
+
 /** A place for a thread. The first ones, `pinnable` of them, are always filled, or about to be. */
 export class Slot {
   readonly number: number
-  readonly waiting = new Set<PoolCall>()
+  readonly waiting: Line
   thread: PoolThread | undefined
   /** What keeps the slot filled. */
   fiber: Fiber.Fiber<void> | undefined
   /** Why no thread will fill it any more. */
   gaveUp: HostCallError.Reason | undefined
 
-  constructor(number: number) {
+  constructor(number: number, waiting: Line) {
     this.number = number
+    this.waiting = waiting
   }
 }
 
 export class Pool {
   readonly slots: Array<Slot> = []
   lost = 0
-  private readonly waiting = new Set<PoolCall>()
+  private readonly settle = (): void => {
+    if (this.phase === "Open") return
+    const { active, waiting } = this.stats
+    if (active === 0 && waiting === 0) Deferred.doneUnsafe(this.idle, Effect.void)
+  }
+  private readonly waiting = new Line(this.settle)
   private readonly threads: Array<PoolThread> = []
   private readonly concurrency: number
   private readonly capacity: number
@@ -70,25 +114,28 @@ export class Pool {
     const slot = call.key === undefined ? undefined : this.slotOf(call.key)
     const thread = slot === undefined ? this.leastBusy() : slot.thread
     if (this.onBusy !== undefined && (thread === undefined || thread.active > 0)) this.onBusy()
-    if (thread !== undefined && thread.active < this.concurrency) return thread.run(call)
+    const line = slot === undefined ? this.waiting : slot.waiting
+    // A line next to a thread with room is one that `pump` is busy with.
+    if (thread !== undefined && thread.active < this.concurrency && line.size === 0) return thread.run(call)
 
     const gaveUp = slot === undefined ? this.gaveUp : slot.gaveUp
     if (gaveUp !== undefined) return call.fail(gaveUp)
     if (whenFull === "fail" && this.stats.waiting >= this.capacity) {
       return call.fail(new HostCallError.NoRoom({ capacity: this.capacity }))
     }
-    call.line = slot === undefined ? this.waiting : slot.waiting
-    call.line.add(call)
+    line.add(call)
   }
 
-  /** A slot for one more thread. */
+  /** A slot for one more thread, with the least number that is free. */
   add(): Slot {
-    const slot = new Slot(this.slots.length)
+    let number = 0
+    while (this.slots.some((slot) => slot.number === number)) number++
+    const slot = new Slot(number, new Line(this.settle))
     this.slots.push(slot)
     return slot
   }
 
-  /** The slot is not wanted any more. */
+  /** The slot is not wanted any more, unless keys are pinned to it. */
   remove(slot: Slot): void {
     const at = this.slots.indexOf(slot)
     if (at >= this.pinnable) this.slots.splice(at, 1)
@@ -124,22 +171,30 @@ export class Pool {
     slot.thread = undefined
   }
 
+  /** The slot's thread has ended, and failed its calls. */
+  ended(slot: Slot, thread: PoolThread, why: Ended): void {
+    if (slot.thread === thread) this.vacate(slot)
+    thread.end(why)
+    this.settle()
+  }
+
   /** No thread will come for those who wait, unless another slot has one or will. */
   giveUp(slot: Slot, reason: HostCallError.Reason): void {
     slot.gaveUp = reason
-    fail(slot.waiting, reason)
-    if (this.gaveUp !== undefined) fail(this.waiting, reason)
+    this.remove(slot)
+    slot.waiting.fail(reason)
+    if (this.gaveUp !== undefined) this.waiting.fail(reason)
     this.settle()
   }
 
   /** Gives the thread what waits, as far as it has room. */
   pump(slot: Slot, thread: PoolThread): void {
     while (thread.active < this.concurrency && slot.thread === thread) {
-      const call = shift(slot.waiting) ?? shift(this.waiting)
+      const call = slot.waiting.shift() ?? this.waiting.shift()
       if (call === undefined) break
       thread.run(call)
     }
-    if (this.phase !== "Open") this.settle()
+    this.settle()
   }
 
   /** Takes nothing new and completes when all that is in has settled. */
@@ -155,15 +210,10 @@ export class Pool {
   close(): void {
     this.phase = "Closed"
     const closed = new HostCallError.Closed()
-    fail(this.waiting, closed)
-    for (const slot of this.slots) fail(slot.waiting, closed)
+    this.waiting.fail(closed)
+    for (const slot of this.slots) slot.waiting.fail(closed)
     for (const thread of this.threads.slice()) thread.failAll(closed)
     Deferred.doneUnsafe(this.idle, Effect.void)
-  }
-
-  private settle(): void {
-    const { active, waiting } = this.stats
-    if (this.phase !== "Open" && active === 0 && waiting === 0) Deferred.doneUnsafe(this.idle, Effect.void)
   }
 
   private leastBusy(): PoolThread | undefined {
@@ -185,16 +235,4 @@ export class Pool {
     }
     return reason
   }
-}
-
-const shift = (line: Set<PoolCall>): PoolCall | undefined => {
-  if (line.size === 0) return undefined
-  const [call] = line
-  line.delete(call!)
-  call!.line = undefined
-  return call
-}
-
-const fail = (line: Set<PoolCall>, reason: HostCallError.Reason): void => {
-  for (let call = shift(line); call !== undefined; call = shift(line)) call.fail(reason)
 }

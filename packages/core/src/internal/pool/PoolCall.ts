@@ -16,6 +16,7 @@ import * as Wire from "../../Wire.ts"
 import type { Reader } from "../codec/MsgPackReader.ts"
 import type { Writer } from "../codec/MsgPackWriter.ts"
 import * as FailureCodec from "./FailureCodec.ts"
+import type { Line } from "./Pool.ts"
 import type { PoolThread } from "./PoolThread.ts"
 
 export type Resume = (exit: Exit.Exit<unknown, unknown>) => void
@@ -28,7 +29,7 @@ export abstract class PoolCall implements OutgoingCall {
   /** What the call is pinned to. */
   readonly key: unknown
   /** The line that it waits in, if it does. */
-  line: Set<PoolCall> | undefined
+  line: Line | undefined
   abstract readonly flags: number
   private thread: PoolThread | undefined
   private id = 0
@@ -56,15 +57,11 @@ export abstract class PoolCall implements OutgoingCall {
   }
 
   onReply(reader: Reader): void {
-    const exit = this.isSettled ? pass(reader) : this.read(reader)
-    this.answered()
-    this.settle(exit)
+    this.answered(this.isSettled ? pass(reader) : this.read(reader))
   }
 
   onFailure(reader: Reader): void {
-    const error = FailureCodec.read(this.codec.name, reader)
-    this.answered()
-    this.settle(Exit.fail(error))
+    this.answered(Exit.fail(FailureCodec.read(this.codec.name, reader)))
   }
 
   onChunk(reader: Reader, _count: number): void {
@@ -72,6 +69,7 @@ export abstract class PoolCall implements OutgoingCall {
   }
 
   onLost(why: Ended): void {
+    if (this.isSettled) return
     this.settle(
       why._tag === "Closed"
         ? this.failure(new HostCallError.Closed())
@@ -92,14 +90,17 @@ export abstract class PoolCall implements OutgoingCall {
   interrupt(): void {
     if (this.resume === undefined) return
     this.resume = undefined
-    this.line?.delete(this)
+    this.line?.leave(this)
     this.thread?.connection.interrupt(this.id)
   }
 
-  private answered(): void {
-    const thread = this.thread
+  /** Its thread has room before its caller goes on, and what the thread's owner does then concerns this call no more. */
+  private answered(exit: Exit.Exit<unknown, unknown>): void {
+    const { resume, thread } = this
+    this.resume = undefined
     this.thread = undefined
     thread?.answered()
+    if (resume !== undefined) tell(resume, exit)
   }
 
   protected acknowledge(count: number): void {
@@ -108,16 +109,8 @@ export abstract class PoolCall implements OutgoingCall {
 
   private settle(exit: Exit.Exit<unknown, unknown>): void {
     const resume = this.resume
-    if (resume === undefined) return
     this.resume = undefined
-    try {
-      resume(exit)
-    } catch (error) {
-      // An observer of the caller's threw: an uncaught exception of the application, and not the end of other calls.
-      queueMicrotask(() => {
-        throw error
-      })
-    }
+    if (resume !== undefined) tell(resume, exit)
   }
 
   private failure(reason: HostCallError.Reason): Exit.Exit<never, HostCallError.HostCallError> {
@@ -164,6 +157,17 @@ export class BytesCall extends PoolCall {
 
   protected read(reader: Reader): Exit.Exit<unknown, unknown> {
     return Exit.succeed(Wire.readValue(reader))
+  }
+}
+
+const tell = (resume: Resume, exit: Exit.Exit<unknown, unknown>): void => {
+  try {
+    resume(exit)
+  } catch (error) {
+    // An observer of the caller's threw: an uncaught exception of the application, and not the end of other calls.
+    queueMicrotask(() => {
+      throw error
+    })
   }
 }
 

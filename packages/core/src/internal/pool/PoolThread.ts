@@ -3,10 +3,10 @@
  * tells about itself.
  */
 import { Connection, type Ended, type IncomingCall } from "../../Connection.ts"
-import type { Reader } from "../codec/MsgPackReader.ts"
 import type * as HostCallError from "../../HostCallError.ts"
 import type * as Thread from "../../Thread.ts"
 import * as Wire from "../../Wire.ts"
+import type { Reader } from "../codec/MsgPackReader.ts"
 import type { PoolCall } from "./PoolCall.ts"
 import * as Signal from "./Signal.ts"
 
@@ -15,6 +15,8 @@ export interface Owner {
   readonly onReady: (thread: PoolThread) => void
   /** Its program could not make the handlers. */
   readonly onStartFailed: (detail: string) => void
+  /** It sent what is no frame, and is ended: it must not be given calls any more. */
+  readonly onFault: () => void
   /** A call is answered: there is room for another. */
   readonly onRoom: (thread: PoolThread) => void
   readonly onLog: (thread: PoolThread, record: Signal.LogRecord) => void
@@ -35,20 +37,15 @@ export class PoolThread {
   private fault: string | undefined
 
   /** `ran` is shared with the thread, which writes there which of the functions it begins. */
-  constructor(
-    name: string,
-    thread: Thread.Thread,
-    functions: ReadonlyArray<string>,
-    ran: Int32Array,
-    owner: Owner
-  ) {
+  constructor(name: string, thread: Thread.Thread, functions: ReadonlyArray<string>, ran: Int32Array, owner: Owner) {
     this.name = name
     this.functions = functions
     this.ran = ran
     this.owner = owner
     // Nothing that it says can be trusted any more.
     this.connection = new Connection(thread.port, this, (detail) => {
-      this.fault = detail
+      this.fault ??= detail
+      owner.onFault()
       thread.terminate()
     })
   }
@@ -118,4 +115,3 @@ export class PoolThread {
 
   onAck(): void {}
 }
-

@@ -8,14 +8,12 @@ export const fromEffects = (
   stream: PoolRunner["stream"]
 ): Pick<PoolRunner, "promise" | "iterate"> => ({
   promise: (index, payload, options) =>
-    settled(
-      Effect.provideService(call(index, payload, whenFull(options)), PinnedTo, options?.key),
-      options?.signal
-    ),
+    settled(Effect.provideService(call(index, payload, whenFull(options)), PinnedTo, options?.key), options?.signal),
   iterate: (index, payload, options) => iterate(stream(index, payload, whenFull(options)), options)
 })
 
-export const whenFull = (options: CallOptions | undefined): "suspend" | "fail" => (options?.try === true ? "fail" : "suspend")
+export const whenFull = (options: CallOptions | undefined): "suspend" | "fail" =>
+  options?.try === true ? "fail" : "suspend"
 
 /** The elements of a stream. The signal interrupts it, and so does a reader that stops. */
 export const iterate = <A>(stream: Stream.Stream<A, unknown>, options: CallOptions | undefined): AsyncIterable<A> => {

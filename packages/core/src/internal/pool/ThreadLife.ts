@@ -44,22 +44,27 @@ export const make =
         const thread = yield* threads.start({ module: options.program, name, data })
         const ready = Deferred.makeUnsafe<void, Thread.ThreadError>()
         const ended = Deferred.makeUnsafe<Thread.Loss>()
+        let isServing = false
         const startFailed = (detail: string) =>
           Deferred.doneUnsafe(
             ready,
             Effect.fail(new Thread.ThreadError({ thread: name, reason: new Thread.StartFailed({ detail }) }))
           )
         const poolThread = new PoolThread(name, thread, options.functions, new Int32Array(ran), {
-          onReady: () => Deferred.doneUnsafe(ready, Effect.void),
+          onReady: () => {
+            isServing = true
+            Deferred.doneUnsafe(ready, Effect.void)
+          },
           onStartFailed: startFailed,
+          onFault: () => pool.vacate(slot),
           onRoom: (thread) => pool.pump(slot, thread),
           onLog: ({ name }, { annotations, level, messages }) =>
             runFork(Effect.annotateLogs(Effect.logWithLevel(level)(...messages), { ...annotations, thread: name }))
         })
         thread.onExit((exit) => {
           const loss = poolThread.loss(exit)
-          pool.vacate(slot)
-          poolThread.end({ _tag: "Lost", ...exit })
+          if (isServing) pool.lost++
+          pool.ended(slot, poolThread, { _tag: "Lost", ...exit })
           startFailed(Thread.describeLoss(loss))
           Deferred.doneUnsafe(ended, Effect.succeed(loss))
         })
@@ -67,16 +72,19 @@ export const make =
         yield* Deferred.await(ready)
         yield* Effect.addFinalizer(() =>
           Effect.suspend(() => {
+            isServing = false
             pool.vacate(slot)
             poolThread.close()
             // Past the grace time the scope that it was started in terminates it.
             return Effect.timeoutOption(Deferred.await(ended), options.grace)
           })
         )
-        pool.fill(slot, poolThread)
+        if (!Deferred.isDoneUnsafe(ended)) pool.fill(slot, poolThread)
         yield* onReady
         const loss = yield* Deferred.await(ended)
-        pool.lost++
-        return { error: new Thread.ThreadError({ thread: name, reason: new Thread.Lost(loss) }), proven: poolThread.proven }
+        return {
+          error: new Thread.ThreadError({ thread: name, reason: new Thread.Lost(loss) }),
+          proven: poolThread.proven
+        }
       })
     ).pipe(Effect.catch((error) => Effect.succeed({ error, proven: false })))

@@ -2,10 +2,11 @@
  * Caller's side: the functions of a pool over threads, as Effects, bytes, promises and streams. A call waits in its
  * caller's own fiber, or its promise: it costs neither a fiber nor a queue.
  */
+
+import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Cause from "effect/Cause"
 import * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
 import type { FunctionCodec } from "../../FunctionCodec.ts"
@@ -31,9 +32,10 @@ export const make = (pool: Pool, codecs: ReadonlyArray<FunctionCodec>): PoolRunn
   const bytes =
     (index: number): HostFunction.Bytes =>
     (args) =>
-      run((key, resume) => new BytesCall(index, codecs[index]!, key, resume, args), "suspend") as ReturnType<
-        HostFunction.Bytes
-      >
+      run(
+        (key, resume) => new BytesCall(index, codecs[index]!, key, resume, args),
+        "suspend"
+      ) as ReturnType<HostFunction.Bytes>
 
   const stream: PoolRunner["stream"] = (index, payload, whenFull) =>
     Stream.unwrap(
@@ -81,8 +83,7 @@ export const make = (pool: Pool, codecs: ReadonlyArray<FunctionCodec>): PoolRunn
     bytes,
     stream,
     promise,
-    iterate: (index, payload, options) =>
-      Promises.iterate(stream(index, payload, Promises.whenFull(options)), options),
+    iterate: (index, payload, options) => Promises.iterate(stream(index, payload, Promises.whenFull(options)), options),
     drain: pool.drain,
     stats: () => pool.stats
   }

@@ -1,0 +1,227 @@
+import { assert, describe, it } from "@effect/vitest"
+import { type Codec, CodecError, Connection, Wire } from "@fiberhost/core"
+import { Effect, Result } from "effect"
+import { portPair, settled } from "../fixtures/workThreads.ts"
+
+const bytes = (...values: ReadonlyArray<number>) => Uint8Array.from(values)
+
+/** A call of one argument, and what it is told. */
+const callOf = (
+  value: Uint8Array,
+  written: (writer: Codec.Writer) => CodecError.CodecError | undefined = () => undefined
+) => {
+  const told: Array<unknown> = []
+  const call: Connection.OutgoingCall = {
+    target: 3,
+    index: 2,
+    caller: 1,
+    flags: Connection.typedFlag,
+    writeArguments: (writer) => {
+      Wire.writeValue(writer, value)
+      return written(writer)
+    },
+    onReply: (reader) => told.push(["reply", ...Wire.readValue(reader)]),
+    onFailure: (reader) => told.push(["failure", ...Wire.readValue(reader)]),
+    onChunk: (reader, count) => {
+      for (let i = 0; i < count; i++) told.push(["chunk", ...Wire.readValue(reader)])
+    },
+    onLost: ({ _tag }) => told.push(_tag)
+  }
+  return { call, told }
+}
+
+/** Two ends, the other one a server that notes what it is told; `answer` says how it answers a call. */
+const connect = (answer: (to: Connection.Connection, id: number, argument: Uint8Array) => void = () => {}) => {
+  const [near, far] = portPair()
+  const served: Array<unknown> = []
+  const faults: Array<string> = []
+  const messages: Array<unknown> = []
+  const counting: Wire.Port = {
+    post: (message, transfer) => {
+      messages.push(structuredClone(message))
+      near.post(message, transfer)
+    },
+    listen: near.listen
+  }
+  const nobody: Connection.Server = {
+    onCall: (_, reader) => reader.malformed(reader.offset, "nobody is called"),
+    onInterrupt: () => {},
+    onAck: () => {},
+    onSignal: (_, reader) => Wire.readValue(reader)
+  }
+  const caller = new Connection.Connection(counting, nobody, (detail) => faults.push(detail))
+  const server: Connection.Connection = new Connection.Connection(
+    far,
+    {
+      onCall: ({ id, ...call }, reader) => {
+        const argument = Wire.readValue(reader)
+        served.push(["call", call, ...argument.slice(0, 4)])
+        answer(server, id, argument)
+      },
+      onInterrupt: (id) => served.push(["interrupt", id]),
+      onAck: (id, count) => served.push(["ack", id, count]),
+      onSignal: (id, reader) => served.push(["signal", id, ...Wire.readValue(reader)])
+    },
+    (detail) => faults.push(detail)
+  )
+  /** Sends the caller what its server did not write. */
+  const say = (message: unknown) => far.post(message, [])
+  return { caller, server, served, faults, messages, say }
+}
+
+const idOf = (id: number | CodecError.CodecError): number => (typeof id === "number" ? id : assert.fail(id.message))
+const writes =
+  (...values: ReadonlyArray<number>) =>
+  (writer: Codec.Writer) =>
+    void writer.raw(bytes(...values))
+const refusal = new CodecError.CodecError({
+  direction: "encode",
+  path: "x",
+  reason: new CodecError.DoesNotFit({ message: "no" })
+})
+const refusedAfter = (value: number) => (writer: Codec.Writer) => {
+  writer.raw(bytes(value))
+  return refusal
+}
+
+describe("Connection", () => {
+  it.effect("carries a call with all that belongs to it, and its one answer", () =>
+    Effect.gen(function* () {
+      const { caller, faults, served, server } = connect((to, id, [kind]) => {
+        if (kind === 0) to.reply(id, bytes(1, 2))
+        else if (kind === 1) to.fail(id, bytes(3))
+        else {
+          to.chunkWith(id, [writes(4), writes(5, 6)])
+          to.chunkWith(id, [writes()])
+          to.replyWith(id, writes(7))
+        }
+      })
+      const calls = [0, 1, 2].map((kind) => callOf(bytes(kind, 9)))
+      for (const { call } of calls) caller.call(call)
+      yield* settled
+      assert.deepStrictEqual(
+        calls.map(({ told }) => told),
+        [[["reply", 1, 2]], [["failure", 3]], [["chunk", 4], ["chunk", 5, 6], ["chunk"], ["reply", 7]]]
+      )
+      assert.deepStrictEqual(served[0], ["call", { target: 3, index: 2, caller: 1, flags: 1 }, 0, 9])
+      assert.deepStrictEqual([caller.pending, server.pending, faults], [[], [], []])
+    })
+  )
+
+  it.effect("carries interruptions, acknowledgements and signals in order", () =>
+    Effect.gen(function* () {
+      const { caller, served } = connect()
+      const id = idOf(caller.call(callOf(bytes(1)).call))
+      caller.ack(id, 300)
+      caller.interrupt(id)
+      caller.signal(7, bytes(1, 2))
+      yield* settled
+      assert.deepStrictEqual(served.slice(1), [
+        ["ack", id, 300],
+        ["interrupt", id],
+        ["signal", 7, 1, 2]
+      ])
+      // It is still waited for: an interrupted call is answered once, like any other.
+      assert.strictEqual(caller.pending.length, 1)
+    })
+  )
+
+  it.effect("carries values of any length, many to a message, each to its own call", () =>
+    Effect.gen(function* () {
+      const { caller, messages } = connect((to, id, argument) => to.reply(id, argument.slice()))
+      const lengths = [0, 1, 127, 128, 255, 256, 16_383, 16_384, 65_536, 300_000]
+      const calls = Array.from({ length: 500 }, (_, i) => {
+        const length = lengths[i % lengths.length]!
+        return { length, i, ...callOf(new Uint8Array(length).fill(i)) }
+      })
+      for (const { call } of calls) caller.call(call)
+      yield* settled
+      yield* settled
+      for (const { i, length, told } of calls) {
+        const [[kind, ...values], ...others] = told as [[string, ...Array<number>]]
+        assert.deepStrictEqual([kind, others.length, values.length], ["reply", 0, length])
+        assert.isTrue(values.every((value) => value === (i & 0xff)))
+      }
+      assert.isBelow(messages.length, calls.length / 2)
+    })
+  )
+
+  it.effect("arguments or answers that do not fit are sent not at all, and spoil no neighbour", () =>
+    Effect.gen(function* () {
+      const refusals: Array<unknown> = []
+      const { caller, faults, served } = connect((to, id) => {
+        refusals.push(to.chunkWith(id, [writes(1), refusedAfter(2)]), to.replyWith(id, refusedAfter(3)))
+        to.reply(id, bytes(4))
+      })
+      const [before, refused, after] = [callOf(bytes(1)), callOf(bytes(2), () => refusal), callOf(bytes(3))]
+      caller.call(before.call)
+      assert.strictEqual(caller.call(refused.call), refusal)
+      caller.call(after.call)
+      yield* settled
+      assert.deepStrictEqual([before.told, refused.told, after.told], [[["reply", 4]], [], [["reply", 4]]])
+      assert.deepStrictEqual(refusals, [refusal, refusal, refusal, refusal])
+      assert.deepStrictEqual([served.length, faults], [2, []])
+    })
+  )
+
+  it.effect("its end tells every call that has no answer, once, and those that come later at once", () =>
+    Effect.gen(function* () {
+      const { caller, served } = connect((to, id, [kind]) => {
+        if (kind === 0) to.reply(id, bytes())
+      })
+      const calls = [0, 1, 1].map((kind) => callOf(bytes(kind)))
+      for (const { call } of calls) caller.call(call)
+      yield* settled
+      caller.end({ _tag: "Lost", exitCode: 1, detail: "" })
+      caller.end({ _tag: "Closed" })
+      const late = callOf(bytes(1))
+      caller.call(late.call)
+      yield* settled
+      assert.deepStrictEqual(
+        [...calls, late].map(({ told }) => told),
+        [[["reply"]], ["Lost"], ["Lost"], ["Lost"]]
+      )
+      assert.strictEqual(served.length, 3)
+      assert.deepStrictEqual(caller.pending, [])
+    })
+  )
+
+  it.effect("whatever the other side sends, it reports it and no call is forgotten or told twice", () =>
+    Effect.gen(function* () {
+      let state = 42
+      const random = (below: number) => {
+        state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
+        return Math.floor((state / 2 ** 32) * below)
+      }
+      let faulty = 0
+      for (let round = 0; round < 300; round++) {
+        const { caller, faults, say } = connect()
+        const calls = Array.from({ length: 3 }, () => callOf(bytes(1)))
+        for (const { call } of calls) caller.call(call)
+        for (let i = 0; i < 3; i++) {
+          // Frames of every kind for calls that there are and are not, cut and garbled.
+          const frame = [1 + random(8), random(5), random(3), 0, 0, 0, random(4), random(256), random(256)]
+          say(Uint8Array.from(frame.slice(0, 1 + random(frame.length))))
+        }
+        yield* Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
+        yield* settled
+        faulty += faults.length > 0 ? 1 : 0
+        caller.end({ _tag: "Lost", exitCode: undefined, detail: "" })
+        for (const { told } of calls) {
+          const ends = told.filter((it) => it === "Lost" || (it as Array<unknown>)[0] !== "chunk")
+          assert.strictEqual(ends.length, 1, JSON.stringify(told))
+        }
+      }
+      assert.isAbove(faulty, 100)
+    })
+  )
+})
+
+describe("a message", () => {
+  it("that holds no frames is refused", () => {
+    for (const message of [undefined, null, "x", 1, {}, [], ["x"], new Float64Array(1), [bytes(1)]]) {
+      const opened = Result.try(() => Wire.open(message, undefined))
+      assert.isTrue(Result.isFailure(opened), String(message))
+    }
+  })
+})

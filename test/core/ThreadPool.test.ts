@@ -1,0 +1,797 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Codec, HostCallError, HostPool, ThreadPool } from "@fiberhost/core"
+import {
+  Cause,
+  Deferred,
+  Effect,
+  Exit,
+  Fiber,
+  Layer,
+  Logger,
+  References,
+  Schedule,
+  Schema,
+  Scope,
+  Stream
+} from "effect"
+import { Rpc } from "effect/rpc"
+import { TestClock } from "effect/testing"
+import { handlers, Work } from "../fixtures/work.ts"
+import { type FakeThread, fakeThreads, settled, until } from "../fixtures/workThreads.ts"
+import { hostPoolSuite } from "../suites/hostPoolSuite.ts"
+
+const program = new URL("fake:program")
+
+hostPoolSuite(
+  "a host pool over any threads",
+  Layer.suspend(() =>
+    Layer.provide(ThreadPool.layer(Work, { program, size: 1 }), fakeThreads(Work, () => Work.toLayer(handlers)).layer)
+  )
+)
+
+class Jobs extends HostPool.Service<Jobs>()(
+  "test/Jobs",
+  [
+    /** Answers with its thread's number when the test opens its gate. */
+    Rpc.make("run", { payload: { id: Schema.Int }, success: Schema.Int }),
+    Rpc.make("where", { success: Schema.Int }),
+    /** Does not end when it is interrupted. */
+    Rpc.make("stubborn"),
+    Rpc.make("tail", { success: Schema.Int, stream: true }),
+    Rpc.make("log", { payload: { text: Schema.String } }),
+    Rpc.make("send", { payload: { value: Codec.cloned((_): _ is object => true, "an object") } }),
+    Rpc.make("greet", { success: Schema.String })
+  ],
+  { initial: Schema.Struct({ greeting: Schema.NonEmptyString }) }
+) {}
+
+const numberOf = ({ name }: FakeThread) => Number(name.slice(name.indexOf("#") + 1))
+
+/** A pool whose jobs begin and end where the test can see it. */
+const jobsPool = Effect.fn(function* (
+  options: Omit<ThreadPool.Options<{ readonly greeting: string }>, "program" | "initial"> = {},
+  fake: { greeting?: string; onStart?: (thread: FakeThread, nth: number) => Effect.Effect<void, Error> } = {}
+) {
+  const gates = new Map<number, Deferred.Deferred<void>>()
+  const gate = (id: number) => {
+    const found = gates.get(id) ?? Deferred.makeUnsafe<void>()
+    gates.set(id, found)
+    return found
+  }
+  /** `[thread, id]` of jobs that began, and that were interrupted. */
+  const began: Array<readonly [number, number]> = []
+  const interrupted: Array<number> = []
+  let starts = 0
+  const threads = fakeThreads(Jobs, (thread) =>
+    Jobs.toLayer(
+      Effect.gen(function* () {
+        yield* fake.onStart?.(thread, ++starts) ?? Effect.void
+        const { greeting } = yield* Jobs.initial
+        return {
+          run: ({ id }: { readonly id: number }) =>
+            Effect.suspend(() => {
+              began.push([numberOf(thread), id])
+              return Effect.as(Deferred.await(gate(id)), numberOf(thread))
+            }).pipe(Effect.onInterrupt(() => Effect.sync(() => interrupted.push(id)))),
+          where: () => Effect.succeed(numberOf(thread)),
+          stubborn: () => Effect.uninterruptible(Effect.never),
+          tail: () => Stream.concat(Stream.fromArray([1, 2, 3]), Stream.never),
+          log: ({ text }: { readonly text: string }) =>
+            Effect.logWarning(text, { id: 7 }).pipe(
+              Effect.andThen(Effect.logDebug("detail")),
+              Effect.annotateLogs({ job: 1 })
+            ),
+          send: () => Effect.void,
+          greet: () => Effect.succeed(greeting)
+        }
+      })
+    )
+  )
+  const scope = yield* Scope.make()
+  yield* Effect.addFinalizer((exit) => Scope.close(scope, exit))
+  const build = ThreadPool.make(Jobs, { program, initial: { greeting: fake.greeting ?? "hello" }, ...options })
+  const jobs = yield* build.pipe(Effect.provide(threads.layer), Scope.provide(scope))
+  const fork = <A, E>(effect: Effect.Effect<A, E>) => Effect.forkChild(Effect.exit(effect), { startImmediately: true })
+  return {
+    jobs,
+    threads: threads.started,
+    began,
+    interrupted,
+    /** Lets the job answer, also before it begins. */
+    open: (...ids: ReadonlyArray<number>) =>
+      Effect.forEach(ids, (id) => Deferred.succeed(gate(id), undefined), { discard: true }),
+    run: (id: number) => fork(jobs.run({ id })),
+    fork,
+    close: Scope.close(scope, Exit.void),
+    alive: () => threads.started.filter(({ hasEnded }) => !hasEnded).map(numberOf)
+  }
+})
+
+const reasonOf = <A>(exit: Exit.Exit<A, unknown>) => {
+  const error = Exit.isFailure(exit) ? Cause.squash(exit.cause) : exit
+  assert.instanceOf(error, HostCallError.HostCallError)
+  return error.reason
+}
+const joined = <A, E>(fiber: Fiber.Fiber<Exit.Exit<A, E>>) => Effect.flatMap(Fiber.join(fiber), (exit) => exit)
+const lostReason = (fiber: Fiber.Fiber<Exit.Exit<unknown, unknown>>) =>
+  Effect.map(Fiber.join(fiber), (exit) => {
+    const reason = reasonOf(exit)
+    assert.strictEqual(reason._tag, "ThreadLost")
+    return reason as HostCallError.ThreadLost
+  })
+
+describe("the size of a pool", () => {
+  it.effect("is fixed: all threads are there when the layer is, and no more come", () =>
+    Effect.gen(function* () {
+      const { alive, began, jobs, run } = yield* jobsPool({ size: 3, concurrency: 1 })
+      assert.deepStrictEqual(alive(), [0, 1, 2])
+      yield* Effect.forEach(
+        Array.from({ length: 10 }, (_, id) => id),
+        run
+      )
+      yield* until(() => began.length === 3)
+      yield* settled
+      assert.deepStrictEqual(HostPool.stats(jobs), { waiting: 7, active: 3, threads: 3, lost: 0 })
+      assert.deepStrictEqual(alive(), [0, 1, 2])
+    })
+  )
+
+  it.effect("grows by a thread when a call finds no idle one, up to the maximum", () =>
+    Effect.gen(function* () {
+      const { alive, began, jobs, open, run } = yield* jobsPool({ size: { min: 1, max: 3 }, concurrency: 1 })
+      yield* run(0)
+      yield* until(() => began.length === 1)
+      assert.deepStrictEqual(alive(), [0])
+      const second = yield* run(1)
+      yield* until(() => began.length === 2)
+      assert.deepStrictEqual(alive(), [0, 1])
+      yield* open(1)
+      assert.strictEqual(yield* joined(second), 1)
+      // Thread 1 is idle now: nothing has to grow.
+      yield* run(2)
+      yield* settled
+      assert.deepStrictEqual(alive(), [0, 1])
+      for (const id of [3, 4, 5]) yield* run(id)
+      yield* until(() => began.length === 4)
+      yield* settled
+      assert.deepStrictEqual(alive(), [0, 1, 2])
+      assert.deepStrictEqual(HostPool.stats(jobs), { waiting: 2, active: 3, threads: 3, lost: 0 })
+    })
+  )
+
+  it.effect("a thread that had nothing to do for the idle time ends, down to the minimum; names stay unique", () =>
+    Effect.gen(function* () {
+      const size = { min: 1, max: 3, idleTime: "10 seconds" } as const
+      const { alive, began, jobs, open, run } = yield* jobsPool({ size, concurrency: 1 })
+      for (const id of [0, 1, 2]) {
+        yield* run(id)
+        yield* until(() => began.length === id + 1)
+      }
+      assert.deepStrictEqual(alive(), [0, 1, 2])
+      yield* open(0, 1)
+      yield* until(() => HostPool.stats(jobs).active === 1)
+      yield* TestClock.adjust("20 seconds")
+      yield* until(() => alive().length === 2)
+      // Thread 2 has a call still, and thread 0 is the least there may be.
+      assert.deepStrictEqual(alive(), [0, 2])
+      assert.deepStrictEqual(HostPool.stats(jobs), { waiting: 0, active: 1, threads: 2, lost: 0 })
+      yield* run(3)
+      yield* run(4)
+      yield* until(() => began.length === 5)
+      assert.deepStrictEqual(alive().toSorted(), [0, 1, 2])
+      yield* open(2, 3, 4)
+      yield* until(() => HostPool.stats(jobs).active === 0)
+      yield* TestClock.adjust("20 seconds")
+      yield* until(() => alive().length === 1)
+      assert.deepStrictEqual(alive(), [0])
+      assert.strictEqual(HostPool.stats(jobs).lost, 0)
+    })
+  )
+
+  it.effect("a thread that is used now and then stays", () =>
+    Effect.gen(function* () {
+      const size = { min: 1, max: 2, idleTime: "10 seconds" } as const
+      const { alive, began, jobs, run } = yield* jobsPool({ size, concurrency: 1 })
+      yield* run(0)
+      yield* run(1)
+      yield* until(() => began.length === 2)
+      const busy = began.find(([, id]) => id === 0)![0]
+      for (let i = 0; i < 5; i++) {
+        yield* TestClock.adjust("9 seconds")
+        yield* settled
+      }
+      assert.strictEqual(busy, 0)
+      assert.deepStrictEqual(alive(), [0, 1])
+      assert.strictEqual(HostPool.stats(jobs).threads, 2)
+    })
+  )
+
+  it.effect("a further thread that cannot start costs no call, and the pool goes on", () =>
+    Effect.gen(function* () {
+      const onStart = (_: FakeThread, nth: number) => (nth === 2 ? Effect.fail(new Error("no luck")) : Effect.void)
+      const { alive, began, open, run } = yield* jobsPool({ size: { min: 1, max: 2 }, concurrency: 1 }, { onStart })
+      const first = yield* run(0)
+      const second = yield* run(1)
+      yield* until(() => alive().length === 1 && began.length === 1)
+      yield* settled
+      yield* open(0, 1)
+      assert.strictEqual(yield* joined(first), 0)
+      assert.strictEqual(yield* joined(second), 0)
+    })
+  )
+
+  it.effect("is a count of at least one: anything else is a defect", () =>
+    Effect.gen(function* () {
+      for (const options of [
+        { size: 0 },
+        { size: 1.5 },
+        { size: { min: 0, max: 2 } },
+        { size: { min: 3, max: 2 } },
+        { concurrency: 0 },
+        { capacity: -1 },
+        { capacity: Number.NaN }
+      ]) {
+        const exit = yield* Effect.exit(jobsPool(options))
+        assert.isTrue(Exit.isFailure(exit) && Cause.hasDies(exit.cause), JSON.stringify(options))
+      }
+    })
+  )
+})
+
+describe("a thread of a pool", () => {
+  it.effect("has at most `concurrency` calls; the others wait for room, and come in order", () =>
+    Effect.gen(function* () {
+      const { began, jobs, open, run } = yield* jobsPool({ size: 1, concurrency: 2 })
+      const calls = yield* Effect.forEach([0, 1, 2, 3, 4], run)
+      yield* until(() => began.length === 2)
+      yield* settled
+      assert.deepStrictEqual(began, [
+        [0, 0],
+        [0, 1]
+      ])
+      assert.strictEqual(HostPool.stats(jobs).waiting, 3)
+      yield* open(1)
+      yield* until(() => began.length === 3)
+      assert.deepStrictEqual(began[2], [0, 2])
+      yield* open(0, 2, 3, 4)
+      for (const call of calls) assert.strictEqual(yield* joined(call), 0)
+      assert.deepStrictEqual(HostPool.stats(jobs), { waiting: 0, active: 0, threads: 1, lost: 0 })
+    })
+  )
+
+  it.effect("gets a call when it is the least busy", () =>
+    Effect.gen(function* () {
+      const { began, jobs, open, run } = yield* jobsPool({ size: 3, concurrency: 10 })
+      for (let id = 0; id < 6; id++) yield* run(id)
+      yield* until(() => began.length === 6)
+      assert.deepStrictEqual(began.map(([thread]) => thread).toSorted(), [0, 0, 1, 1, 2, 2])
+      const onOne = began.filter(([thread]) => thread === 1).map(([, id]) => id)
+      yield* open(...onOne)
+      yield* until(() => HostPool.stats(jobs).active === 4)
+      assert.strictEqual(yield* jobs.where(), 1)
+    })
+  )
+
+  it.effect("an interrupted call keeps its place until the thread has answered it", () =>
+    Effect.gen(function* () {
+      const { fork, jobs, run, began } = yield* jobsPool({ size: 1, concurrency: 1, grace: 0 })
+      const stubborn = yield* fork(jobs.stubborn())
+      yield* settled
+      yield* Fiber.interrupt(stubborn)
+      yield* run(1)
+      yield* settled
+      assert.deepStrictEqual(began, [])
+      assert.deepStrictEqual(HostPool.stats(jobs), { waiting: 1, active: 1, threads: 1, lost: 0 })
+    })
+  )
+})
+
+describe("a call that finds no room", () => {
+  it.effect("waits, in its caller; `try` fails with NoRoom when as many wait as may", () =>
+    Effect.gen(function* () {
+      const { fork, began, jobs, open, run } = yield* jobsPool({ size: 1, concurrency: 1, capacity: 2 })
+      const first = yield* run(0)
+      const tried = yield* fork(jobs.run.try({ id: 1 }))
+      const waiting = yield* run(2)
+      const refused = reasonOf(yield* Effect.exit(jobs.run.try({ id: 3 })))
+      assert.deepStrictEqual({ ...refused }, { _tag: "NoRoom", capacity: 2 } as never)
+      const stream = reasonOf(yield* Effect.exit(Stream.runDrain(jobs.tail.try())))
+      assert.strictEqual(stream._tag, "NoRoom")
+      // The others wait without a bound.
+      const more = yield* run(4)
+      assert.strictEqual(HostPool.stats(jobs).waiting, 3)
+      yield* open(0, 1, 2, 4)
+      for (const call of [first, tried, waiting, more]) assert.strictEqual(yield* joined(call), 0)
+      assert.deepStrictEqual(
+        began.map(([, id]) => id),
+        [0, 1, 2, 4]
+      )
+    })
+  )
+
+  it.effect("with a capacity of 0 `try` runs at once or fails", () =>
+    Effect.gen(function* () {
+      const { fork, jobs, open } = yield* jobsPool({ size: 1, concurrency: 1, capacity: 0 })
+      const runs = yield* fork(jobs.run.try({ id: 0 }))
+      assert.strictEqual(reasonOf(yield* Effect.exit(jobs.run.try({ id: 1 })))._tag, "NoRoom")
+      yield* open(0)
+      assert.strictEqual(yield* joined(runs), 0)
+    })
+  )
+
+  it.effect("never runs when its caller is interrupted first", () =>
+    Effect.gen(function* () {
+      const { began, fork, jobs, open, run } = yield* jobsPool({ size: 1, concurrency: 1 })
+      yield* run(0)
+      const left = yield* run(1)
+      const tail = yield* fork(Stream.runDrain(jobs.tail()))
+      const last = yield* run(2)
+      yield* Fiber.interrupt(left)
+      yield* Fiber.interrupt(tail)
+      assert.strictEqual(HostPool.stats(jobs).waiting, 1)
+      yield* open(0, 1, 2)
+      yield* joined(last)
+      assert.deepStrictEqual(
+        began.map(([, id]) => id),
+        [0, 2]
+      )
+    })
+  )
+
+  it.effect("whose arguments do not fit is told so when its turn comes, and those behind it keep their order", () =>
+    Effect.gen(function* () {
+      const { began, fork, jobs, open, run } = yield* jobsPool({ size: 1, concurrency: 1 })
+      yield* run(0)
+      const refused = yield* fork(
+        // When it is refused its caller makes another call at once, which has to go to the end of the line.
+        Effect.catch(jobs.run({ id: 0.5 }), (error) => Effect.as(jobs.run({ id: 9 }), error))
+      )
+      const behind = yield* run(1)
+      yield* open(0, 1, 9)
+      const error = yield* joined(refused)
+      assert.strictEqual(typeof error === "number" ? error : error.reason._tag, "ArgumentsRefused")
+      yield* joined(behind)
+      assert.deepStrictEqual(
+        began.map(([, id]) => id),
+        [0, 1, 9]
+      )
+    })
+  )
+})
+
+describe("calls that are pinned to a key", () => {
+  it.effect("run on one thread, in order, and different keys are spread over all", () =>
+    Effect.gen(function* () {
+      const { began, fork, jobs, open } = yield* jobsPool({ size: 3, concurrency: 1 })
+      const threads = new Set<number>()
+      for (const key of ["a", "b", "c", "d", "e", "f", 1, 2, 3, 4]) {
+        const first = yield* HostPool.pinned(jobs.where(), key)
+        for (let i = 0; i < 5; i++) assert.strictEqual(yield* HostPool.pinned(jobs.where(), key), first)
+        threads.add(first)
+      }
+      assert.strictEqual(threads.size, 3)
+      const ids = Array.from({ length: 20 }, (_, id) => id)
+      const calls = yield* Effect.forEach(ids, (id) => fork(HostPool.pinned(jobs.run({ id }), "a")))
+      yield* open(...ids)
+      for (const call of calls) yield* joined(call)
+      assert.deepStrictEqual(
+        began.map(([, id]) => id),
+        ids
+      )
+      assert.strictEqual(new Set(began.map(([thread]) => thread)).size, 1)
+    })
+  )
+
+  it.effect("wait for its replacement when the thread is lost, in order, while other threads go on", () =>
+    Effect.gen(function* () {
+      const restart = Schedule.spaced("1 minute")
+      const { began, fork, jobs, open, threads } = yield* jobsPool({ size: 2, concurrency: 1, restart })
+      const pinned = (id: number) => fork(HostPool.pinned(jobs.run({ id }), "key"))
+      const lost = yield* pinned(0)
+      const waits = [yield* pinned(1), yield* pinned(2)]
+      yield* until(() => began.length === 1)
+      const [[thread]] = began as [readonly [number, number]]
+      threads.find((it) => numberOf(it) === thread)!.crash(9)
+      const { exitCode, lastRan } = yield* lostReason(lost)
+      assert.deepStrictEqual([exitCode, lastRan], [9, "run"])
+      const waits3 = yield* pinned(3)
+      yield* settled
+      assert.strictEqual(began.length, 1)
+      assert.strictEqual(yield* jobs.where(), 1 - thread)
+      yield* open(1, 2, 3)
+      yield* TestClock.adjust("1 minute")
+      for (const call of [...waits, waits3]) assert.strictEqual(yield* joined(call), thread)
+      assert.deepStrictEqual(
+        began.map(([, id]) => id),
+        [0, 1, 2, 3]
+      )
+    })
+  )
+
+  it.effect("stay on the threads that are always there when the pool grows", () =>
+    Effect.gen(function* () {
+      const { alive, jobs, run } = yield* jobsPool({ size: { min: 1, max: 3 }, concurrency: 5 })
+      for (const id of [0, 1, 2]) yield* run(id)
+      yield* until(() => alive().length > 1)
+      for (const key of ["a", "b", "c", "d"]) assert.strictEqual(yield* HostPool.pinned(jobs.where(), key), 0)
+    })
+  )
+})
+
+describe("a lost thread", () => {
+  it.effect("fails only its own calls, with its exit code and what ran last, and is replaced at once", () =>
+    Effect.gen(function* () {
+      const { began, jobs, open, run, threads } = yield* jobsPool({ size: 2, concurrency: 2 })
+      const calls = yield* Effect.forEach([0, 1, 2, 3, 4], run)
+      yield* until(() => began.length === 4)
+      const on = (thread: number) => began.filter((it) => it[0] === thread).map((it) => it[1])
+      const [own, others] = [on(0), on(1)]
+      threads[0]!.crash(3, "the end")
+      for (const id of own) {
+        const reason = yield* lostReason(calls[id]!)
+        assert.deepStrictEqual({ ...reason }, {
+          _tag: "ThreadLost",
+          thread: "test/Jobs#0",
+          exitCode: 3,
+          detail: "the end",
+          lastRan: "run"
+        } as never)
+      }
+      assert.strictEqual(HostPool.stats(jobs).lost, 1)
+      // Who waited runs on the replacement.
+      yield* until(() => threads.length === 3 && began.length === 5)
+      assert.deepStrictEqual(began[4], [0, 4])
+      yield* open(...others, 4)
+      for (const id of others) assert.strictEqual(yield* joined(calls[id]!), 1)
+      assert.strictEqual(yield* joined(calls[4]!), 0)
+      assert.deepStrictEqual(HostPool.stats(jobs), { waiting: 0, active: 0, threads: 2, lost: 1 })
+    })
+  )
+
+  it.effect("that keeps being lost is replaced more and more slowly, until a replacement answers a call", () =>
+    Effect.gen(function* () {
+      const { alive, jobs, threads } = yield* jobsPool({ size: 1 })
+      const lose = Effect.gen(function* () {
+        yield* until(() => HostPool.stats(jobs).threads === 1)
+        threads.at(-1)!.crash(1)
+        yield* settled
+      })
+      const comesAfter = Effect.fn(function* (millis: number) {
+        if (millis > 0) {
+          yield* TestClock.adjust(millis - 1)
+          yield* settled
+          assert.deepStrictEqual(alive(), [])
+          yield* TestClock.adjust(1)
+        }
+        yield* until(() => alive().length === 1)
+      })
+      for (const millis of [0, 100, 200, 400, 800, 1600, 3200, 5000, 5000]) {
+        yield* lose
+        yield* comesAfter(millis)
+      }
+      assert.strictEqual(yield* jobs.where(), 0)
+      yield* lose
+      yield* comesAfter(0)
+      assert.strictEqual(HostPool.stats(jobs).lost, 10)
+    })
+  )
+
+  it.effect("that the policy replaces no more leaves the calls to the others", () =>
+    Effect.gen(function* () {
+      const { began, run, open, threads, jobs } = yield* jobsPool({
+        size: 2,
+        concurrency: 1,
+        restart: Schedule.recurs(0)
+      })
+      threads[0]!.crash(1)
+      const calls = yield* Effect.forEach([0, 1], run)
+      yield* until(() => began.length === 1)
+      yield* open(0, 1)
+      for (const call of calls) assert.strictEqual(yield* joined(call), 1)
+      assert.deepStrictEqual(HostPool.stats(jobs), { waiting: 0, active: 0, threads: 1, lost: 1 })
+    })
+  )
+
+  it.effect("that was the last one: calls fail with NoThread at once, also those that wait", () =>
+    Effect.gen(function* () {
+      const { began, fork, jobs, run, threads } = yield* jobsPool({
+        size: 2,
+        concurrency: 1,
+        restart: Schedule.recurs(0)
+      })
+      const calls = yield* Effect.forEach([0, 1, 2], run)
+      const pinned = yield* fork(HostPool.pinned(jobs.run({ id: 3 }), "key"))
+      yield* until(() => began.length === 2)
+      threads[0]!.crash(1, "the first end")
+      threads[1]!.crash(1, "the second end")
+      for (const call of [calls[0]!, calls[1]!]) yield* lostReason(call)
+      for (const call of [calls[2]!, pinned]) {
+        const reason = reasonOf(yield* Fiber.join(call))
+        assert.strictEqual(reason._tag, "NoThread")
+        assert.match(reason._tag === "NoThread" ? reason.detail : "", /test\/Jobs#\d was lost: the (first|second) end/)
+      }
+      for (const call of [jobs.where(), jobs.where.try(), HostPool.pinned(jobs.where(), "key")]) {
+        assert.strictEqual(reasonOf(yield* Effect.exit(call))._tag, "NoThread")
+      }
+      const stream = reasonOf(yield* Effect.exit(Stream.runDrain(jobs.tail())))
+      assert.strictEqual(stream._tag, "NoThread")
+      yield* HostPool.drain(jobs)
+    })
+  )
+
+  it.effect("whose replacements cannot start counts towards the policy's end", () =>
+    Effect.gen(function* () {
+      const onStart = (_: FakeThread, nth: number) => (nth > 1 ? Effect.fail(new Error("no luck")) : Effect.void)
+      const { jobs, run, threads } = yield* jobsPool(
+        { size: 1, concurrency: 1, restart: Schedule.recurs(2) },
+        { onStart }
+      )
+      threads[0]!.crash(1)
+      const call = yield* run(0)
+      const reason = reasonOf(yield* Fiber.join(call))
+      assert.match(reason._tag === "NoThread" ? reason.detail : reason._tag, /could not start.*no luck/s)
+      assert.strictEqual(threads.length, 3)
+      assert.deepStrictEqual(HostPool.stats(jobs), { waiting: 0, active: 0, threads: 0, lost: 1 })
+    })
+  )
+
+  it.effect("that came when the pool grew does not stop it from growing again", () =>
+    Effect.gen(function* () {
+      const { began, open, run, threads } = yield* jobsPool({
+        size: { min: 1, max: 2 },
+        concurrency: 1,
+        restart: Schedule.recurs(0)
+      })
+      yield* run(0)
+      const lost = yield* run(1)
+      yield* until(() => began.length === 2)
+      threads[1]!.crash(1)
+      yield* lostReason(lost)
+      const again = yield* run(2)
+      yield* until(() => began.length === 3)
+      yield* open(0, 2)
+      assert.strictEqual(yield* joined(again), 1)
+    })
+  )
+
+  it.effect("gives the elements of a stream that came before, and then says that it was lost", () =>
+    Effect.gen(function* () {
+      const { fork, jobs, threads } = yield* jobsPool({ size: 1 })
+      const taken: Array<number> = []
+      const reader = yield* fork(Stream.runForEach(jobs.tail(), (n) => Effect.sync(() => taken.push(n))))
+      yield* until(() => taken.length === 3)
+      threads[0]!.crash(4)
+      const { exitCode, lastRan } = yield* lostReason(reader)
+      assert.deepStrictEqual([exitCode, lastRan], [4, "tail"])
+    })
+  )
+
+  it.effect("a thread that ends as soon as it is ready is a lost one", () =>
+    Effect.gen(function* () {
+      const onStart = (thread: FakeThread, nth: number) =>
+        Effect.sync(() => {
+          // Right behind the message that says that it is ready.
+          if (nth === 1) setImmediate(() => setImmediate(() => thread.crash(5)))
+        })
+      const { jobs } = yield* jobsPool({ size: 1 }, { onStart })
+      yield* settled
+      assert.strictEqual(yield* jobs.where(), 0)
+      assert.deepStrictEqual(HostPool.stats(jobs), { waiting: 0, active: 0, threads: 1, lost: 1 })
+    })
+  )
+
+  it.effect("one that sends what is no frame is ended: its calls fail with that, and it gets no more", () =>
+    Effect.gen(function* () {
+      const frame = (...bytes: ReadonlyArray<number>) => Uint8Array.from(bytes)
+      for (const message of [
+        "x",
+        null,
+        {},
+        [],
+        ["x"],
+        [new ArrayBuffer(1), 1],
+        frame(0xc1),
+        frame(2), // a reply without an id
+        frame(2, 77, 0, 0, 0, 0), // of a call that there is not
+        frame(2, 1), // without a value
+        frame(2, 1, 0, 0, 0, 9), // with a longer value than the message
+        frame(4, 77, 1, 0, 0, 0, 0),
+        frame(4, 1, 1, 0, 0, 0, 0), // an element of a call that is no stream
+        frame(1, 1, 0, 0, 0, 0), // a call
+        frame(7, 99, 0, 0, 0, 0), // a signal that there is not
+        frame(7, 4, 0, 0, 0, 1, 0xc0), // a line of a log that is none
+        frame(99, 1)
+      ]) {
+        const { began, jobs, open, run, threads } = yield* jobsPool({ size: 1, concurrency: 1 })
+        const call = yield* run(0)
+        const waiting = yield* run(1)
+        yield* until(() => began.length === 1)
+        threads[0]!.say(message)
+        const reason = yield* lostReason(call)
+        assert.notInclude(reason.detail, "terminated", String(message))
+        yield* open(1)
+        assert.strictEqual(yield* joined(waiting), 0)
+        assert.deepStrictEqual(HostPool.stats(jobs), { waiting: 0, active: 0, threads: 1, lost: 1 })
+        assert.strictEqual(threads.length, 2)
+      }
+    })
+  )
+})
+
+describe("a pool that ends", () => {
+  it.effect("lets calls that are in finish within the drain time; waiting ones run, new ones fail with Closed", () =>
+    Effect.gen(function* () {
+      const { alive, began, close, fork, jobs, open, run } = yield* jobsPool({
+        size: 1,
+        concurrency: 1,
+        drain: "1 minute"
+      })
+      const calls = yield* Effect.forEach([0, 1], run)
+      yield* until(() => began.length === 1)
+      const closing = yield* fork(close)
+      assert.strictEqual(reasonOf(yield* Effect.exit(jobs.where()))._tag, "Closed")
+      yield* TestClock.adjust("30 seconds")
+      yield* open(0, 1)
+      for (const call of calls) assert.strictEqual(yield* joined(call), 0)
+      yield* joined(closing)
+      assert.deepStrictEqual(alive(), [])
+    })
+  )
+
+  it.effect("settles calls with Closed past the drain time, and interrupts them", () =>
+    Effect.gen(function* () {
+      const { alive, began, close, fork, interrupted, jobs, run } = yield* jobsPool({
+        size: 1,
+        concurrency: 1,
+        drain: "1 minute"
+      })
+      const calls = yield* Effect.forEach([0, 1], run)
+      yield* until(() => began.length === 1)
+      const closing = yield* fork(close)
+      yield* TestClock.adjust("59 seconds")
+      assert.isUndefined(calls[0]!.pollUnsafe())
+      yield* TestClock.adjust("1 second")
+      for (const call of calls) assert.strictEqual(reasonOf(yield* Fiber.join(call))._tag, "Closed")
+      yield* joined(closing)
+      assert.deepStrictEqual(interrupted, [0])
+      assert.deepStrictEqual(alive(), [])
+      assert.deepStrictEqual(HostPool.stats(jobs), { waiting: 0, active: 0, threads: 0, lost: 0 })
+    })
+  )
+
+  it.effect("terminates a thread that has not ended within the grace time", () =>
+    Effect.gen(function* () {
+      const { alive, close, fork, jobs } = yield* jobsPool({ size: 2, grace: "3 seconds" })
+      const call = yield* fork(jobs.stubborn())
+      yield* settled
+      const closing = yield* fork(close)
+      assert.strictEqual(reasonOf(yield* Fiber.join(call))._tag, "Closed")
+      yield* until(() => alive().length === 1)
+      yield* TestClock.adjust("2999 millis")
+      yield* settled
+      assert.strictEqual(alive().length, 1)
+      assert.isUndefined(closing.pollUnsafe())
+      yield* TestClock.adjust("1 millis")
+      yield* joined(closing)
+      assert.deepStrictEqual(alive(), [])
+    })
+  )
+
+  it.effect("is drained when the last of its calls is gone, also one that waited while there was no thread", () =>
+    Effect.gen(function* () {
+      const { began, fork, jobs, run, threads } = yield* jobsPool({ size: 1, restart: Schedule.spaced("1 hour") })
+      const lost = yield* run(0)
+      yield* until(() => began.length === 1)
+      const drained = yield* fork(HostPool.drain(jobs))
+      threads[0]!.crash(1)
+      yield* lostReason(lost)
+      yield* joined(drained)
+    })
+  )
+
+  it.effect("is drained when the last of those who wait leaves", () =>
+    Effect.gen(function* () {
+      const { fork, jobs, run, threads } = yield* jobsPool({ size: 1, restart: Schedule.spaced("1 hour") })
+      threads[0]!.crash(1)
+      const waits = yield* run(0)
+      const drained = yield* fork(HostPool.drain(jobs))
+      yield* settled
+      assert.isUndefined(drained.pollUnsafe())
+      yield* Fiber.interrupt(waits)
+      yield* joined(drained)
+    })
+  )
+
+  it.effect("while a replacement starts, ends that as well", () =>
+    Effect.gen(function* () {
+      const onStart = (_: FakeThread, nth: number) => (nth > 1 ? Effect.never : Effect.void)
+      const { alive, close, fork, run, threads } = yield* jobsPool({ size: 1 }, { onStart })
+      threads[0]!.crash(1)
+      yield* until(() => threads.length === 2)
+      const waits = yield* run(0)
+      const closing = yield* fork(close)
+      assert.strictEqual(reasonOf(yield* Fiber.join(waits))._tag, "Closed")
+      yield* joined(closing)
+      assert.deepStrictEqual(alive(), [])
+    })
+  )
+})
+
+describe("what a thread is given and says", () => {
+  it.effect("handlers get the initial value", () =>
+    Effect.gen(function* () {
+      const { jobs } = yield* jobsPool({}, { greeting: "good day" })
+      assert.strictEqual(yield* jobs.greet(), "good day")
+    })
+  )
+
+  it.effect("an initial value that its schema refuses is a defect that names the path", () =>
+    Effect.gen(function* () {
+      const exit = yield* Effect.exit(jobsPool({}, { greeting: "" }))
+      assert.isTrue(Exit.isFailure(exit))
+      assert.isTrue(Exit.isFailure(exit) && Cause.hasDies(exit.cause))
+      assert.match(Exit.isFailure(exit) ? String(Cause.squash(exit.cause)) : "", /initial\.greeting/)
+    })
+  )
+
+  it.effect("its log arrives with level, annotations and thread; what the application does not want is not sent", () =>
+    Effect.gen(function* () {
+      const lines: Array<unknown> = []
+      const logger = Logger.make(({ fiber, logLevel, message }) => {
+        lines.push({ logLevel, message, annotations: fiber.getRef(References.CurrentLogAnnotations) })
+      })
+      const warning = {
+        logLevel: "Warn",
+        message: ["careful", '{"id":7}'],
+        annotations: { job: "1", thread: "test/Jobs#0" }
+      }
+      const logged = (level: "Info" | "Debug") =>
+        Effect.gen(function* () {
+          lines.length = 0
+          const { jobs } = yield* jobsPool({ size: 1 })
+          yield* jobs.log({ text: "careful" })
+          return lines.slice()
+        }).pipe(Effect.provide(Logger.layer([logger])), Effect.provideService(References.MinimumLogLevel, level))
+      assert.deepStrictEqual(yield* logged("Info"), [warning])
+      assert.deepStrictEqual(yield* logged("Debug"), [
+        warning,
+        { logLevel: "Debug", message: ["detail"], annotations: warning.annotations }
+      ])
+    })
+  )
+
+  it.effect("a line of the log is cut to what fits, whatever it holds", () =>
+    Effect.gen(function* () {
+      const lines: Array<unknown> = []
+      const logger = Logger.make(({ message }) => void lines.push(message))
+      yield* Effect.gen(function* () {
+        const { jobs } = yield* jobsPool({ size: 1 })
+        yield* jobs.log({ text: "x".repeat(10_000_000) })
+        assert.strictEqual(yield* jobs.where(), 0)
+      }).pipe(Effect.provide(Logger.layer([logger])))
+      assert.strictEqual(lines.length, 1)
+    })
+  )
+
+  it.effect("a value that cannot be cloned fails its own call, and no other", () =>
+    Effect.gen(function* () {
+      const { jobs } = yield* jobsPool({ size: 1 })
+      const [one, bad, other] = yield* Effect.all(
+        [jobs.where(), Effect.exit(jobs.send({ value: { f: () => 0 } })), jobs.where()],
+        { concurrency: "unbounded" }
+      )
+      assert.deepStrictEqual([one, other], [0, 0])
+      assert.strictEqual(reasonOf(bad)._tag, "ArgumentsRefused")
+      yield* jobs.send({ value: { n: 1 } })
+    })
+  )
+
+  it.effect("a layer that fails with any text is told as what it said", () =>
+    Effect.gen(function* () {
+      const onStart = () => Effect.fail(new Error(`lone \ud800 ${"x".repeat(20_000_000)}`))
+      const exit = yield* Effect.exit(jobsPool({}, { onStart }))
+      const error = Exit.isFailure(exit) ? Cause.squash(exit.cause) : exit
+      assert.match(String(error), /test\/Jobs#0 could not start: .*lone/)
+    })
+  )
+})

@@ -1,0 +1,12 @@
+import { onThreadWithPool } from "../fixtures/topologies.ts"
+import { badGuestSuite } from "../suites/badGuestSuite.ts"
+import { conformanceSuite } from "../suites/conformanceSuite.ts"
+import { guestCallSuite } from "../suites/guestCallSuite.ts"
+import { hostCallSuite } from "../suites/hostCallSuite.ts"
+import { linkSuite } from "../suites/linkSuite.ts"
+
+conformanceSuite(onThreadWithPool)
+linkSuite(onThreadWithPool)
+badGuestSuite(onThreadWithPool)
+guestCallSuite(onThreadWithPool)
+hostCallSuite(onThreadWithPool)

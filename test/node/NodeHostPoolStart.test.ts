@@ -1,0 +1,90 @@
+import { execFile } from "node:child_process"
+import { fileURLToPath } from "node:url"
+import { promisify } from "node:util"
+import { assert, describe, it } from "@effect/vitest"
+import { Thread } from "@fiberhost/core"
+import { NodeHostPool } from "@fiberhost/node"
+import { Cause, Effect, Exit, Fiber, Layer } from "effect"
+import { Work } from "../fixtures/work.ts"
+import { Crew } from "../fixtures/workCrew.ts"
+
+const fixture = (name: string) => new URL(`../fixtures/${name}`, import.meta.url)
+
+describe("a pool whose threads cannot begin", () => {
+  const failsWith = (options: NodeHostPool.Options<void>) =>
+    Effect.gen(function* () {
+      const error = yield* Effect.flip(Effect.scoped(Layer.build(NodeHostPool.layer(Work, options))))
+      assert.instanceOf(error, Thread.ThreadError)
+      assert.strictEqual(error.reason._tag, "StartFailed")
+      assert.match(error.message, /^suite\/Work#0 could not start: /)
+      return error.message
+    })
+
+  const cases: ReadonlyArray<readonly [string, RegExp]> = [
+    ["throws", /Error: thrown by the module.*\(exit code 1\)/],
+    ["exits", /its program ended \(exit code 4\)/],
+    ["serves-nothing", /its program ended \(exit code 0\)/],
+    ["another-contract", /This is the program of a thread of pool "test\/Crew": pool "suite\/Work" has started it/],
+    ["layer-fails", /no database/],
+    ["layer-dies", /TypeError: a bug in the layer/],
+    ["missing-handler", /no handler for double, nothing/]
+  ]
+  for (const [fault, message] of cases) {
+    it.live(`fails with a ThreadError that says what happened: ${fault}`, () =>
+      Effect.gen(function* () {
+        const program = fixture("work.faulty.worker.ts")
+        assert.match(yield* failsWith({ program, size: 1, env: { FAULT: fault } }), message)
+      })
+    )
+  }
+
+  it.live("fails with a ThreadError that says that there is no such module, or option", () =>
+    Effect.gen(function* () {
+      assert.match(yield* failsWith({ program: fixture("no.such.worker.ts"), size: 1 }), /no\.such\.worker\.ts/)
+      const program = fixture("work.worker.ts")
+      assert.match(yield* failsWith({ program, size: 1, execArgv: ["--no-such-option"] }), /no-such-option/)
+    })
+  )
+
+  it.live("one that is interrupted while they begin ends them", () =>
+    Effect.gen(function* () {
+      const layer = NodeHostPool.layer(Work, { program: fixture("work.worker.ts"), size: 2 })
+      const build = yield* Effect.forkChild(Effect.scoped(Layer.build(layer)), { startImmediately: true })
+      yield* Fiber.interrupt(build)
+      assert.isTrue(Exit.hasInterrupts(yield* Fiber.await(build)))
+      assert.notInclude(process.getActiveResourcesInfo(), "MessagePort")
+    })
+  )
+
+  it.live("an initial value that its schema refuses is a defect that names the path", () =>
+    Effect.gen(function* () {
+      const layer = NodeHostPool.layer(Crew, { program: fixture("workCrew.worker.ts"), initial: { greeting: "" } })
+      const exit = yield* Effect.exit(Effect.scoped(Layer.build(layer)))
+      assert.isTrue(Exit.isFailure(exit) && Cause.hasDies(exit.cause))
+      assert.match(Exit.isFailure(exit) ? String(Cause.squash(exit.cause)) : "", /initial\.greeting/)
+    })
+  )
+
+  it.live("its program says what it is when somebody runs it in the main thread", () =>
+    Effect.gen(function* () {
+      const run = promisify(execFile)(process.execPath, [fileURLToPath(fixture("work.worker.ts"))])
+      const { code, stderr } = yield* Effect.promise(() =>
+        run.then(
+          () => ({ code: 0, stderr: "" }),
+          (error) => error
+        )
+      )
+      assert.strictEqual(code, 1)
+      assert.match(stderr, /This is the program of a thread of pool "suite\/Work": nobody that owns it has started it/)
+    })
+  )
+
+  it.live("a program ends by itself when it has closed its pools, whatever their functions left behind", () =>
+    Effect.gen(function* () {
+      const { stdout } = yield* Effect.promise(() =>
+        promisify(execFile)(process.execPath, [fileURLToPath(fixture("work.program.ts"))])
+      )
+      assert.strictEqual(stdout, "hello\nhello\n")
+    })
+  )
+})
