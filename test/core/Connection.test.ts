@@ -44,6 +44,7 @@ const connect = (answer: (to: Connection.Connection, id: number, argument: Uint8
     listen: near.listen
   }
   const nobody: Connection.Server = {
+    awaitsMessage: false,
     onCall: (_, reader) => reader.malformed(reader.offset, "nobody is called"),
     onInterrupt: () => {},
     onAck: () => {},
@@ -53,6 +54,7 @@ const connect = (answer: (to: Connection.Connection, id: number, argument: Uint8
   const server: Connection.Connection = new Connection.Connection(
     far,
     {
+      awaitsMessage: false,
       onCall: ({ id, ...call }, reader) => {
         const argument = Wire.readValue(reader)
         served.push(["call", call, ...argument.slice(0, 4)])
@@ -215,6 +217,63 @@ describe("Connection", () => {
       assert.isAbove(faulty, 100)
     })
   )
+})
+
+describe("a port that can look out", () => {
+  /** A server's end whose messages wait in `waiting`, and the messages of `count` calls. */
+  const lookingOut = (count: number, awaitsMessage: (served: number) => boolean) => {
+    const waiting: Array<unknown> = []
+    const caller = new Connection.Connection(
+      { post: (message) => waiting.push(structuredClone(message)), listen: () => {} },
+      { awaitsMessage: false, onCall: () => {}, onInterrupt: () => {}, onAck: () => {}, onSignal: () => {} },
+      assert.fail
+    )
+    for (let i = 0; i < count; i++) {
+      caller.call(callOf(bytes(i)).call)
+      caller.outbox.flush()
+    }
+    const log: Array<string> = []
+    let served = 0
+    let deliver: (message: unknown) => void = () => {}
+    const server: Connection.Connection = new Connection.Connection(
+      {
+        post: () => log.push("posts"),
+        listen: (onMessage) => {
+          deliver = onMessage
+        },
+        next: () => waiting.shift()
+      },
+      {
+        get awaitsMessage() {
+          return awaitsMessage(served)
+        },
+        onCall: ({ id }, reader) => {
+          served++
+          log.push(`serves ${Wire.readValue(reader)[0]}`)
+          server.reply(id, bytes())
+        },
+        onInterrupt: () => {},
+        onAck: () => {},
+        onSignal: () => {}
+      },
+      assert.fail
+    )
+    return { deliver: () => deliver(waiting.shift()), log, waiting }
+  }
+
+  it("reads the messages that follow on the stack, and first posts what it has answered", () => {
+    const { deliver, log, waiting } = lookingOut(3, () => true)
+    deliver()
+    assert.deepStrictEqual(log, ["serves 0", "posts", "serves 1", "posts", "serves 2", "posts"])
+    assert.deepStrictEqual(waiting, [])
+  })
+
+  it("leaves them when its server has something else to do", () => {
+    const { deliver, log, waiting } = lookingOut(3, (served) => served < 2)
+    deliver()
+    assert.deepStrictEqual(log, ["serves 0", "posts", "serves 1"])
+    assert.strictEqual(waiting.length, 1)
+  })
 })
 
 describe("a message", () => {

@@ -1,7 +1,7 @@
 import { assert, describe, it, layer } from "@effect/vitest"
 import { HostCallError, HostPool } from "@fiberhost/core"
 import { NodeHostPool } from "@fiberhost/node"
-import { Cause, Effect, Exit, Fiber, Layer, Logger, References } from "effect"
+import { Cause, Effect, Exit, Fiber, Layer, Logger, Option, References } from "effect"
 import { Crew, type Ending, Gate, Sorry } from "../fixtures/workCrew.ts"
 import { until } from "../fixtures/workThreads.ts"
 
@@ -53,6 +53,19 @@ layer(NodeHostPool.layer(Crew, { ...options, size: 2, concurrency: 4 }))("thread
         assert.isTrue(bytes.buffer.detached)
         assert.deepStrictEqual([back.length, back[0], back[length - 1]], [length, 8, length === 1 ? 8 : 7])
       }
+    })
+  )
+
+  it.effect("answer what has taken its time before they turn to what came with it", () =>
+    Effect.gen(function* () {
+      const crew = yield* Crew
+      const gate = new Gate()
+      const key = "one thread"
+      const first = yield* fork(HostPool.pinned(crew.work({ gate: Option.none() }), key))
+      const second = yield* fork(HostPool.pinned(crew.work({ gate: Option.some(gate.memory) }), key))
+      assert.deepStrictEqual(yield* Fiber.join(first), Exit.void)
+      gate.open()
+      assert.deepStrictEqual(yield* Fiber.join(second), Exit.void)
     })
   )
 

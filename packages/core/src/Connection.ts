@@ -36,6 +36,8 @@ export const blockingFlag = 2
 
 /** What serves the other side's calls. It answers through the connection, each call once. */
 export interface Server {
+  /** Whether nothing but a message can bring it on, so that its thread may look out for one on the stack. */
+  readonly awaitsMessage: boolean
   /** The reader stands before the arguments. */
   readonly onCall: (call: IncomingCall, reader: Reader) => void
   readonly onInterrupt: (id: number) => void
@@ -58,6 +60,7 @@ export type Ended =
 
 export class Connection {
   readonly outbox: Wire.Outbox
+  private readonly port: Wire.Port
   private readonly server: Server
   private readonly onFault: (detail: string) => void
   private readonly calls: Array<OutgoingCall | undefined> = [undefined]
@@ -69,7 +72,12 @@ export class Connection {
     this.outbox = new Wire.Outbox(port, onFault)
     this.server = server
     this.onFault = onFault
-    port.listen((message) => this.receive(message, port.seal))
+    this.port = port
+    port.listen((message) => {
+      const start = performance.now()
+      this.receive(message)
+      if (port.next !== undefined) this.lookOut(port.next, start + turn)
+    })
   }
 
   /** The calls that are not answered yet. */
@@ -182,10 +190,28 @@ export class Connection {
     return undefined
   }
 
-  private receive(message: unknown, seal: Wire.Port["seal"]): void {
+  /** Reads the messages that follow soon, while their thread has nothing else to do and its turn lasts. */
+  private lookOut(next: () => unknown, end: number): void {
+    while (this.server.awaitsMessage && this.ended === undefined && performance.now() < end) {
+      this.outbox.flush()
+      const message = next()
+      if (message === undefined) return
+      this.receive(message)
+    }
+  }
+
+  private receive(message: unknown): void {
     try {
-      const reader = Wire.open(message, seal)
-      while (reader.remaining > 0 && this.ended === undefined) this.frame(reader)
+      const reader = Wire.open(message, this.port.seal)
+      let posted = performance.now()
+      while (reader.remaining > 0 && this.ended === undefined) {
+        this.frame(reader)
+        const now = performance.now()
+        if (now < posted + turn) continue
+        // What was asked takes its time: who asked first is not kept waiting for the others.
+        this.outbox.flush()
+        posted = now
+      }
     } catch (error) {
       // Who is told of a frame does not throw, but for a `CodecFailure` of the frame itself.
       if (!(error instanceof CodecFailure)) queueMicrotask(() => throwing(error))
@@ -238,6 +264,9 @@ export class Connection {
     this.free.push(id)
   }
 }
+
+/** How long, in milliseconds, a thread reads messages before it turns to its timers, and before it posts what it has answered. */
+const turn = 1
 
 const throwing = (error: unknown): never => {
   throw error

@@ -37,6 +37,7 @@ export class HostServer implements Connection.Server {
   private readonly ran: Int32Array
   private readonly onClose: () => void
   private runFork: RunFork = Effect.runFork
+  private closing = false
   private readonly running = new Map<
     number,
     { readonly fiber: Fiber.Fiber<unknown, unknown>; sender?: ElementSender }
@@ -61,6 +62,11 @@ export class HostServer implements Connection.Server {
       }),
       () => Effect.suspend(() => Fiber.interruptAll(Array.from(this.running.values(), ({ fiber }) => fiber)))
     )
+  }
+
+  /** A handler that runs, and the end of the handlers, need the thread's other turns. */
+  get awaitsMessage(): boolean {
+    return this.running.size === 0 && !this.closing
   }
 
   /** Owner to worker: the call, step by step: arguments read, the handler run, its answer written. */
@@ -93,7 +99,9 @@ export class HostServer implements Connection.Server {
 
   onSignal(id: number, reader: Reader): void {
     Wire.readValue(reader)
-    if (id === Signal.close) this.onClose()
+    if (id !== Signal.close) return
+    this.closing = true
+    this.onClose()
   }
 
   private serveStream(id: number, { codec, stream }: HostFunction.Implementation, payload: unknown): void {

@@ -33,6 +33,11 @@ export interface Port {
   readonly seal?: (buffer: ArrayBuffer) => void
   /** Sets who is told of messages. Those that came before wait for it. */
   readonly listen: (onMessage: (message: unknown) => void) => void
+  /**
+   * Looks out a little for the next message, on the stack, and takes it: undefined when none comes soon. A thread that
+   * has gone to sleep is woken for 15 to 40 us of its sender's time. Where a platform cannot look, threads sleep at once.
+   */
+  readonly next?: () => unknown
 }
 
 /**
@@ -70,7 +75,6 @@ export class Outbox {
     this.scheduled = false
     this.busy = this.frames > fewFrames || this.batchFrames !== firstBatch
     this.flush()
-    this.batchFrames = firstBatch
   }
 
   private readonly onFault: (detail: string) => void
@@ -109,8 +113,9 @@ export class Outbox {
     this.writer.rewind(mark)
   }
 
-  /** Posts what is there now. Who is about to block its thread calls it. */
+  /** Posts what is there now. Who is about to hold up its thread calls it. */
   flush(): void {
+    this.batchFrames = firstBatch
     this.frames = 0
     if (this.writer.size === 0) return
     const { beside, transfer } = this.writer
@@ -131,8 +136,9 @@ export class Outbox {
 
   private makeRoom(): void {
     if (this.frames < this.batchFrames && this.writer.size < batchBytes) return
+    const larger = 2 * this.batchFrames
     this.flush()
-    this.batchFrames *= 2
+    this.batchFrames = larger
   }
 
   private clearBeside(): void {

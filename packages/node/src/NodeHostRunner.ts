@@ -1,7 +1,6 @@
 /**
  * Worker side of `NodeHostPool`: what a thread's program is.
  */
-import { workerData } from "node:worker_threads"
 import type * as HostPool from "@fiberhost/core/HostPool"
 import * as HostRunner from "@fiberhost/core/HostRunner"
 import type * as Layer from "effect/Layer"
@@ -16,4 +15,4 @@ import * as NodeRunner from "./internal/NodeRunner.ts"
 export const run = <Self, R extends Rpc.Any, Init, E>(
   contract: HostPool.Any<Self, R, Init>,
   handlers: Layer.Layer<HostPool.Handlers<Self>, E, HostPool.Initial<Self>>
-): void => NodeRunner.run((port) => HostRunner.run(contract, handlers, port, workerData))
+): void => NodeRunner.run((port, start) => HostRunner.run(contract, handlers, port, start))

@@ -42,6 +42,8 @@ export class GuestServer implements Connection.Server {
   private readonly calls = new Map<number, GuestCall.GuestCall>()
   /** The wire's ids of host calls, for those that the owner excludes from a close. */
   private readonly hostCallIds = new WeakMap<HostCall, number>()
+  /** Guests that are being closed, and the thread itself once it is. */
+  private ending = 0
   /** What has been asked of host functions without a result since one was waited for. */
   private unanswered = { calls: 0, bytes: 0 }
 
@@ -52,6 +54,11 @@ export class GuestServer implements Connection.Server {
       throw new Error(`the owner of this thread sent what is no frame: ${detail}`)
     })
     this.connection.signal(GuestWire.ready, nothing)
+  }
+
+  /** Guests wait for nothing but messages; their end, and this thread's, need its other turns. */
+  get awaitsMessage(): boolean {
+    return this.ending === 0
   }
 
   /** Posts what was answered: the thread is about to end. */
@@ -89,7 +96,9 @@ export class GuestServer implements Connection.Server {
 
   onSignal(id: number, reader: Codec.Reader): void {
     Wire.readValue(reader)
-    if (id === GuestWire.close) this.options.onClose()
+    if (id !== GuestWire.close) return
+    this.ending++
+    this.options.onClose()
   }
 
   private answer(id: number, exit: GuestCall.GuestExit): void {
@@ -116,7 +125,11 @@ export class GuestServer implements Connection.Server {
       reply(this.load(payload.success as GuestWire.Load))
     } else {
       const { except, guest } = payload.success as GuestWire.Unload
-      Effect.runFork(this.unload(guest, new Set(except))).addObserver(() => void reply(Result.void))
+      this.ending++
+      Effect.runFork(this.unload(guest, new Set(except))).addObserver(() => {
+        this.ending--
+        reply(Result.void)
+      })
     }
   }
 

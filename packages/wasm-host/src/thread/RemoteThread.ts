@@ -40,6 +40,7 @@ export const start = Effect.fnUntraced(function* (
 })
 
 export class RemoteThread implements Connection.Server {
+  readonly awaitsMessage = false
   readonly name: string
   readonly connection: Connection.Connection
   readonly reply: ReplyCell

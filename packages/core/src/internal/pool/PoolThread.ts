@@ -2,7 +2,7 @@
  * Caller's side: one thread of a pool, from its start until it is closed or lost: how many calls it has, and what it
  * tells about itself.
  */
-import { Connection, type Ended, type IncomingCall } from "../../Connection.ts"
+import { Connection, type Ended, type IncomingCall, type Server } from "../../Connection.ts"
 import type * as HostCallError from "../../HostCallError.ts"
 import type * as Thread from "../../Thread.ts"
 import * as Wire from "../../Wire.ts"
@@ -22,7 +22,8 @@ export interface Owner {
   readonly onLog: (thread: PoolThread, record: Signal.LogRecord) => void
 }
 
-export class PoolThread {
+export class PoolThread implements Server {
+  readonly awaitsMessage = false
   readonly name: string
   readonly connection: Connection
   /** Calls that it has not answered. */
