@@ -66,6 +66,8 @@ export class Connection {
   private readonly calls: Array<OutgoingCall | undefined> = [undefined]
   private readonly free: Array<number> = []
   private ended: Ended | undefined
+  /** When what has been answered must be posted, whatever else has come. */
+  private overdue = 0
 
   /** `onFault`: the other side sent something else than frames, or frames were lost. Its owner ends the thread, and the connection. */
   constructor(port: Wire.Port, server: Server, onFault: (detail: string) => void) {
@@ -74,9 +76,10 @@ export class Connection {
     this.onFault = onFault
     this.port = port
     port.listen((message) => {
-      const start = performance.now()
+      this.overdue = performance.now() + turn
       this.receive(message)
-      if (port.next !== undefined) this.lookOut(port.next, start + turn)
+      this.outbox.flushFull()
+      if (port.next !== undefined) this.lookOut(port.next)
     })
   }
 
@@ -191,7 +194,8 @@ export class Connection {
   }
 
   /** Reads the messages that follow soon, while their thread has nothing else to do and its turn lasts. */
-  private lookOut(next: () => unknown, end: number): void {
+  private lookOut(next: () => unknown): void {
+    const end = this.overdue
     while (this.server.awaitsMessage && this.ended === undefined && performance.now() < end) {
       this.outbox.flush()
       const message = next()
@@ -203,15 +207,7 @@ export class Connection {
   private receive(message: unknown): void {
     try {
       const reader = Wire.open(message, this.port.seal)
-      let posted = performance.now()
-      while (reader.remaining > 0 && this.ended === undefined) {
-        this.frame(reader)
-        const now = performance.now()
-        if (now < posted + turn) continue
-        // What was asked takes its time: who asked first is not kept waiting for the others.
-        this.outbox.flush()
-        posted = now
-      }
+      while (reader.remaining > 0 && this.ended === undefined) this.frame(reader)
     } catch (error) {
       // Who is told of a frame does not throw, but for a `CodecFailure` of the frame itself.
       if (!(error instanceof CodecFailure)) queueMicrotask(() => throwing(error))
@@ -231,7 +227,8 @@ export class Connection {
           caller: reader.int(),
           flags: reader.int()
         }
-        return this.server.onCall(call, reader)
+        this.server.onCall(call, reader)
+        return this.postOverdue()
       }
       case Wire.Kind.reply:
         this.awaited(id, reader).onReply(reader)
@@ -252,6 +249,14 @@ export class Connection {
       default:
         return reader.malformed(reader.offset, `${kind} is no kind of frame`)
     }
+  }
+
+  /** What was asked may take its time: who asked first is not kept waiting for those whose calls came with his. */
+  private postOverdue(): void {
+    const now = performance.now()
+    if (now < this.overdue) return
+    this.outbox.flush()
+    this.overdue = now + turn
   }
 
   private awaited(id: number, reader: Reader): OutgoingCall {

@@ -156,8 +156,8 @@ export const make = (definition: Rpc.Any, options?: Options): FunctionCodec => {
     try {
       for (let i = 0; i < args.length; i++) {
         name = args[i]!.name
-        writer.begin()
         const at = writer.placeholder32()
+        writer.begin()
         wires[i]!.write(isRecord(payload) ? payload[name] : undefined, writer)
         writer.patch32(at, writer.size - at - 4)
         writer.nameMoves(name)

@@ -74,7 +74,8 @@ export class HostServer implements Connection.Server {
     const implementation = this.functions[index]
     if (implementation === undefined) return reader.malformed(reader.offset, `there is no function ${index}`)
     const { codec } = implementation
-    const payload = codec.readArguments(reader)
+    const isTyped = (flags & Connection.typedFlag) !== 0
+    const payload = isTyped ? codec.readArguments(reader) : reader.plain(() => codec.readArguments(reader))
     if (Result.isFailure(payload)) return this.fail(id, HostFunction.argumentsRefused(codec.name, payload.failure))
     this.ran[0] = index + 1
     if (codec.streams) return this.serveStream(id, implementation, payload.success)

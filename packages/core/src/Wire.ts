@@ -113,6 +113,11 @@ export class Outbox {
     this.writer.rewind(mark)
   }
 
+  /** Posts a batch that is full: what was told of a message often asks for as much again. */
+  flushFull(): void {
+    if (this.frames >= this.batchFrames) this.flush()
+  }
+
   /** Posts what is there now. Who is about to hold up its thread calls it. */
   flush(): void {
     this.batchFrames = firstBatch
@@ -184,7 +189,7 @@ export const readValue = (reader: Reader): Uint8Array => {
 export const withValue = <A>(reader: Reader, read: (value: Reader) => A): A => {
   const { end } = reader
   const length = reader.u32()
-  if (length >= besideFlag) return read(new Reader(valueBeside(reader, length), reader.beside))
+  if (length >= besideFlag) return read(reader.of(valueBeside(reader, length)))
   const start = reader.offset
   if (length > end - start) reader.malformed(start, "a value is longer than its message")
   reader.window(start, start + length)

@@ -25,7 +25,7 @@ export interface Options {
   readonly execArgv?: ReadonlyArray<string>
   /**
    * How long a thread that has answered everything looks out for more, on its core, before it sleeps. Waking it costs
-   * its caller 15 to 40 us, and the call as much again. Zero lets it sleep at once. Default: 50 microseconds.
+   * its caller 15 to 40 us, and the call as much again. Zero lets it sleep at once. Default: 100 microseconds.
    */
   readonly spin?: Duration.Input
 }
@@ -52,7 +52,7 @@ export const layer = (options: Options = {}): Layer.Layer<Thread.Threads> =>
   })
 
 const startWorker = ({ data, module, name }: Thread.Program, options: Options): Thread.Thread => {
-  const { ring, start } = Doorbell.make(data, Duration.toMillis(options.spin ?? "50 micros"))
+  const { ring, start } = Doorbell.make(data, Duration.toMillis(options.spin ?? "100 micros"))
   const worker = new Worker(module, {
     name,
     workerData: start,

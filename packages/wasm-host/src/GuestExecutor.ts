@@ -1,11 +1,13 @@
 /**
  * Where guests run: loads plugins and admits calls to them, so many at once and so many waiting.
  *
- * This is the byte interface between a typed plugin and the thread that its guests live on: arguments and answers are
- * MessagePack values, and of a contract only names and argument kinds are known here. `layer` runs guests in the calling
- * thread. A guest belongs to the scope that loaded it, and to its executor's, whichever ends first.
+ * This is the interface between a plugin and the thread that its guests live on. Values are encoded and decoded once, by
+ * the contract's codecs, on the caller's side; a guest's thread sees MessagePack, and of a contract only names and
+ * argument kinds. `layer` runs guests in the calling thread. A guest belongs to the scope that loaded it, and to its
+ * executor's, whichever ends first.
  */
 import * as Admission from "@fiberhost/core/Admission"
+import type * as FunctionCodec from "@fiberhost/core/FunctionCodec"
 import type * as HostFunction from "@fiberhost/core/HostFunction"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -14,6 +16,7 @@ import * as Scope from "effect/Scope"
 import * as GuestError from "./GuestError.ts"
 import * as Guest from "./guest/Guest.ts"
 import * as GuestCall from "./guest/GuestCall.ts"
+import { GuestCodec } from "./guest/GuestCodec.ts"
 import * as HostCall from "./guest/HostCall.ts"
 import * as Link from "./module/Link.ts"
 import * as ModuleCache from "./module/ModuleCache.ts"
@@ -31,18 +34,23 @@ export interface Options {
 export interface LoadOptions {
   readonly module: PluginModule.Source
   readonly signature: Link.PluginSignature
+  /** The codecs of the guest functions, in the order of `signature.exports`. */
+  readonly functions: ReadonlyArray<FunctionCodec.FunctionCodec>
   /** The byte faces of the host functions, in the order of `signature.imports`. */
   readonly hosts: ReadonlyArray<HostFunction.Bytes>
   /** Guest functions that the module must not leave out. */
   readonly require: "all" | ReadonlyArray<string>
 }
 
-/** A running instance, by bytes. */
+/** A running instance. */
 export interface LoadedGuest {
   /** Functions of the contract that the module leaves out. */
   readonly missing: ReadonlyArray<string>
-  /** Calls the function at this index of `signature.exports` with one MessagePack value for each argument. */
-  readonly call: (index: number, args: ReadonlyArray<Uint8Array>) => Effect.Effect<Uint8Array, GuestError.GuestError>
+  /**
+   * Calls the function at this index of `signature.exports`. Payload, success and failure are the contract's: they are
+   * checked by its codecs, so nothing more is known of them here. Everything else fails with a `GuestError`.
+   */
+  readonly call: (index: number, payload: unknown) => Effect.Effect<unknown, unknown>
   /** Whether it lives in the calling thread, so that a call may be answered before it returns. */
   readonly inCallingThread: boolean
   /** Calls that it has in hand, or infinitely many when it is dead: what balances calls over several guests. */
@@ -87,6 +95,7 @@ export const make = Effect.fnUntraced(function* (
   const compile = yield* ModuleCache.make
 
   const load = Effect.fnUntraced(function* ({
+    functions: codecs,
     hosts,
     module: source,
     require,
@@ -122,13 +131,11 @@ export const make = Effect.fnUntraced(function* (
         )
     )
     const gate: GuestCall.Gate = { admission, whenFull: options.whenFull ?? "suspend" }
-    const absent = new Set(missing)
+    const functions = codecs.map((codec) => new GuestCodec(plugin, codec, missing))
     return {
       missing,
-      call: (index, args) => {
-        const { name } = signature.exports[index]!
-        return absent.has(name) ? Effect.fail(Link.leftOut(plugin, name)) : GuestCall.run(guest, index, args, gate)
-      },
+      call: (index, payload) =>
+        functions[index]!.leftOut ?? GuestCall.run(guest, index, functions[index]!, payload, gate),
       inCallingThread: true,
       busy: () => (guest.dead === undefined ? guest.calls.size : Infinity),
       stats: () => guest.stats

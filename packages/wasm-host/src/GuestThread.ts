@@ -18,6 +18,7 @@ import * as Semaphore from "effect/Semaphore"
 import * as GuestError from "./GuestError.ts"
 import * as GuestExecutor from "./GuestExecutor.ts"
 import type * as GuestCall from "./guest/GuestCall.ts"
+import { GuestCodec } from "./guest/GuestCodec.ts"
 import * as Link from "./module/Link.ts"
 import * as ModuleCache from "./module/ModuleCache.ts"
 import * as PluginModule from "./module/PluginModule.ts"
@@ -92,6 +93,7 @@ export const make = Effect.fnUntraced(function* (
   }).pipe(replacing.withPermits(1))
 
   const load = Effect.fnUntraced(function* ({
+    functions: codecs,
     hosts,
     module: source,
     require,
@@ -132,13 +134,10 @@ export const make = Effect.fnUntraced(function* (
     }).pipe(Effect.mapError((why) => refuse(guest.thread.lossOf(why))))
     if (Result.isFailure(loaded)) return yield* refuse(loaded.failure as GuestError.Reason)
 
-    const absent = new Set(missing)
+    const functions = codecs.map((codec) => new GuestCodec(plugin, codec, missing))
     return {
       missing,
-      call: (index, args) => {
-        const { name } = signature.exports[index]!
-        return absent.has(name) ? Effect.fail(Link.leftOut(plugin, name)) : guest.call(index, args, gate)
-      },
+      call: (index, payload) => functions[index]!.leftOut ?? guest.call(index, functions[index]!, payload, gate),
       inCallingThread: false,
       busy: () => (guest.stats.alive ? guest.calls.size : Infinity),
       stats: () => guest.stats

@@ -10,6 +10,7 @@ import * as FunctionCodec from "@fiberhost/core/FunctionCodec"
 import * as HostFunction from "@fiberhost/core/HostFunction"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Result from "effect/Result"
 import type * as Rpc from "effect/rpc/Rpc"
@@ -18,7 +19,7 @@ import * as Abi from "./Abi.ts"
 import * as GuestError from "./GuestError.ts"
 import * as GuestExecutor from "./GuestExecutor.ts"
 import type * as Guest from "./guest/Guest.ts"
-import { maxValueBytes } from "./guest/GuestMemory.ts"
+import { GuestCodec } from "./guest/GuestCodec.ts"
 import type * as HostFunctions from "./HostFunctions.ts"
 import type * as Link from "./module/Link.ts"
 import type * as PluginModule from "./module/PluginModule.ts"
@@ -128,7 +129,8 @@ export const Service =
       const faces: HostFunctions.HostFunctions = contract.imports === undefined ? new Map() : yield* contract.imports
       const hosts = signature.imports.map(({ name }) => faces.get(name)!)
       const module = isEffect(options.module) ? yield* options.module : options.module
-      const load = executor.load({ module, signature, hosts, require: options.require ?? [] })
+      const functions = Array.from(codecs.values())
+      const load = executor.load({ module, signature, functions, hosts, require: options.require ?? [] })
       return typed<R>(id, codecs, yield* Effect.replicateEffect(load, instances))
     })
 
@@ -158,52 +160,36 @@ export const missing = <R extends Rpc.Any>(plugin: Plugin<R>): ReadonlyArray<str
 export const stats = <R extends Rpc.Any>(plugin: Plugin<R>): ReadonlyArray<Guest.Stats> =>
   plugin[GuestsTypeId].map((guest) => guest.stats())
 
-/** Caller's side: typed functions over guests that know bytes. The codecs check what the types say. */
+/** Caller's side: the functions of a plugin over its guests. */
 const typed = <R extends Rpc.Any>(
   plugin: string,
   codecs: ReadonlyMap<string, FunctionCodec.FunctionCodec>,
   guests: ReadonlyArray<GuestExecutor.LoadedGuest>
 ): Plugin<R> => {
-  const functions = Array.from(codecs.values(), (codec, index) => {
-    const refused = (reason: GuestError.Reason) =>
-      Effect.fail(new GuestError.GuestError({ plugin, function: codec.name, reason }))
-    const call = (payload: unknown) =>
-      Effect.suspend((): Effect.Effect<unknown, unknown> => {
-        const args = codec.encodeArguments(payload)
-        if (Result.isFailure(args)) return refused(valueRefused(args.failure))
-        const long = args.success.findIndex((value) => value.byteLength > maxValueBytes)
-        if (long >= 0)
-          return refused(new GuestError.ValueTooLarge({ path: codec.arguments[long]!.name, limit: maxValueBytes }))
-        return Effect.flatMap(leastBusy(guests).call(index, args.success), (bytes): Effect.Effect<unknown, unknown> => {
-          const answer = codec.decodeAnswer(bytes)
-          return Result.isFailure(answer) ? refused(answerRefused(answer.failure)) : Effect.fromResult(answer.success)
-        })
-      })
+  const [first, ...others] = guests
+  const functions = Array.from(codecs.values(), ({ name, rpc }, index) => {
+    const call =
+      others.length === 0
+        ? (payload: unknown) => first!.call(index, payload)
+        : (payload: unknown) => Effect.suspend(() => leastBusy(guests).call(index, payload))
+    const busy = Exit.fail(new GuestError.GuestError({ plugin, function: name, reason: new GuestError.Busy() }))
     const twin = (payload: unknown) => {
       // A guest on another thread would be entered all the same, later and for nobody.
-      if (!guests[0]!.inCallingThread) return Effect.runSync(refused(new GuestError.Busy()))
+      if (!first!.inCallingThread) return Effect.runSync(busy)
       const fiber = Effect.runFork(call(payload))
       const exit = fiber.pollUnsafe()
       // Nobody would take the answer.
       if (exit === undefined) fiber.interruptUnsafe()
-      return Effect.runSync(exit ?? refused(new GuestError.Busy()))
+      return Effect.runSync(exit ?? busy)
     }
-    return Abi.isSync(codec.rpc) ? { [codec.name]: call, [`${codec.name}Unsafe`]: twin } : { [codec.name]: call }
+    return Abi.isSync(rpc) ? { [name]: call, [`${name}Unsafe`]: twin } : { [name]: call }
   })
   return { ...Object.assign({}, ...functions), [GuestsTypeId]: guests } as Plugin<R>
 }
 
-const answerRefused = ({ detail, path }: CodecError): GuestError.Reason =>
-  new GuestError.AnswerRefused({ path, detail })
-
 /** Narrows without losing the Effect's own types. */
 const isEffect = <A, E, Env>(value: A | Effect.Effect<A, E, Env>): value is Effect.Effect<A, E, Env> =>
   Effect.isEffect(value)
-
-const valueRefused = (error: CodecError): GuestError.Reason =>
-  error.reason._tag === "TooLarge"
-    ? new GuestError.ValueTooLarge({ path: error.path, limit: error.reason.limit })
-    : new GuestError.ValueRefused({ path: error.path, detail: error.detail })
 
 const leastBusy = (guests: ReadonlyArray<GuestExecutor.LoadedGuest>): GuestExecutor.LoadedGuest => {
   let chosen = guests[0]!
@@ -224,28 +210,36 @@ const double = Effect.fnUntraced(function* <H extends object>(
   handlers: H
 ): Effect.fn.Return<GuestExecutor.LoadedGuest, never, HostFunction.Services<H>> {
   const implementations = yield* HostFunction.implement(codecs, handlers)
-  const names = Array.from(codecs.keys())
+  const missing = Array.from(codecs.keys()).filter((name) => !implementations.has(name))
+  const functions = Array.from(codecs.values(), (codec) => new GuestCodec(plugin, codec, missing))
   return {
-    missing: names.filter((name) => !implementations.has(name)),
-    call: (index, args) => {
-      const name = names[index]!
-      const face = implementations.get(name)?.bytes
-      const fail = (reason: GuestError.Reason) =>
-        Effect.fail(new GuestError.GuestError({ plugin, function: name, reason }))
-      if (face === undefined) return fail(new GuestError.MissingExports({ names: [name] }))
-      return Effect.catch(
-        Effect.suspend(() => face(args)),
-        ({ reason }): Effect.Effect<never, GuestError.GuestError> => {
-          if (reason._tag === "ArgumentsRefused")
-            return fail(new GuestError.ValueRefused({ path: reason.path, detail: reason.detail }))
-          if (reason._tag === "AnswerRefused")
-            return fail(new GuestError.AnswerRefused({ path: reason.path, detail: reason.detail }))
-          return reason._tag === "Defect" ? Effect.die(reason.cause) : Effect.interrupt
-        }
-      )
+    missing,
+    call: (index, payload) => {
+      const guestCodec = functions[index]!
+      return guestCodec.leftOut ?? called(guestCodec, payload, implementations.get(guestCodec.codec.name)!)
     },
     inCallingThread: true,
     busy: () => 0,
     stats: () => ({ calls: 0, hostCalls: 0, abandoned: 0, heldAsyncValues: 0, memory: 0, alive: true })
   }
 })
+
+const called = (
+  guestCodec: GuestCodec,
+  payload: unknown,
+  { bytes }: HostFunction.Implementation
+): Effect.Effect<unknown, unknown> =>
+  Effect.suspend((): Effect.Effect<unknown, unknown> => {
+    const args = guestCodec.encode(payload)
+    if (Result.isFailure(args)) return guestCodec.fail(args.failure)
+    return bytes(args.success).pipe(
+      Effect.catch(({ reason }) => {
+        if (reason._tag === "ArgumentsRefused")
+          return guestCodec.fail(new GuestError.ValueRefused({ path: reason.path, detail: reason.detail }))
+        if (reason._tag === "AnswerRefused")
+          return guestCodec.fail(new GuestError.AnswerRefused({ path: reason.path, detail: reason.detail }))
+        return reason._tag === "Defect" ? Effect.die(reason.cause) : Effect.interrupt
+      }),
+      Effect.flatMap((answer) => guestCodec.decode(answer))
+    )
+  })

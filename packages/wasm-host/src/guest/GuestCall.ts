@@ -9,12 +9,14 @@ import type * as Admission from "@fiberhost/core/Admission"
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Result from "effect/Result"
 import * as GuestError from "../GuestError.ts"
 import * as Signature from "../module/Signature.ts"
 import type { Age } from "./AsyncValues.ts"
 import * as Current from "./Current.ts"
 import * as FatPtr from "./FatPtr.ts"
 import type { Guest } from "./Guest.ts"
+import type { GuestCodec } from "./GuestCodec.ts"
 import type { HostCall } from "./HostCall.ts"
 
 /** What callers do when the executor is full: wait, or fail with `NoRoom`. */
@@ -28,19 +30,23 @@ export interface Gate {
 
 export type GuestExit = Exit.Exit<Uint8Array, GuestError.GuestError>
 
-/** The guest call in the caller's fiber. */
+/** The guest call in the caller's fiber: its payload in, its answer out. */
 export const run = (
   guest: Guest,
   index: number,
-  args: ReadonlyArray<Uint8Array>,
+  guestCodec: GuestCodec,
+  payload: unknown,
   gate: Gate
-): Effect.Effect<Uint8Array, GuestError.GuestError> =>
+): Effect.Effect<unknown, unknown> =>
   Effect.withFiber((fiber) =>
     Effect.callback((resume) => {
-      const call = new GuestCall(guest, index, fiber.context, resume)
-      const exit = start(call, args, gate)
+      const args = guestCodec.encode(payload)
+      if (Result.isFailure(args)) return resume(guestCodec.fail(args.failure))
+      const settled = (exit: GuestExit) => resume(Exit.isSuccess(exit) ? guestCodec.decode(exit.value) : exit)
+      const call = new GuestCall(guest, index, fiber.context, settled)
+      const exit = start(call, args.success, gate)
       if (exit === undefined) return Effect.sync(() => call.abandon())
-      return resume(exit)
+      return settled(exit)
     })
   )
 

@@ -48,10 +48,6 @@ export const resolve = (
   return Effect.fail(new GuestError.GuestError({ plugin, reason: new GuestError.MissingExports({ names: lacking }) }))
 }
 
-/** What a call of a function that the module leaves out fails with. */
-export const leftOut = (plugin: string, name: string): GuestError.GuestError =>
-  new GuestError.GuestError({ plugin, function: name, reason: new GuestError.MissingExports({ names: [name] }) })
-
 const check = (module: ModuleInterface, plugin: PluginSignature): Checked => {
   const problems: Array<GuestError.LinkProblem> = []
   const report = (name: string, detail: string) => problems.push({ name, detail })

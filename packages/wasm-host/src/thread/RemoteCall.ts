@@ -4,12 +4,13 @@
  */
 import type * as Admission from "@fiberhost/core/Admission"
 import type * as Codec from "@fiberhost/core/Codec"
+import type { CodecError } from "@fiberhost/core/CodecError"
 import type * as Connection from "@fiberhost/core/Connection"
 import * as Wire from "@fiberhost/core/Wire"
 import type * as Context from "effect/Context"
 import * as Exit from "effect/Exit"
 import * as GuestError from "../GuestError.ts"
-import type { GuestExit } from "../guest/GuestCall.ts"
+import { type GuestCodec, type TypedExit, valueRefused } from "../guest/GuestCodec.ts"
 import type { Signature } from "../module/Signature.ts"
 import * as GuestWire from "./GuestWire.ts"
 import type { RemoteGuest } from "./RemoteGuest.ts"
@@ -27,21 +28,24 @@ export class RemoteCall implements Connection.OutgoingCall {
   permit: Admission.Permit | undefined
   /** The last line that the guest logged for this call. */
   logged: string | undefined
-  private args: ReadonlyArray<Uint8Array>
+  private readonly guestCodec: GuestCodec
+  private payload: unknown
   private id = 0
-  private resume: ((exit: GuestExit) => void) | undefined
+  private resume: ((exit: TypedExit) => void) | undefined
 
   constructor(
     guest: RemoteGuest,
     index: number,
-    args: ReadonlyArray<Uint8Array>,
+    guestCodec: GuestCodec,
+    payload: unknown,
     context: Context.Context<never>,
-    resume: (exit: GuestExit) => void
+    resume: (exit: TypedExit) => void
   ) {
     this.guest = guest
     this.index = index
     this.signature = guest.signature.exports[index]!
-    this.args = args
+    this.guestCodec = guestCodec
+    this.payload = payload
     this.context = context
     this.resume = resume
     guest.calls.add(this)
@@ -59,18 +63,20 @@ export class RemoteCall implements Connection.OutgoingCall {
   enter(): void {
     const { dead, thread } = this.guest
     if (dead !== undefined) return this.fail(dead)
-    // The arguments are bytes, so they are never refused.
-    this.id = thread.connection.call(this) as number
+    const sent = thread.connection.call(this)
+    if (typeof sent === "number") this.id = sent
+    else this.fail(valueRefused(sent))
   }
 
-  writeArguments(writer: Codec.Writer): undefined {
-    for (const arg of this.args) Wire.writeValue(writer, arg)
-    this.args = []
+  writeArguments(writer: Codec.Writer): CodecError | undefined {
+    const payload = this.payload
+    this.payload = undefined
+    return this.guestCodec.write(payload, writer)
   }
 
   onReply(reader: Codec.Reader): void {
     this.id = 0
-    this.settle(Exit.succeed(Wire.readValue(reader)))
+    this.settle(this.isSettled ? pass(reader) : this.guestCodec.read(reader))
   }
 
   onFailure(reader: Codec.Reader): void {
@@ -90,8 +96,7 @@ export class RemoteCall implements Connection.OutgoingCall {
   }
 
   fail(reason: GuestError.Reason): void {
-    const { plugin } = this.guest.signature
-    this.settle(Exit.fail(new GuestError.GuestError({ plugin, function: this.signature.name, reason })))
+    this.settle(this.guestCodec.fail(reason))
   }
 
   /** The caller was interrupted: nobody waits for the answer, nor for the host functions that would lead to it. */
@@ -102,7 +107,7 @@ export class RemoteCall implements Connection.OutgoingCall {
     for (const hostCall of this.hostCalls) hostCall.interrupt()
   }
 
-  private settle(exit: GuestExit): void {
+  private settle(exit: TypedExit): void {
     const resume = this.resume
     if (resume === undefined) return
     this.leave()
@@ -123,6 +128,12 @@ export class RemoteCall implements Connection.OutgoingCall {
     this.guest.calls.delete(this)
     this.permit?.leave()
   }
+}
+
+/** An answer that nobody waits for is not looked at. */
+const pass = (reader: Codec.Reader): TypedExit => {
+  Wire.readValue(reader)
+  return Exit.void
 }
 
 const withLog = ({ detail, pending }: GuestError.Trapped, logged: string): GuestError.Trapped =>

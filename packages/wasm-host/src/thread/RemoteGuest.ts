@@ -12,6 +12,7 @@ import * as GuestError from "../GuestError.ts"
 import * as Current from "../guest/Current.ts"
 import type { Stats } from "../guest/Guest.ts"
 import * as GuestCall from "../guest/GuestCall.ts"
+import type { GuestCodec } from "../guest/GuestCodec.ts"
 import type * as Link from "../module/Link.ts"
 import * as ControlCall from "./ControlCall.ts"
 import * as GuestWire from "./GuestWire.ts"
@@ -55,14 +56,10 @@ export class RemoteGuest {
   }
 
   /** The guest call, in the caller's fiber: room in the executor, and the way to the guest's thread and back. */
-  call(
-    index: number,
-    args: ReadonlyArray<Uint8Array>,
-    gate: GuestCall.Gate
-  ): Effect.Effect<Uint8Array, GuestError.GuestError> {
+  call(index: number, guestCodec: GuestCodec, payload: unknown, gate: GuestCall.Gate): Effect.Effect<unknown, unknown> {
     return Effect.withFiber((fiber) =>
       Effect.callback((resume) => {
-        const call = new RemoteCall(this, index, args, fiber.context, resume)
+        const call = new RemoteCall(this, index, guestCodec, payload, fiber.context, resume)
         const hostFunction = Current.blockedBy(fiber.context, this.thread)
         if (hostFunction !== undefined) call.fail(new GuestError.WouldDeadlock({ hostFunction }))
         else GuestCall.admit(call, gate, () => call.enter())

@@ -30,6 +30,8 @@ export class Reader {
   depth = 0
   /** Bytes that unions may still read in vain: bounds the cost of hostile input to a multiple of its size. */
   fuel: number
+  /** Whether values are read as MessagePack alone: what lies beside the bytes is not theirs. */
+  private isPlain = false
   /** Made when it is needed: most values are small and hold no floats. */
   private made: DataView | undefined = undefined
 
@@ -44,12 +46,27 @@ export class Reader {
     this.fuel = fuelFor(bytes.length)
   }
 
+  /** A reader of `bytes` as this one reads its own. */
+  of(bytes: Uint8Array): Reader {
+    return new Reader(bytes, this.isPlain ? undefined : this.beside)
+  }
+
   /** Turns to the value from `start` to `end`, both within `bytes`, as if the reader had been made for it alone. */
   window(start: number, end: number): void {
     this.offset = start
     this.end = end
     this.depth = 0
     this.fuel = fuelFor(end - start)
+  }
+
+  /** Reads values of somebody who writes MessagePack alone, and could name what lies beside the bytes for others. */
+  plain<A>(read: () => A): A {
+    this.isPlain = true
+    try {
+      return read()
+    } finally {
+      this.isPlain = false
+    }
   }
 
   /** Bytes not read yet. */
@@ -265,7 +282,11 @@ export class Reader {
   private isBeside(): boolean {
     const { bytes, offset } = this
     return (
-      this.beside !== undefined && bytes[offset] === 0xc7 && this.end - offset >= 15 && isBesideHeader(bytes, offset)
+      this.beside !== undefined &&
+      !this.isPlain &&
+      bytes[offset] === 0xc7 &&
+      this.end - offset >= 15 &&
+      isBesideHeader(bytes, offset)
     )
   }
 

@@ -59,12 +59,16 @@ export class Writer {
   private wasted = 0
   private start = 0
   private highest = 0
+  /** The most bytes that one value may have, and where the one that is being written must end. */
+  private valueLimit = Infinity
+  private end: number
   private bytes: Uint8Array<ArrayBuffer>
   private view: DataView<ArrayBuffer>
   private offset = 0
 
   constructor(limit: number = defaultLimit, initialBytes = 256) {
     this.limit = limit
+    this.end = limit
     this.bytes = new Uint8Array(initialBytes)
     this.view = new DataView(this.bytes.buffer)
   }
@@ -100,6 +104,24 @@ export class Writer {
     this.wasted = 0
     this.start = this.offset
     this.highest = this.offset
+    this.end = Math.min(this.limit, this.offset + this.valueLimit)
+  }
+
+  /**
+   * Writes values of at most `limit` bytes each for somebody who reads MessagePack alone: nothing of them lies beside
+   * the bytes.
+   */
+  plain<A>(limit: number, write: () => A): A {
+    const { beside } = this
+    this.beside = undefined
+    this.valueLimit = limit
+    try {
+      return write()
+    } finally {
+      this.beside = beside
+      this.valueLimit = Infinity
+      this.end = this.limit
+    }
   }
 
   /** A copy of what was written, in a buffer of exactly that length; the writer is empty afterwards. */
@@ -181,7 +203,7 @@ export class Writer {
     if (length < 32 && this.shortAscii(value)) return
     if (!value.isWellFormed()) throw doesNotFit("Expected a string without lone surrogates")
     // A UTF-16 unit takes at least one byte and at most three.
-    if (this.offset + length > this.limit) this.tooLarge()
+    if (this.offset + length > this.end) this.tooLarge()
     const start = this.offset
     this.reserve(start + 5 + length * 3)
     const guess = strHeaderBytes(length)
@@ -376,7 +398,7 @@ export class Writer {
   private advance(count: number): number {
     const at = this.offset
     const end = at + count
-    if (end > this.limit) this.tooLarge()
+    if (end > this.end) this.tooLarge()
     if (end > this.bytes.length) this.reserve(end)
     this.offset = end
     return at
@@ -395,7 +417,7 @@ export class Writer {
   }
 
   private tooLarge(): never {
-    throw new CodecFailure({ _tag: "TooLarge", limit: this.limit })
+    throw new CodecFailure({ _tag: "TooLarge", limit: Math.min(this.limit, this.valueLimit) })
   }
 }
 
