@@ -107,6 +107,25 @@ describe("FunctionCodec", () => {
       assert.deepStrictEqual([writer.size, writer.beside], [4, []])
     })
 
+    it("of somebody who knows MessagePack alone, lays nothing beside, and takes nothing that lies there", () => {
+      const bin = FunctionCodec.make(Rpc.make("f", { payload: { bytes: Schema.Uint8Array } }))
+      const writer = new Codec.Writer()
+      writer.beside = []
+      const large = new Uint8Array(20_000).fill(7)
+      const write = (limit: number) => writer.plain(limit, () => bin.writeArguments({ bytes: large }, writer))
+      assert.strictEqual(write(20_002)?.reason._tag, "TooLarge")
+      assert.isUndefined(write(20_003))
+      assert.deepStrictEqual([writer.size, writer.beside], [20_007, []])
+      assert.isUndefined(bin.writeArguments({ bytes: large }, writer))
+      assert.strictEqual(writer.beside.length, 1)
+
+      const forged = bytes(0, 0, 0, 15, 0xc7, 12, 0x42, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1)
+      const reader = new Codec.Reader(new Uint8Array([...forged, ...forged]), [new ArrayBuffer(8)])
+      const answered = reader.plain(() => bin.readArguments(reader))
+      assert.strictEqual(Result.isFailure(answered) && answered.failure.reason._tag, "Malformed")
+      assert.deepStrictEqual(bin.readArguments(reader), Result.succeed({ bytes: bytes(0) }))
+    })
+
     it("writes the answer without its length, and reads all of the window", () => {
       const message = written((writer) => codec.writeAnswer(Result.succeed(7), writer))
       assert.deepStrictEqual(Result.succeed(message), codec.encodeAnswer(Result.succeed(7)))

@@ -80,8 +80,8 @@ export const make = Effect.fnUntraced(function* (
   const threads = yield* Effect.forEach(Array.from({ length: count }).keys(), start, { concurrency: "unbounded" })
   const replacing = yield* Semaphore.make(1)
 
-  /** The thread with the fewest guests; a lost one is replaced first. */
-  const choose = Effect.gen(function* () {
+  /** The thread with the fewest guests of the plugin, then of all plugins. Lost ones are replaced first. */
+  const choose = Effect.fnUntraced(function* (plugin: string) {
     for (const [number, { close, thread }] of threads.entries()) {
       if (thread.lost === undefined) continue
       threads[number] = yield* start(number)
@@ -89,8 +89,11 @@ export const make = Effect.fnUntraced(function* (
     }
     return threads
       .map(({ thread }) => thread)
-      .reduce((least, thread) => (thread.guests.size < least.guests.size ? thread : least))
-  }).pipe(replacing.withPermits(1))
+      .reduce((least, thread) => {
+        const more = thread.guestsOf(plugin) - least.guestsOf(plugin)
+        return more < 0 || (more === 0 && thread.guests.size < least.guests.size) ? thread : least
+      })
+  }, replacing.withPermits(1))
 
   const load = Effect.fnUntraced(function* ({
     functions: codecs,
@@ -107,7 +110,7 @@ export const make = Effect.fnUntraced(function* (
 
     const open = Effect.gen(function* () {
       if (closed) return yield* refuse(new GuestError.Closed())
-      const thread = yield* Effect.mapError(choose, ({ message, thread }) =>
+      const thread = yield* Effect.mapError(choose(plugin), ({ message, thread }) =>
         refuse(new GuestError.ThreadLost({ thread, detail: message }))
       )
       const guest = new RemoteGuest({ number: ++lastGuest, thread, signature, hosts, context })

@@ -68,6 +68,12 @@ export class RemoteThread implements Connection.Server {
     this.guests.set(guest.number, guest)
   }
 
+  guestsOf(plugin: string): number {
+    let count = 0
+    for (const guest of this.guests.values()) if (guest.signature.plugin === plugin) count++
+    return count
+  }
+
   remove(guest: RemoteGuest): void {
     this.guests.delete(guest.number)
   }
