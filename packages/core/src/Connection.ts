@@ -7,6 +7,7 @@
  * has no answer then is told so.
  */
 import { type CodecError, CodecFailure, toCodecError } from "./CodecError.ts"
+import { BusyPoll } from "./internal/BusyPoll.ts"
 import type { Reader } from "./internal/codec/MsgPackReader.ts"
 import type { Writer } from "./internal/codec/MsgPackWriter.ts"
 import * as Wire from "./Wire.ts"
@@ -36,7 +37,7 @@ export const blockingFlag = 2
 
 /** What serves the other side's calls. It answers through the connection, each call once. */
 export interface Server {
-  /** Whether nothing but a message can bring it on, so that its thread may look out for one on the stack. */
+  /** Whether nothing but a message can bring it on, so that its thread may poll for one on the stack. */
   readonly awaitsMessage: boolean
   /** The reader stands before the arguments. */
   readonly onCall: (call: IncomingCall, reader: Reader) => void
@@ -71,15 +72,17 @@ export class Connection {
 
   /** `onFault`: the other side sent something else than frames, or frames were lost. Its owner ends the thread, and the connection. */
   constructor(port: Wire.Port, server: Server, onFault: (detail: string) => void) {
-    this.outbox = new Wire.Outbox(port, onFault)
+    const busyPoll = port.busyPoll ? new BusyPoll(port.busyPoll) : undefined
+    this.outbox = new Wire.Outbox(port, onFault, () => busyPoll?.begin())
     this.server = server
     this.onFault = onFault
     this.port = port
     port.listen((message) => {
+      busyPoll?.end()
       this.overdue = performance.now() + turn
       this.receive(message)
       this.outbox.flushFull()
-      if (port.next !== undefined) this.lookOut(port.next)
+      if (port.poll !== undefined) this.pollMore(port.poll)
     })
   }
 
@@ -194,11 +197,11 @@ export class Connection {
   }
 
   /** Reads the messages that follow soon, while their thread has nothing else to do and its turn lasts. */
-  private lookOut(next: () => unknown): void {
+  private pollMore(poll: () => unknown): void {
     const end = this.overdue
     while (this.server.awaitsMessage && this.ended === undefined && performance.now() < end) {
       this.outbox.flush()
-      const message = next()
+      const message = poll()
       if (message === undefined) return
       this.receive(message)
     }

@@ -24,10 +24,11 @@ export interface Options {
   /** Options of node for each thread. Default: this process's. */
   readonly execArgv?: ReadonlyArray<string>
   /**
-   * How long a thread that has answered everything looks out for more, on its core, before it sleeps. Waking it costs
-   * its caller 15 to 40 us, and the call as much again. Zero lets it sleep at once. Default: 100 microseconds.
+   * How long a thread that has answered everything polls for more before it sleeps; waking it costs its caller 15 to
+   * 40 us, and the call as much again. The caller's event loop does not sleep for up to 30 us while an answer may come
+   * that soon. Zero: both sleep at once. Default: 100 microseconds.
    */
-  readonly spin?: Duration.Input
+  readonly busyPoll?: Duration.Input
 }
 
 /** Threads that the calling thread owns. */
@@ -52,7 +53,8 @@ export const layer = (options: Options = {}): Layer.Layer<Thread.Threads> =>
   })
 
 const startWorker = ({ data, module, name }: Thread.Program, options: Options): Thread.Thread => {
-  const { ring, start } = Doorbell.make(data, Duration.toMillis(options.spin ?? "100 micros"))
+  const busyPoll = Duration.toMillis(options.busyPoll ?? "100 micros")
+  const { ring, start } = Doorbell.make(data, busyPoll)
   const worker = new Worker(module, {
     name,
     workerData: start,
@@ -60,10 +62,13 @@ const startWorker = ({ data, module, name }: Thread.Program, options: Options): 
     ...(options.env === undefined ? {} : { env: options.env }),
     ...(options.execArgv === undefined ? {} : { execArgv: [...options.execArgv] })
   })
-  return fromWorker(worker, ring)
+  return fromWorker(worker, ring, Math.min(busyPoll, ownersPoll))
 }
 
-const fromWorker = (worker: Worker, ring: () => void): Thread.Thread => {
+/** How long the owner's event loop does not sleep, in milliseconds: longer than a call takes that is answered at once. */
+const ownersPoll = 0.03
+
+const fromWorker = (worker: Worker, ring: () => void, busyPoll: number): Thread.Thread => {
   let exit: Thread.Exit | undefined
   let detail = "its program ended"
   const listeners: Array<(exit: Thread.Exit) => void> = []
@@ -83,6 +88,7 @@ const fromWorker = (worker: Worker, ring: () => void): Thread.Thread => {
   return {
     port: {
       ...port,
+      busyPoll,
       post: (message, transfer) => {
         port.post(message, transfer)
         ring()

@@ -1,14 +1,14 @@
 /**
- * How a thread that looks out for messages hears of them without asking the port over and over: its owner counts, in
- * memory that both share, what it has posted.
+ * How a thread that polls for messages hears of them without asking the port over and over: its owner counts, in memory
+ * that both share, what it has posted.
  */
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 
-/** What a thread is started with: `data` is its program's, `spin` how long it looks out, in milliseconds. */
+/** What a thread is started with: `data` is its program's, `busyPoll` how long it polls, in milliseconds. */
 const Start = Schema.Struct({
   data: Schema.Unknown,
-  spin: Schema.Number,
+  busyPoll: Schema.Number,
   rings: Schema.declare((it: unknown): it is SharedArrayBuffer => it instanceof SharedArrayBuffer)
 })
 export type Start = typeof Start.Type
@@ -16,34 +16,34 @@ export type Start = typeof Start.Type
 const startOf = Schema.decodeUnknownOption(Start)
 
 /** Owner's side: what a thread is started with, and what tells it of a message that has been posted. */
-export const make = (data: unknown, spin: number): { readonly start: Start; readonly ring: () => void } => {
+export const make = (data: unknown, busyPoll: number): { readonly start: Start; readonly ring: () => void } => {
   const rings = new SharedArrayBuffer(4)
   const count = new Int32Array(rings)
-  return { start: { data, spin, rings }, ring: () => void Atomics.add(count, 0, 1) }
+  return { start: { data, busyPoll, rings }, ring: () => void Atomics.add(count, 0, 1) }
 }
 
 /** Worker side: the program's data, or undefined when nobody started the thread so. */
 export const dataOf = (start: unknown): unknown => Option.getOrUndefined(startOf(start))?.data
 
-/** Worker side: what the thread looks out with, if it was started so. */
+/** Worker side: what the thread polls with, if it was started so. */
 export const of = (start: unknown): Doorbell | undefined =>
-  Option.getOrUndefined(Option.map(startOf(start), ({ rings, spin }) => new Doorbell(rings, spin)))
+  Option.getOrUndefined(Option.map(startOf(start), ({ busyPoll, rings }) => new Doorbell(rings, busyPoll)))
 
 export class Doorbell {
   private readonly rings: Int32Array
-  private readonly spin: number
+  private readonly span: number
 
-  constructor(rings: SharedArrayBuffer, spin: number) {
+  constructor(rings: SharedArrayBuffer, span: number) {
     this.rings = new Int32Array(rings)
-    this.spin = spin
+    this.span = span
   }
 
   /** What `take` finds now, or when the bell rings soon. */
-  next<A>(take: () => A | undefined): A | undefined {
+  poll<A>(take: () => A | undefined): A | undefined {
     const heard = Atomics.load(this.rings, 0)
     const message = take()
-    if (message !== undefined || this.spin === 0) return message
-    const end = performance.now() + this.spin
+    if (message !== undefined || this.span === 0) return message
+    const end = performance.now() + this.span
     do {
       for (let look = 0; look < 100; look++) if (Atomics.load(this.rings, 0) !== heard) return take()
     } while (performance.now() < end)

@@ -22,7 +22,7 @@ export const run = <E>(program: (port: Wire.Port, start: unknown) => Effect.Effe
 const portTo = (owner: MessagePort): Wire.Port => {
   const doorbell = Doorbell.of(workerData)
   const take = () => receiveMessageOnPort(owner)?.message
-  return doorbell === undefined ? portOf(owner) : { ...portOf(owner), next: () => doorbell.next(take) }
+  return doorbell === undefined ? portOf(owner) : { ...portOf(owner), poll: () => doorbell.poll(take) }
 }
 
 /** In the main thread: what a program is refused for before it uses the port. */

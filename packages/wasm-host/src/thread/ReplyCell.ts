@@ -16,6 +16,9 @@ const initialBytes = 64 * 1024
 /** An answer of the longest value that a guest takes, or an error that is as long. */
 const maxBytes = 32 * 1024 * 1024
 
+/** How long the thread polls before it sleeps, in milliseconds. */
+const polled = 0.05
+
 export class ReplyCell {
   readonly memory: SharedArrayBuffer
   private readonly header: Int32Array
@@ -35,8 +38,10 @@ export class ReplyCell {
     Atomics.notify(this.header, 0)
   }
 
-  /** Guest's side: blocks this thread until the answer is there. */
+  /** Guest's side: blocks this thread until the answer is there. One that comes soon need not wake it. */
   wait(name: string): Result.Result<Uint8Array, HostCallError.HostCallError> {
+    const end = performance.now() + polled
+    while (Atomics.load(this.header, 0) === waiting && performance.now() < end);
     Atomics.wait(this.header, 0, waiting)
     const state = Atomics.exchange(this.header, 0, waiting)
     const value = new Uint8Array(this.memory, headerBytes, this.header[1]).slice()

@@ -53,7 +53,9 @@ export class Writer {
   /** The buffers of `beside` that the receiver gets instead of a copy: the transfer list of `postMessage`. */
   transfer: Array<ArrayBuffer> | undefined = undefined
   /** What was laid beside the bytes since the last reset, so that it goes when its bytes are taken back. */
-  private laid: Array<{ readonly at: number; readonly beside: number; readonly transfer: number }> = []
+  private laid: Array<{ readonly at: number; readonly beside: number; readonly transfer: number; readonly bytes: number }> = []
+  /** Bytes of the buffers among it. */
+  besideBytes = 0
   private moves: Array<Move> = []
   /** Bytes that unions have written in vain. */
   private wasted = 0
@@ -138,6 +140,14 @@ export class Writer {
     return out
   }
 
+  /** As {@link Writer.take}, a few bytes as the characters of a string. */
+  takeText(): string {
+    const units = new Array<number>(this.offset)
+    for (let i = 0; i < units.length; i++) units[i] = this.bytes[i]!
+    this.reset()
+    return String.fromCharCode.apply(null, units)
+  }
+
   /** What was written, as a view that the next write invalidates. Copy it at once, for example into guest memory. */
   peek(): Uint8Array<ArrayBuffer> {
     return this.bytes.subarray(0, this.offset)
@@ -148,6 +158,7 @@ export class Writer {
     this.depth = 0
     if (this.laid.length > 0) {
       this.laid = []
+      this.besideBytes = 0
       this.moves = []
     }
     if (this.bytes.length > keptBytes) this.allocate(keptBytes)
@@ -252,7 +263,9 @@ export class Writer {
   /** Puts a value beside the bytes and returns its index there. It goes when what is written next is taken back. */
   layBeside(value: unknown, moves: boolean): number {
     const { beside = (this.beside = []), transfer = (this.transfer = []) } = this
-    this.laid.push({ at: this.offset, beside: beside.length, transfer: transfer.length })
+    const bytes = value instanceof ArrayBuffer ? value.byteLength : 0
+    this.besideBytes += bytes
+    this.laid.push({ at: this.offset, beside: beside.length, transfer: transfer.length, bytes })
     if (moves) transfer.push(value as ArrayBuffer)
     return beside.push(value) - 1
   }
@@ -335,6 +348,7 @@ export class Writer {
     while (moves.length > 0 && moves[moves.length - 1]!.at >= mark) moves.pop()
     while (laid.length > 0 && laid[laid.length - 1]!.at >= mark) {
       const before = laid.pop()!
+      this.besideBytes -= before.bytes
       if (beside !== undefined && beside.length > before.beside) beside.length = before.beside
       if (transfer !== undefined && transfer.length > before.transfer) transfer.length = before.transfer
     }
