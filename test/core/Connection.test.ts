@@ -278,7 +278,7 @@ describe("a port that can be polled", () => {
 
 describe("a message", () => {
   it("that holds no frames is refused", () => {
-    for (const message of [undefined, null, 1, {}, [], ["x"], new Float64Array(1), [bytes(1)]]) {
+    for (const message of [undefined, null, 1, {}, [], new Float64Array(1), [1]]) {
       const opened = Result.try(() => Wire.open(message, undefined))
       assert.isTrue(Result.isFailure(opened), String(message))
     }

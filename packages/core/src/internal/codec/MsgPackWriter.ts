@@ -53,7 +53,12 @@ export class Writer {
   /** The buffers of `beside` that the receiver gets instead of a copy: the transfer list of `postMessage`. */
   transfer: Array<ArrayBuffer> | undefined = undefined
   /** What was laid beside the bytes since the last reset, so that it goes when its bytes are taken back. */
-  private laid: Array<{ readonly at: number; readonly beside: number; readonly transfer: number; readonly bytes: number }> = []
+  private laid: Array<{
+    readonly at: number
+    readonly beside: number
+    readonly transfer: number
+    readonly bytes: number
+  }> = []
   /** Bytes of the buffers among it. */
   besideBytes = 0
   private moves: Array<Move> = []
