@@ -742,9 +742,8 @@ describe("Codec", () => {
     const large = () => new Uint8Array(20_000).fill(7)
     const beside = () => {
       const writer = new Codec.Writer()
-      writer.beside = []
-      writer.transfer = []
-      return { writer, lists: { beside: writer.beside, transfer: writer.transfer } }
+      const { list, transfer } = (writer.beside = new Codec.Beside())
+      return { writer, lists: { beside: list, transfer } }
     }
     const written = (schema: AnySchema, value: unknown) => {
       const { lists, writer } = beside()
@@ -786,7 +785,7 @@ describe("Codec", () => {
       assertFails(codec.encode([large(), large(), "no" as never], writer), "DoesNotFit", "[2]")
       assert.deepStrictEqual([writer.size, lists.beside.length, lists.transfer.length], [mark, 1, 1])
       Result.getOrThrow(codec.encode([large()], writer))
-      writer.layBeside("x", false)
+      writer.beside?.lay("x", false, writer.size)
       assert.deepStrictEqual([lists.beside.length, lists.transfer.length], [3, 2])
       writer.rewind(mark)
       assert.deepStrictEqual([lists.beside.length, lists.transfer.length], [1, 1])

@@ -51,6 +51,16 @@ describe("FunctionCodec", () => {
     assert.strictEqual(Result.isFailure(none) && none.failure.path, "list")
   })
 
+  it("answers nothing where the contract's answer is void, whatever the function answers", () => {
+    const bare = FunctionCodec.make(Rpc.make("f"))
+    assert.deepStrictEqual(bare.encodeAnswer(Result.succeed(7)), Result.succeed(bytes(0xc0)))
+    const failing = FunctionCodec.make(Rpc.make("f", { error: Schema.String }))
+    const answer = Result.flatMap(failing.encodeAnswer(Result.succeed(7)), failing.decodeAnswer)
+    assert.deepStrictEqual(answer, Result.succeed(Result.succeed(undefined)))
+    const failure = Result.flatMap(failing.encodeAnswer(Result.fail("no")), failing.decodeAnswer)
+    assert.deepStrictEqual(failure, Result.succeed(Result.fail("no")))
+  })
+
   describe("in a message of many values", () => {
     const codec = FunctionCodec.make(
       Rpc.make("f", { payload: { b: Schema.Int, a: Schema.String }, success: Schema.Int, error: Schema.String })
@@ -97,27 +107,27 @@ describe("FunctionCodec", () => {
         Rpc.make("f", { payload: { memory: Transferable.Uint8Array, pinned: Transferable.Uint8Array } })
       )
       const writer = new Codec.Writer()
-      writer.beside = []
+      writer.beside = new Codec.Beside()
       writer.u32(1)
       const memory = bytes(1, 2)
       assert.strictEqual(moving.writeArguments({ memory, pinned: 1 }, writer)?.path, "pinned")
       assert.strictEqual(memory.length, 2)
       const pinned = new Uint8Array(new WebAssembly.Memory({ initial: 1 }).buffer)
       assert.strictEqual(moving.writeArguments({ memory, pinned }, writer)?.path, "pinned")
-      assert.deepStrictEqual([writer.size, writer.beside], [4, []])
+      assert.deepStrictEqual([writer.size, writer.beside.list], [4, []])
     })
 
     it("of somebody who knows MessagePack alone, lays nothing beside, and takes nothing that lies there", () => {
       const bin = FunctionCodec.make(Rpc.make("f", { payload: { bytes: Schema.Uint8Array } }))
       const writer = new Codec.Writer()
-      writer.beside = []
+      writer.beside = new Codec.Beside()
       const large = new Uint8Array(20_000).fill(7)
       const write = (limit: number) => writer.plain(limit, () => bin.writeArguments({ bytes: large }, writer))
       assert.strictEqual(write(20_002)?.reason._tag, "TooLarge")
       assert.isUndefined(write(20_003))
-      assert.deepStrictEqual([writer.size, writer.beside], [20_007, []])
+      assert.deepStrictEqual([writer.size, writer.beside.list], [20_007, []])
       assert.isUndefined(bin.writeArguments({ bytes: large }, writer))
-      assert.strictEqual(writer.beside.length, 1)
+      assert.strictEqual(writer.beside.list.length, 1)
 
       const forged = bytes(0, 0, 0, 15, 0xc7, 12, 0x42, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1)
       const reader = new Codec.Reader(new Uint8Array([...forged, ...forged]), [new ArrayBuffer(8)])

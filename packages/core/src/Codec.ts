@@ -9,11 +9,12 @@
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { type CodecError, toCodecError } from "./CodecError.ts"
-import { Reader } from "./internal/codec/MsgPackReader.ts"
-import { defaultLimit, Writer } from "./internal/codec/MsgPackWriter.ts"
 import { readWindow, wireCodec } from "./internal/codec/WireCodec.ts"
 import { clonedKey } from "./internal/codec/WireDeclaration.ts"
 import type { BesideWire } from "./internal/codec/WireSchema.ts"
+import { defaultLimit } from "./internal/msgpack/MsgPackFormat.ts"
+import { Reader } from "./internal/msgpack/MsgPackReader.ts"
+import { Writer } from "./internal/msgpack/MsgPackWriter.ts"
 
 export {
   Asynchronous,
@@ -26,8 +27,10 @@ export {
   TooLarge,
   Unsupported
 } from "./CodecError.ts"
-export { Reader } from "./internal/codec/MsgPackReader.ts"
-export { defaultLimit, Writer } from "./internal/codec/MsgPackWriter.ts"
+export { Beside } from "./internal/msgpack/Beside.ts"
+export { defaultLimit } from "./internal/msgpack/MsgPackFormat.ts"
+export { Reader } from "./internal/msgpack/MsgPackReader.ts"
+export { Writer } from "./internal/msgpack/MsgPackWriter.ts"
 
 /** Carries values of `A` as MessagePack. */
 export interface Codec<A> {

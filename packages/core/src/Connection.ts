@@ -8,8 +8,8 @@
  */
 import { type CodecError, CodecFailure, toCodecError } from "./CodecError.ts"
 import { BusyPoll } from "./internal/BusyPoll.ts"
-import type { Reader } from "./internal/codec/MsgPackReader.ts"
-import type { Writer } from "./internal/codec/MsgPackWriter.ts"
+import type { Reader } from "./internal/msgpack/MsgPackReader.ts"
+import type { Writer } from "./internal/msgpack/MsgPackWriter.ts"
 import * as Wire from "./Wire.ts"
 
 /** A call from this side. What it is told, it is told on the stack of the message; a reader is valid that long. */

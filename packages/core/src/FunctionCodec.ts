@@ -160,7 +160,7 @@ export const make = (definition: Rpc.Any, options?: Options): FunctionCodec => {
         writer.begin()
         wires[i]!.write(isRecord(payload) ? payload[name] : undefined, writer)
         writer.patch32(at, writer.size - at - 4)
-        writer.nameMoves(name)
+        writer.beside?.nameMoves(name)
       }
       name = undefined
       writer.settle()
@@ -196,6 +196,10 @@ export const make = (definition: Rpc.Any, options?: Options): FunctionCodec => {
     }
   }
 
+  /** TypeScript lets a function that answers `void` answer anything: nobody looks at it. */
+  const said: (answer: Result.Result<unknown, unknown>) => Result.Result<unknown, unknown> =
+    success.ast._tag === "Void" ? Result.map(() => undefined) : (answer) => answer
+
   const answer = wireCodec((result ?? bare).schema.ast)
   const readAnswer = (reader: Codec.Reader): Result.Result<Result.Result<unknown, unknown>, CodecError> => {
     try {
@@ -218,15 +222,15 @@ export const make = (definition: Rpc.Any, options?: Options): FunctionCodec => {
     decodeArguments,
     encodeAnswer:
       result === undefined
-        ? (answer) => Codec.encodeToBytes(bare, Result.getOrThrow(answer))
-        : (answer) => Codec.encodeToBytes(result, answer),
+        ? (answer) => Codec.encodeToBytes(bare, Result.getOrThrow(said(answer)))
+        : (answer) => Codec.encodeToBytes(result, said(answer)),
     decodeAnswer: (bytes) => readAnswer(new Codec.Reader(bytes)),
     writeArguments,
     readArguments,
     writeAnswer:
       result === undefined
-        ? (answer, writer) => failureOf(bare.encode(Result.getOrThrow(answer), writer))
-        : (answer, writer) => failureOf(result.encode(answer, writer)),
+        ? (answer, writer) => failureOf(bare.encode(Result.getOrThrow(said(answer)), writer))
+        : (answer, writer) => failureOf(result.encode(said(answer), writer)),
     readAnswer,
     writeElement: (value, writer) => failureOf(element.encode(value, writer)),
     readElement: (reader) => Codec.decodeWindow(element, reader),

@@ -7,8 +7,10 @@
  */
 import * as Cause from "effect/Cause"
 import * as Inspectable from "effect/Inspectable"
+import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as SchemaGetter from "effect/SchemaGetter"
+import * as Codec from "./Codec.ts"
 import { describeLoss } from "./Thread.ts"
 
 /** The pool had no room, and the caller had asked not to wait. `capacity`: tasks that may wait. */
@@ -97,6 +99,20 @@ export const fromCause = (name: string, cause: Cause.Cause<never>): HostCallErro
 /** The function has a bug: it died of `cause`. */
 export const fromDefect = (name: string, cause: unknown): HostCallError =>
   new HostCallError({ function: name, reason: new Defect({ cause }) })
+
+const codec = Codec.make(HostCallError)
+
+/** To another thread. An error that does not fit has a part that is no error's: it is a bug, and says so. */
+export const encode = (error: HostCallError): Uint8Array => {
+  const bytes = Codec.encodeToBytes(codec, error)
+  return Result.isSuccess(bytes) ? bytes.success : encode(fromDefect(error.function, new Error(bytes.failure.message)))
+}
+
+/** From another thread: why `name` gave no answer. */
+export const decode = (name: string, bytes: Uint8Array): HostCallError => {
+  const error = Codec.decodeFromBytes(codec, bytes)
+  return Result.isSuccess(error) ? error.success : fromDefect(name, error.failure)
+}
 
 const describe = (reason: Reason): string => {
   switch (reason._tag) {

@@ -17,9 +17,8 @@ import type { CodecError } from "./CodecError.ts"
 import * as Connection from "./Connection.ts"
 import * as HostCallError from "./HostCallError.ts"
 import * as HostFunction from "./HostFunction.ts"
-import type { Reader } from "./internal/codec/MsgPackReader.ts"
+import type { Reader } from "./internal/msgpack/MsgPackReader.ts"
 import { ElementSender } from "./internal/pool/ElementSender.ts"
-import * as FailureCodec from "./internal/pool/FailureCodec.ts"
 import * as Signal from "./internal/pool/Signal.ts"
 import * as Wire from "./Wire.ts"
 
@@ -148,7 +147,7 @@ export class HostServer implements Connection.Server {
   }
 
   private fail(id: number, error: HostCallError.HostCallError): void {
-    this.connection.fail(id, FailureCodec.encode(error))
+    this.connection.fail(id, HostCallError.encode(error))
   }
 }
 

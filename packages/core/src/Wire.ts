@@ -17,8 +17,10 @@
  * | `signal` | one value: what is no call's, such as a line of the log. Its id says what it is |
  */
 import { CodecFailure } from "./CodecError.ts"
-import { Reader } from "./internal/codec/MsgPackReader.ts"
-import { besideBytes, Writer } from "./internal/codec/MsgPackWriter.ts"
+import { Beside } from "./internal/msgpack/Beside.ts"
+import { besideBytes } from "./internal/msgpack/MsgPackFormat.ts"
+import { Reader } from "./internal/msgpack/MsgPackReader.ts"
+import { Writer } from "./internal/msgpack/MsgPackWriter.ts"
 
 export const Kind = { call: 1, reply: 2, failure: 3, chunk: 4, ack: 5, interrupt: 6, signal: 7 } as const
 
@@ -54,11 +56,12 @@ const firstBatch = 32
  */
 const fewFrames = 4
 
-/** A batch of this many bytes is posted at once. What is received keeps its whole message, so this bounds that too. */
+/**
+ * A batch of this many bytes, with the weight of what lies beside it, is posted at once: while more is copied the other
+ * side would be idle, and megabytes that arrive at once make the engine collect garbage. What is received keeps its whole
+ * message, so this bounds that too.
+ */
 const batchBytes = 64 * 1024
-
-/** As much may lie beside it. The engine collects garbage when so many megabytes arrive at once that it fears for its memory. */
-const batchBesideBytes = 2 * 1024 * 1024
 
 /** A message of up to this many bytes is a string, one character a byte: 0.5 us to post and read, where bytes take 1.4. */
 const textBytes = 64
@@ -94,7 +97,7 @@ export class Outbox {
     this.port = port
     this.onFault = onFault
     this.onFew = onFew
-    this.clearBeside()
+    this.writer.beside = new Beside()
   }
 
   /**
@@ -134,12 +137,12 @@ export class Outbox {
     this.batchFrames = firstBatch
     this.frames = 0
     if (this.writer.size === 0) return
-    const { beside, transfer } = this.writer
+    const { list, transfer } = this.writer.beside!
     const head = this.head()
     const moved = head instanceof ArrayBuffer ? [head] : none
-    if (beside!.length === 0) return this.post(head, moved)
-    this.clearBeside()
-    this.post([head, ...beside!], [...moved, ...transfer!])
+    if (list.length === 0) return this.post(head, moved)
+    this.writer.beside = new Beside()
+    this.post([head, ...list], [...moved, ...transfer])
   }
 
   private head(): string | Uint8Array | ArrayBuffer {
@@ -157,16 +160,11 @@ export class Outbox {
   }
 
   private makeRoom(): void {
-    const { besideBytes, size } = this.writer
-    if (this.frames < this.batchFrames && size < batchBytes && besideBytes < batchBesideBytes) return
+    const { beside, size } = this.writer
+    if (this.frames < this.batchFrames && size + beside!.weight < batchBytes) return
     const larger = 2 * this.batchFrames
     this.flush()
     this.batchFrames = larger
-  }
-
-  private clearBeside(): void {
-    this.writer.beside = []
-    this.writer.transfer = []
   }
 }
 
@@ -201,7 +199,9 @@ export const writeValue = (writer: Writer, value: Uint8Array): void => {
     return
   }
   const buffer = value.byteLength === value.buffer.byteLength ? value.buffer : value.slice().buffer
-  writer.u32(besideFlag + writer.layBeside(buffer instanceof ArrayBuffer ? buffer : value.slice().buffer, true))
+  writer.u32(
+    besideFlag + writer.beside.lay(buffer instanceof ArrayBuffer ? buffer : value.slice().buffer, true, writer.size)
+  )
 }
 
 /** The value that `writeValue` wrote: a view, valid for as long as it is kept, that also keeps the message it came in. */

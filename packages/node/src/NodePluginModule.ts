@@ -4,7 +4,7 @@
 
 import { readFile } from "node:fs/promises"
 import * as GuestError from "@fiberhost/wasm-host/GuestError"
-import * as PluginModule from "@fiberhost/wasm-host/module/PluginModule"
+import * as PluginModule from "@fiberhost/wasm-host/PluginModule"
 import * as Effect from "effect/Effect"
 
 /**

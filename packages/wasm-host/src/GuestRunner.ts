@@ -5,9 +5,9 @@ import type * as Wire from "@fiberhost/core/Wire"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import { GuestServer } from "./thread/GuestServer.ts"
-import * as GuestWire from "./thread/GuestWire.ts"
-import { ReplyCell } from "./thread/ReplyCell.ts"
+import { GuestServer } from "./internal/thread/GuestServer.ts"
+import * as GuestWire from "./internal/thread/GuestWire.ts"
+import { ReplyCell } from "./internal/thread/ReplyCell.ts"
 
 /** This module was not started by an executor over threads. */
 export class NotAThread extends Schema.TaggedError<NotAThread>("@fiberhost/wasm-host/NotAThread")("NotAThread", {}) {

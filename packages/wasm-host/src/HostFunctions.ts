@@ -10,8 +10,8 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Rpc from "effect/rpc/Rpc"
-import { Current } from "./guest/Current.ts"
-import * as Signature from "./module/Signature.ts"
+import { Current } from "./internal/guest/Current.ts"
+import * as Signature from "./internal/module/Signature.ts"
 
 /** What the service holds: each function's byte face, by tag. The application's side of it is the layer's handlers. */
 export type HostFunctions = ReadonlyMap<string, HostFunction.Bytes>

@@ -18,12 +18,12 @@ import type * as Scope from "effect/Scope"
 import * as Abi from "./Abi.ts"
 import * as GuestError from "./GuestError.ts"
 import * as GuestExecutor from "./GuestExecutor.ts"
-import type * as Guest from "./guest/Guest.ts"
-import { GuestCodec } from "./guest/GuestCodec.ts"
 import type * as HostFunctions from "./HostFunctions.ts"
-import type * as Link from "./module/Link.ts"
-import type * as PluginModule from "./module/PluginModule.ts"
-import * as Signature from "./module/Signature.ts"
+import type * as Guest from "./internal/guest/Guest.ts"
+import { GuestCodec } from "./internal/guest/GuestCodec.ts"
+import type * as Link from "./internal/module/Link.ts"
+import * as Signature from "./internal/module/Signature.ts"
+import type * as PluginModule from "./PluginModule.ts"
 
 /** A guest function: its own failures typed by its contract, everything else a `GuestError`. */
 export type GuestFunction<R extends Rpc.Any> = (

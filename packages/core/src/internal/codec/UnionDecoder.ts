@@ -4,13 +4,16 @@
  * that no bytes make a recursive union cost more than a multiple of their length.
  */
 import { CodecFailure, doesNotFit } from "../../CodecError.ts"
-import { type Reader, WireClass } from "./MsgPackReader.ts"
+import { WireClass } from "../msgpack/MsgPackFormat.ts"
+import type { Reader } from "../msgpack/MsgPackReader.ts"
 import type { Read } from "./WireDecoder.ts"
 import type { Wire } from "./WireSchema.ts"
 import { classesOf, isNullable, literalOf, structOf } from "./WireShape.ts"
 
 /** The reading function of a union; `readerOf` gives the one of a member. */
 export const make = (members: ReadonlyArray<Wire>, oneOf: boolean, readerOf: (wire: Wire) => Read): Read => {
+  const words = wordsOf(members)
+  if (words !== undefined) return oneOfWords(words)
   // Members may be recursive references, so they are looked at when the first value comes.
   let all: ReadonlyArray<Candidate> | undefined
   const byClass: Array<ReadonlyArray<Candidate> | undefined> = Object.values(WireClass).map(() => undefined)
@@ -32,6 +35,25 @@ export const make = (members: ReadonlyArray<Wire>, oneOf: boolean, readerOf: (wi
     if (fitting.length === 1) return fitting[0]!.read(r)
     if (fitting.length === 0) return r.malformed(r.offset, "no member of the union is written like this value")
     return tryEach(fitting, r, oneOf)
+  }
+}
+
+/** The strings of a union that is nothing but different ones. */
+function wordsOf(members: ReadonlyArray<Wire>): ReadonlySet<string> | undefined {
+  const words = new Set<string>()
+  for (const member of members) {
+    if (member._tag !== "Literal" || typeof member.value !== "string") return undefined
+    words.add(member.value)
+  }
+  return words.size === members.length ? words : undefined
+}
+
+function oneOfWords(words: ReadonlySet<string>): Read {
+  const expected = Array.from(words, (word) => JSON.stringify(word)).join(" or ")
+  return (r) => {
+    const word = r.str()
+    if (!words.has(word)) throw doesNotFit(`Expected ${expected}, got ${JSON.stringify(word)}`)
+    return word
   }
 }
 

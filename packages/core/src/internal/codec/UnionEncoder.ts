@@ -3,7 +3,7 @@
  * trying one after the other.
  */
 import { CodecFailure, doesNotFit } from "../../CodecError.ts"
-import type { Writer } from "./MsgPackWriter.ts"
+import type { Writer } from "../msgpack/MsgPackWriter.ts"
 import type { Write } from "./WireEncoder.ts"
 import type { Wire } from "./WireSchema.ts"
 import { admits } from "./WireShape.ts"

@@ -3,7 +3,7 @@
  */
 import type * as SchemaAST from "effect/SchemaAST"
 import { CodecFailure, toCodecError } from "../../CodecError.ts"
-import type { Reader } from "./MsgPackReader.ts"
+import type { Reader } from "../msgpack/MsgPackReader.ts"
 import { build } from "./WireBuilder.ts"
 import { type Read, reader } from "./WireDecoder.ts"
 import { type Write, writer } from "./WireEncoder.ts"

@@ -6,19 +6,15 @@
  */
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
-import { atKey, CodecFailure, doesNotFit } from "../../CodecError.ts"
-import { Reader } from "./MsgPackReader.ts"
-import { written } from "./MsgPackWriter.ts"
-import { absent } from "./SchemaStep.ts"
+import { atKey, doesNotFit } from "../../CodecError.ts"
+import type { Reader } from "../msgpack/MsgPackReader.ts"
+import { written } from "../msgpack/MsgPackWriter.ts"
+import * as StructDecoder from "./StructDecoder.ts"
 import * as UnionDecoder from "./UnionDecoder.ts"
-import type { Field, ListWire, MapWire, StructWire, Wire } from "./WireSchema.ts"
-import { isNullable, mayBeNil } from "./WireShape.ts"
+import type { ListWire, MapWire, Wire } from "./WireSchema.ts"
 
 /** Reads one value at the reader's offset, or throws a `CodecFailure`. */
 export type Read = (reader: Reader) => unknown
-
-/** Levels of arrays, maps and recursive references that one value may have. */
-export const maxDepth = 256
 
 const made = new WeakMap<Wire, Read>()
 
@@ -83,7 +79,7 @@ function interpret(wire: Wire): Read {
     case "Map":
       return nested(map(wire))
     case "Struct":
-      return struct(wire)
+      return StructDecoder.make(wire, reader)
     case "Union":
       return UnionDecoder.make(wire.members, wire.oneOf, reader)
     case "Step": {
@@ -100,16 +96,11 @@ function interpret(wire: Wire): Read {
 
 function nested(read: Read): Read {
   return (r) => {
-    enter(r)
+    r.enter()
     const value = read(r)
     r.depth--
     return value
   }
-}
-
-/** Goes one level deeper; who returns normally goes back. */
-function enter(r: Reader): void {
-  if (++r.depth > maxDepth) throw new CodecFailure({ _tag: "TooDeep", limit: maxDepth })
 }
 
 function float(value: number, bits: 32 | 64, finite: boolean): number {
@@ -189,7 +180,7 @@ function list(wire: ListWire): Read {
       const due = rest === undefined && least === elements.length ? least : `${least} or more`
       return r.malformed(start, `an array of ${due} items is due, not of ${count}`)
     }
-    enter(r)
+    r.enter()
     const tailStart = count - tail.length
     const out =
       elements.length === 0 && tail.length === 0
@@ -265,123 +256,5 @@ function map(wire: MapWire): Read {
       throw atKey(failure, at)
     }
     return wire.from(entries)
-  }
-}
-
-/**
- * Reads keys in schema order as long as they come in it, which is how every encoder of a struct writes them: without a string for a
- * key, and straight into the value. From the first other key on all is left to `anyOrder`.
- */
-function struct(wire: StructWire): Read {
-  const { fields } = wire
-  const names = fields.map(({ name }) => name)
-  const special = ({ name, step }: Field) => step !== undefined || name === "__proto__" || !name.isWellFormed()
-  const length = fields.some(special) ? 0 : fields.length
-  const keys = names.slice(0, length).map(written)
-  const readers = fields.map((field) => reader(field.wire))
-  const optional = fields.map((field) => field.optional)
-  const nilIsAbsent = fields.map((field) => field.optional || field.orUndefined)
-  const others = anyOrder(wire, readers)
-  return (r) => {
-    enter(r)
-    let left = r.mapHeader()
-    const out: Record<string, unknown> = {}
-    let i = 0
-    try {
-      for (; i < length; i++) {
-        const start = r.offset
-        if (left > 0 && r.passes(keys[i]!)) {
-          if (nilIsAbsent[i] && r.isNil()) {
-            r.offset = start
-            break
-          }
-          out[names[i]!] = readers[i]!(r)
-          left--
-        } else if (!optional[i]) break
-      }
-    } catch (failure) {
-      throw atKey(failure, names[i]!)
-    }
-    const value = left === 0 && i === fields.length ? out : others(r, left, out, i)
-    r.depth--
-    return value
-  }
-}
-
-/** Reads the `left` keys that remain of a map, when the first `known` fields were looked for and lie in `out` if they were there. */
-function anyOrder(
-  wire: StructWire,
-  readers: ReadonlyArray<Read>
-): (r: Reader, left: number, out: Record<string, unknown>, known: number) => unknown {
-  const { fields, rest } = wire
-  const positions = new Map(fields.map((field, i) => [field.name, i]))
-  const readRest = rest === undefined ? undefined : reader(rest.value)
-  // Forms may refer to each other, so their nil-ness is asked for when all are there.
-  let missing: ReadonlyArray<() => unknown> | undefined
-  let nilIsAbsent: ReadonlyArray<boolean> | undefined
-  return (r, count, before, known) => {
-    missing ??= fields.map((field, i) => whenMissing(field, readers[i]!))
-    nilIsAbsent ??= fields.map((field) => (field.optional || field.orUndefined) && !mayBeNil(field.wire))
-    const values = fields.map(({ name }, i) => (i < known && Object.hasOwn(before, name) ? before[name] : unseen))
-    let others: Map<string, unknown> | undefined
-    let at: string | undefined
-    try {
-      for (let left = count; left > 0; left--) {
-        at = undefined
-        const start = r.offset
-        const key = r.str()
-        at = key
-        const position = positions.get(key)
-        if (position !== undefined) {
-          if (values[position] !== unseen) r.malformed(start, "a key comes twice")
-          if (nilIsAbsent[position] && r.isNil()) {
-            r.nil()
-            values[position] = absent
-          } else {
-            values[position] = readers[position]!(r)
-          }
-        } else if (readRest !== undefined && rest!.accepts(key)) {
-          others ??= new Map()
-          if (others.has(key)) r.malformed(start, "a key comes twice")
-          others.set(key, readRest(r))
-        } else {
-          r.skip()
-        }
-      }
-      const out: Record<string, unknown> = {}
-      for (let i = 0; i < fields.length; i++) {
-        const { name, step } = fields[i]!
-        at = name
-        let value = values[i]
-        if (value === unseen || value === absent) value = step === undefined ? missing[i]!() : absent
-        if (step !== undefined) value = step.decode(value)
-        if (value !== absent) put(out, name, value)
-      }
-      if (others !== undefined) for (const [key, value] of others) put(out, key, value)
-      return out
-    } catch (failure) {
-      throw at === undefined ? failure : atKey(failure, at)
-    }
-  }
-}
-
-const unseen = Symbol()
-
-function whenMissing(field: Field, read: Read): () => unknown {
-  if (field.optional) return () => absent
-  if (field.orUndefined) return () => undefined
-  if (isNullable(field.wire)) return () => read(new Reader(nil))
-  return () => {
-    throw doesNotFit("Missing key")
-  }
-}
-
-const nil = new Uint8Array([0xc0])
-
-function put(out: Record<string, unknown>, key: string, value: unknown): void {
-  if (key === "__proto__") {
-    Object.defineProperty(out, key, { value, enumerable: true, configurable: true, writable: true })
-  } else {
-    out[key] = value
   }
 }

@@ -6,10 +6,10 @@
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import { atKey, CodecFailure, doesNotFit } from "../../CodecError.ts"
-import { type Writer, written } from "./MsgPackWriter.ts"
+import { maxDepth } from "../msgpack/MsgPackFormat.ts"
+import { type Writer, written } from "../msgpack/MsgPackWriter.ts"
 import { absent } from "./SchemaStep.ts"
 import * as UnionEncoder from "./UnionEncoder.ts"
-import { maxDepth } from "./WireDecoder.ts"
 import type { Field, ListWire, MapWire, StructWire, Wire } from "./WireSchema.ts"
 import { fieldValue, isRecord } from "./WireShape.ts"
 

@@ -3,7 +3,7 @@
  */
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
-import { WireClass } from "./MsgPackReader.ts"
+import { WireClass } from "../msgpack/MsgPackFormat.ts"
 import { absent } from "./SchemaStep.ts"
 import type { Field, StructWire, Wire } from "./WireSchema.ts"
 

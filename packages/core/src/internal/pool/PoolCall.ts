@@ -13,9 +13,8 @@ import type { FunctionCodec } from "../../FunctionCodec.ts"
 import * as HostCallError from "../../HostCallError.ts"
 import * as HostFunction from "../../HostFunction.ts"
 import * as Wire from "../../Wire.ts"
-import type { Reader } from "../codec/MsgPackReader.ts"
-import type { Writer } from "../codec/MsgPackWriter.ts"
-import * as FailureCodec from "./FailureCodec.ts"
+import type { Reader } from "../msgpack/MsgPackReader.ts"
+import type { Writer } from "../msgpack/MsgPackWriter.ts"
 import type { Line } from "./Pool.ts"
 import type { PoolThread } from "./PoolThread.ts"
 
@@ -61,7 +60,7 @@ export abstract class PoolCall implements OutgoingCall {
   }
 
   onFailure(reader: Reader): void {
-    this.answered(Exit.fail(FailureCodec.read(this.codec.name, reader)))
+    this.answered(Exit.fail(HostCallError.decode(this.codec.name, Wire.readValue(reader))))
   }
 
   onChunk(reader: Reader, _count: number): void {

@@ -6,7 +6,7 @@ import { Connection, type Ended, type IncomingCall, type Server } from "../../Co
 import type * as HostCallError from "../../HostCallError.ts"
 import type * as Thread from "../../Thread.ts"
 import * as Wire from "../../Wire.ts"
-import type { Reader } from "../codec/MsgPackReader.ts"
+import type { Reader } from "../msgpack/MsgPackReader.ts"
 import type { PoolCall } from "./PoolCall.ts"
 import * as Signal from "./Signal.ts"
 

@@ -10,7 +10,7 @@ import * as Result from "effect/Result"
 import type { FunctionCodec } from "../../FunctionCodec.ts"
 import * as HostFunction from "../../HostFunction.ts"
 import * as Wire from "../../Wire.ts"
-import type { Reader } from "../codec/MsgPackReader.ts"
+import type { Reader } from "../msgpack/MsgPackReader.ts"
 import { TypedCall } from "./PoolCall.ts"
 
 type Elements = readonly [unknown, ...Array<unknown>]

@@ -12,6 +12,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Result from "effect/Result"
 import { Current, type RunningHostCall } from "../guest/Current.ts"
+import { Ending } from "../guest/Ending.ts"
 import { answerOf } from "../guest/HostAnswer.ts"
 import type { Signature } from "../module/Signature.ts"
 import * as GuestWire from "./GuestWire.ts"
@@ -25,7 +26,7 @@ export class RemoteHostCall implements RunningHostCall {
   readonly flags: number
   owner: RemoteCall | undefined
   readonly caller: Context.Context<never>
-  private ended: Array<() => void> | undefined = []
+  readonly ending = new Ending()
   private stop: (() => void) | undefined
   private interrupted: boolean
 
@@ -48,18 +49,7 @@ export class RemoteHostCall implements RunningHostCall {
 
   /** A thread that waits for it runs none of its guests. One without a result is waited for now and then. */
   get blocks(): unknown {
-    return this.signature.sync && this.ended !== undefined ? this.guest.thread : undefined
-  }
-
-  /** Completes when it has ended. */
-  readonly awaitEnd: Effect.Effect<void> = Effect.callback((resume) => {
-    if (this.ended === undefined) resume(Effect.void)
-    else this.ended.push(() => resume(Effect.void))
-  })
-
-  /** `listener` is told when it has ended. It has not. */
-  onEnd(listener: () => void): void {
-    this.ended?.push(listener)
+    return this.signature.sync && !this.ending.hasCome ? this.guest.thread : undefined
   }
 
   /** Runs the function, and answers the guest. */
@@ -91,9 +81,7 @@ export class RemoteHostCall implements RunningHostCall {
     this.owner?.hostCalls.delete(this)
     this.answer(exit)
     this.stop = undefined
-    const ended = this.ended
-    this.ended = undefined
-    for (const listener of ended ?? []) listener()
+    this.ending.come()
   }
 
   private answer(exit: Exit.Exit<Uint8Array, HostCallError.HostCallError>): void {
@@ -107,7 +95,7 @@ export class RemoteHostCall implements RunningHostCall {
     if ((this.flags & Connection.blockingFlag) !== 0) return reply.answer(answer)
     if (unanswered) return
     if (Result.isSuccess(answer)) connection.reply(this.id, answer.success)
-    else connection.fail(this.id, GuestWire.encodeHostError(answer.failure))
+    else connection.fail(this.id, HostCallError.encode(answer.failure))
   }
 }
 

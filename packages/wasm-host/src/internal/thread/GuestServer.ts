@@ -17,7 +17,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Logger from "effect/Logger"
 import * as Result from "effect/Result"
-import * as GuestError from "../GuestError.ts"
+import * as GuestError from "../../GuestError.ts"
 import * as Guest from "../guest/Guest.ts"
 import * as GuestCall from "../guest/GuestCall.ts"
 import type { Host, HostCall } from "../guest/HostCall.ts"
@@ -177,7 +177,7 @@ export class GuestServer implements Connection.Server {
         return undefined
       },
       onReply: (reader) => onExit(Exit.succeed(Wire.readValue(reader))),
-      onFailure: (reader) => onExit(Exit.fail(GuestWire.decodeHostError(name, Wire.readValue(reader)))),
+      onFailure: (reader) => onExit(Exit.fail(HostCallError.decode(name, Wire.readValue(reader)))),
       onChunk: (reader) => reader.malformed(reader.offset, `"${name}" answers no stream`),
       onLost: () =>
         onExit(Exit.fail(new HostCallError.HostCallError({ function: name, reason: new HostCallError.Closed() })))

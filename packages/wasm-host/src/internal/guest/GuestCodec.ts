@@ -8,7 +8,7 @@ import type { FunctionCodec } from "@fiberhost/core/FunctionCodec"
 import * as Wire from "@fiberhost/core/Wire"
 import * as Exit from "effect/Exit"
 import * as Result from "effect/Result"
-import * as GuestError from "../GuestError.ts"
+import * as GuestError from "../../GuestError.ts"
 import { maxValueBytes } from "./GuestMemory.ts"
 
 /** How a call of it ended: its answer, its own failure, or a `GuestError`. */

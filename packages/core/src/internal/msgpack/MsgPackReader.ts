@@ -7,10 +7,7 @@
  * to their length; one reader serves all values of a message, a {@link Reader.window} each. Failures are thrown as `CodecFailure`; `Codec` catches them.
  */
 import { CodecFailure, doesNotFit } from "../../CodecError.ts"
-import { besideType } from "./MsgPackWriter.ts"
-
-/** What a value's first byte says it is, one bit each, so that a set of them is a number. */
-export const WireClass = { nil: 1, bool: 2, int: 4, float: 8, str: 16, bin: 32, array: 64, map: 128, ext: 256 } as const
+import { besideType, classes, className, maxDepth, scalarBytes, WireClass } from "./MsgPackFormat.ts"
 
 /** From this length on a byte string of sealed bytes is a view: a copy of 1 KiB costs 2 us, and a view 80 ns. */
 const sharedBytes = 512
@@ -72,6 +69,11 @@ export class Reader {
   /** Bytes not read yet. */
   get remaining(): number {
     return this.end - this.offset
+  }
+
+  /** Goes one level deeper; who returns normally goes back. */
+  enter(): void {
+    if (++this.depth > maxDepth) throw new CodecFailure({ _tag: "TooDeep", limit: maxDepth })
   }
 
   /** Pays for bytes that will be read again. */
@@ -384,30 +386,3 @@ function isBesideHeader(bytes: Uint8Array, offset: number): boolean {
 /** The longest string that is read without a decoder; measured. */
 const shortLength = 40
 const unitsOf = Array.from({ length: shortLength + 1 }, (_, length) => new Array<number>(length).fill(0))
-
-/** Payload bytes of the tags ca to d3. */
-const scalarBytes = [4, 8, 1, 2, 4, 8, 1, 2, 4, 8]
-
-function classOf(tag: number): number {
-  if (tag < 0x80 || tag >= 0xe0) return WireClass.int
-  if (tag < 0x90) return WireClass.map
-  if (tag < 0xa0) return WireClass.array
-  if (tag < 0xc0) return WireClass.str
-  if (tag === 0xc0) return WireClass.nil
-  if (tag === 0xc2 || tag === 0xc3) return WireClass.bool
-  if (tag >= 0xc4 && tag <= 0xc6) return WireClass.bin
-  if (tag === 0xca || tag === 0xcb) return WireClass.float
-  if (tag >= 0xcc && tag <= 0xd3) return WireClass.int
-  if (tag >= 0xd9 && tag <= 0xdb) return WireClass.str
-  if (tag === 0xdc || tag === 0xdd) return WireClass.array
-  if (tag === 0xde || tag === 0xdf) return WireClass.map
-  return WireClass.ext
-}
-
-/** The class of each first byte. */
-const classes = Uint16Array.from({ length: 256 }, (_, tag) => classOf(tag))
-
-function className(tag: number): string {
-  const found = classes[tag]
-  return Object.entries(WireClass).find(([, bit]) => bit === found)![0]
-}

@@ -10,15 +10,8 @@
  * type {@link besideType}, whose payload is three u32: its index in the list, and the offset and length in the buffer there.
  */
 import { CodecFailure, doesNotFit } from "../../CodecError.ts"
-
-/** Bytes that one value may have unless told otherwise: the most an fp-bindgen guest takes, 2^24 - 1. */
-export const defaultLimit = 16_777_215
-
-/** The ext type of values that lie beside the bytes. Only readers with a list of such values read it. */
-export const besideType = 0x42
-
-/** Byte strings from this length on lie beside the bytes: from here on moving a copy is cheaper than copying twice. */
-export const besideBytes = 16_384
+import type { Beside } from "./Beside.ts"
+import { besideBytes, besideType, defaultLimit } from "./MsgPackFormat.ts"
 
 /** Scratch space that is kept between values; what a large value needed beyond that is given back. */
 const keptBytes = 1 << 20
@@ -35,33 +28,13 @@ const cloneOf = (value: unknown): unknown => {
   }
 }
 
-interface Move {
-  readonly at: number
-  readonly index: number
-  readonly buffer: ArrayBuffer
-  /** The argument that the buffer is of, for the error. */
-  name: string | undefined
-}
-
 export class Writer {
   /** The most bytes that may be written between two resets. */
   readonly limit: number
   /** Nesting depth of the value being written; kept here so that encoders need no second argument. */
   depth = 0
-  /** Values that lie beside the bytes. With `undefined`, as at first, all is written into the bytes. Its owner sets and takes it. */
-  beside: Array<unknown> | undefined = undefined
-  /** The buffers of `beside` that the receiver gets instead of a copy: the transfer list of `postMessage`. */
-  transfer: Array<ArrayBuffer> | undefined = undefined
-  /** What was laid beside the bytes since the last reset, so that it goes when its bytes are taken back. */
-  private laid: Array<{
-    readonly at: number
-    readonly beside: number
-    readonly transfer: number
-    readonly bytes: number
-  }> = []
-  /** Bytes of the buffers among it. */
-  besideBytes = 0
-  private moves: Array<Move> = []
+  /** What lies beside the bytes. With `undefined`, as at first, all is written into the bytes. Its owner sets and takes it. */
+  beside: Beside | undefined = undefined
   /** Bytes that unions have written in vain. */
   private wasted = 0
   private start = 0
@@ -88,7 +61,7 @@ export class Writer {
   /** Forgets everything written after `mark`, an earlier `size`, and what was laid beside the bytes since. */
   rewind(mark: number): void {
     this.offset = mark
-    if (this.laid.length > 0) this.takeBack(mark)
+    this.beside?.takeBack(mark)
   }
 
   /**
@@ -161,11 +134,6 @@ export class Writer {
   reset(): void {
     this.offset = 0
     this.depth = 0
-    if (this.laid.length > 0) {
-      this.laid = []
-      this.besideBytes = 0
-      this.moves = []
-    }
     if (this.bytes.length > keptBytes) this.allocate(keptBytes)
   }
 
@@ -235,7 +203,7 @@ export class Writer {
   bin(value: Uint8Array): void {
     if (value.length >= besideBytes && this.beside !== undefined) {
       const copy = new Uint8Array(value)
-      return this.ext(this.layBeside(copy.buffer, true), 0, copy.length)
+      return this.ext(this.beside.lay(copy.buffer, true, this.offset), 0, copy.length)
     }
     this.sized(0xc4, value.length)
     this.raw(value)
@@ -250,51 +218,19 @@ export class Writer {
     const { buffer } = value
     if (this.beside === undefined || !(buffer instanceof ArrayBuffer)) return this.bin(value)
     if (buffer.detached) throw doesNotFit("Expected a Uint8Array whose buffer has not been moved already")
-    let move = this.moves.find((other) => other.buffer === buffer)
-    if (move === undefined) {
-      move = { at: this.offset, index: this.layBeside(buffer, false), buffer, name: undefined }
-      this.moves.push(move)
-    }
-    this.ext(move.index, value.byteOffset, value.byteLength)
+    this.ext(this.beside.move(buffer, this.offset), value.byteOffset, value.byteLength)
   }
 
   /** A value that only the structured clone can carry. */
   cloned(value: unknown): void {
     if (this.beside === undefined)
       throw doesNotFit("Expected a value with a MessagePack form: this one can only be sent between threads")
-    this.ext(this.layBeside(cloneOf(value), false), 0, 0)
+    this.ext(this.beside.lay(cloneOf(value), false, this.offset), 0, 0)
   }
 
-  /** Puts a value beside the bytes and returns its index there. It goes when what is written next is taken back. */
-  layBeside(value: unknown, moves: boolean): number {
-    const { beside = (this.beside = []), transfer = (this.transfer = []) } = this
-    const bytes = value instanceof ArrayBuffer ? value.byteLength : 0
-    this.besideBytes += bytes
-    this.laid.push({ at: this.offset, beside: beside.length, transfer: transfer.length, bytes })
-    if (moves) transfer.push(value as ArrayBuffer)
-    return beside.push(value) - 1
-  }
-
-  /** Says of buffers that are to be moved whose they are, where nobody has said it yet. */
-  nameMoves(name: string): void {
-    for (const move of this.moves) move.name ??= name
-  }
-
-  /** Moves the buffers that were promised to the receiver. Fails when one cannot be moved; those before it are lost then. */
+  /** All of the value has been written: buffers that were promised to the receiver are moved. Fails as `Beside.settle`. */
   settle(): void {
-    if (this.moves.length === 0) return
-    const moves = this.moves
-    this.moves = []
-    for (const { buffer, index, name } of moves) {
-      try {
-        const moved = buffer.transfer()
-        this.beside![index] = moved
-        this.transfer!.push(moved)
-      } catch {
-        const failure = doesNotFit("Expected a Uint8Array whose buffer can be moved; send a copy of this one")
-        throw name === undefined ? failure : failure.at(name)
-      }
-    }
+    this.beside?.settle()
   }
 
   /** Four bytes, big-endian: no MessagePack value, for lengths and the like between values. */
@@ -346,17 +282,6 @@ export class Writer {
     this.view.setUint32(at + 3, index)
     this.view.setUint32(at + 7, offset)
     this.view.setUint32(at + 11, length)
-  }
-
-  private takeBack(mark: number): void {
-    const { beside, laid, moves, transfer } = this
-    while (moves.length > 0 && moves[moves.length - 1]!.at >= mark) moves.pop()
-    while (laid.length > 0 && laid[laid.length - 1]!.at >= mark) {
-      const before = laid.pop()!
-      this.besideBytes -= before.bytes
-      if (beside !== undefined && beside.length > before.beside) beside.length = before.beside
-      if (transfer !== undefined && transfer.length > before.transfer) transfer.length = before.transfer
-    }
   }
 
   private shortAscii(value: string): boolean {

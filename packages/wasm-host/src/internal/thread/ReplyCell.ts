@@ -2,9 +2,8 @@
  * The answer of a sync host function to a guest's thread that is blocked until it is there: shared memory, for a blocked
  * thread receives no message. One answer at a time, since a blocked thread asks nothing more.
  */
-import type * as HostCallError from "@fiberhost/core/HostCallError"
+import * as HostCallError from "@fiberhost/core/HostCallError"
 import * as Result from "effect/Result"
-import * as GuestWire from "./GuestWire.ts"
 
 const waiting = 0
 const answered = 1
@@ -30,7 +29,7 @@ export class ReplyCell {
 
   /** Owner's side: wakes the thread that waits. */
   answer(answer: Result.Result<Uint8Array, HostCallError.HostCallError>): void {
-    const value = Result.isSuccess(answer) ? answer.success : GuestWire.encodeHostError(answer.failure)
+    const value = Result.isSuccess(answer) ? answer.success : HostCallError.encode(answer.failure)
     if (headerBytes + value.byteLength > this.memory.byteLength) this.memory.grow(headerBytes + value.byteLength)
     new Uint8Array(this.memory, headerBytes, value.byteLength).set(value)
     this.header[1] = value.byteLength
@@ -45,6 +44,6 @@ export class ReplyCell {
     Atomics.wait(this.header, 0, waiting)
     const state = Atomics.exchange(this.header, 0, waiting)
     const value = new Uint8Array(this.memory, headerBytes, this.header[1]).slice()
-    return state === answered ? Result.succeed(value) : Result.fail(GuestWire.decodeHostError(name, value))
+    return state === answered ? Result.succeed(value) : Result.fail(HostCallError.decode(name, value))
   }
 }

@@ -6,7 +6,7 @@
  * Kinds that share a WebAssembly type (all of MessagePack and the 64-bit integers are i64) cannot be told apart.
  */
 import * as Effect from "effect/Effect"
-import * as GuestError from "../GuestError.ts"
+import * as GuestError from "../../GuestError.ts"
 import type { FunctionType, ModuleEntry, ModuleInterface } from "./ModuleSections.ts"
 import { type Signature, valueTypeOf } from "./Signature.ts"
 

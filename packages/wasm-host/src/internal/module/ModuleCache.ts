@@ -6,8 +6,8 @@ import * as Effect from "effect/Effect"
 import * as Equal from "effect/Equal"
 import * as Exit from "effect/Exit"
 import * as Hash from "effect/Hash"
-import type * as GuestError from "../GuestError.ts"
-import * as PluginModule from "./PluginModule.ts"
+import type * as GuestError from "../../GuestError.ts"
+import * as PluginModule from "../../PluginModule.ts"
 
 /** Fails with `InvalidModule`. */
 export type Compile = (

@@ -12,9 +12,10 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Result from "effect/Result"
-import * as GuestError from "../GuestError.ts"
+import * as GuestError from "../../GuestError.ts"
 import * as Signature from "../module/Signature.ts"
 import * as Current from "./Current.ts"
+import { Ending } from "./Ending.ts"
 import type { Guest } from "./Guest.ts"
 import type * as GuestCall from "./GuestCall.ts"
 import { answerOf, type HostExit } from "./HostAnswer.ts"
@@ -40,7 +41,7 @@ export class HostCall implements Current.RunningHostCall {
   /** Interrupts the function, once it has begun and while it has not ended. */
   stop: (() => void) | undefined
   private interrupted = false
-  private ended: Array<() => void> | undefined = []
+  readonly ending = new Ending()
 
   constructor(guest: Guest, index: number) {
     this.guest = guest
@@ -57,7 +58,7 @@ export class HostCall implements Current.RunningHostCall {
   }
 
   get blocks(): unknown {
-    return this.signature.sync && this.ended !== undefined ? this.guest : undefined
+    return this.signature.sync && !this.ending.hasCome ? this.guest : undefined
   }
 
   /** The function waits for something from now on. Whoever wanted to interrupt it while it began did so for now. */
@@ -71,20 +72,12 @@ export class HostCall implements Current.RunningHostCall {
     this.stop?.()
   }
 
-  /** Completes when it has ended. */
-  readonly awaitEnd: Effect.Effect<void> = Effect.callback((resume) => {
-    if (this.ended === undefined) resume(Effect.void)
-    else this.ended.push(() => resume(Effect.void))
-  })
-
   end(): void {
     this.guest.hostCalls.delete(this)
     this.owner?.hostCalls.delete(this)
     this.stop = undefined
     if (this.guest.dead !== undefined) this.guest.changed()
-    const ended = this.ended
-    this.ended = undefined
-    for (const listener of ended ?? []) listener()
+    this.ending.come()
   }
 }
 

@@ -8,7 +8,7 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
-import * as GuestError from "../GuestError.ts"
+import * as GuestError from "../../GuestError.ts"
 import * as Current from "../guest/Current.ts"
 import type { Stats } from "../guest/Guest.ts"
 import * as GuestCall from "../guest/GuestCall.ts"
@@ -93,14 +93,14 @@ export class RemoteGuest {
         Effect.ignore,
         Effect.andThen(Effect.sync(() => this.thread.remove(this)))
       )
-      const ended = Effect.forEach(others, (hostCall) => hostCall.awaitEnd, { discard: true })
+      const ended = Effect.forEach(others, (hostCall) => hostCall.ending.await, { discard: true })
       // It hears of the close before it hears of what the close interrupts, so that it is not entered for that.
       return Effect.flatMap(Effect.forkDetach(unload, { startImmediately: true }), (unloading) => {
         this.end(new GuestError.Closed())
         const returned = this.awaitReturn(Fiber.await(unloading), grace)
         if (except.every(({ blocks }) => blocks === undefined)) return Effect.andThen(ended, returned)
         // A thread that waits for the host function which closes it cannot answer before that has ended.
-        const closers = Effect.forEach(except, (hostCall) => hostCall.awaitEnd, { discard: true })
+        const closers = Effect.forEach(except, (hostCall) => hostCall.ending.await, { discard: true })
         return Effect.andThen(Effect.forkDetach(Effect.andThen(closers, returned)), ended)
       })
     })

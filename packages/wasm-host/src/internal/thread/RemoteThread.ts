@@ -10,7 +10,7 @@ import * as Deferred from "effect/Deferred"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import * as GuestError from "../GuestError.ts"
+import * as GuestError from "../../GuestError.ts"
 import * as GuestWire from "./GuestWire.ts"
 import type { RemoteCall } from "./RemoteCall.ts"
 import type { RemoteGuest } from "./RemoteGuest.ts"
@@ -88,7 +88,7 @@ export class RemoteThread implements Connection.Server {
     const hostCall = new RemoteHostCall(guest, call, owner)
     if (call.id !== 0) {
       this.hostCalls.set(call.id, hostCall)
-      hostCall.onEnd(() => this.hostCalls.delete(call.id))
+      hostCall.ending.onCome(() => this.hostCalls.delete(call.id))
     }
     hostCall.run(guest.hosts[call.index]!, args)
   }

@@ -11,8 +11,8 @@ import * as HostCallError from "@fiberhost/core/HostCallError"
 import * as Result from "effect/Result"
 import * as Rpc from "effect/rpc/Rpc"
 import * as Schema from "effect/Schema"
-import { U32 } from "../Abi.ts"
-import * as GuestError from "../GuestError.ts"
+import { U32 } from "../../Abi.ts"
+import * as GuestError from "../../GuestError.ts"
 
 /** Signals: to the thread, that it should end; from it, that it takes guests. */
 export const close = 1
@@ -78,19 +78,6 @@ export const encodeFailure = (failure: Failure): Uint8Array => {
 export const decodeFailure = (bytes: Uint8Array): Failure => {
   const failure = Codec.decodeFromBytes(failureCodec, bytes)
   return Result.isSuccess(failure) ? failure.success : new HostCallError.Defect({ cause: failure.failure })
-}
-
-const hostErrorCodec = Codec.make(HostCallError.HostCallError)
-
-export const encodeHostError = (error: HostCallError.HostCallError): Uint8Array => {
-  const bytes = Codec.encodeToBytes(hostErrorCodec, error)
-  if (Result.isSuccess(bytes)) return bytes.success
-  return encodeHostError(HostCallError.fromDefect(error.function, new Error(bytes.failure.message)))
-}
-
-export const decodeHostError = (name: string, bytes: Uint8Array): HostCallError.HostCallError => {
-  const error = Codec.decodeFromBytes(hostErrorCodec, bytes)
-  return Result.isSuccess(error) ? error.success : HostCallError.fromDefect(name, error.failure)
 }
 
 /** What a thread is started with. */

@@ -3,8 +3,8 @@
  * ends when nothing refers to it.
  */
 import * as Effect from "effect/Effect"
-import * as GuestError from "../GuestError.ts"
-import * as ModuleSections from "./ModuleSections.ts"
+import * as GuestError from "./GuestError.ts"
+import * as ModuleSections from "./internal/module/ModuleSections.ts"
 
 export interface PluginModule {
   readonly "~fiberhost/PluginModule": true

@@ -5,7 +5,7 @@
  * through `write`, values from the guest through `take`, which copies and then frees exactly once. Any call into the
  * guest may grow the memory and detach every view, so a view is made after the call and dropped before the next.
  */
-import * as GuestError from "../GuestError.ts"
+import * as GuestError from "../../GuestError.ts"
 import * as FatPtr from "./FatPtr.ts"
 
 /** The longest value that a guest accepts, in bytes: it traps on a length of 2^24 and more. */

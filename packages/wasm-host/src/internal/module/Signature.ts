@@ -11,7 +11,7 @@ import * as Context from "effect/Context"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import * as Abi from "../Abi.ts"
+import * as Abi from "../../Abi.ts"
 
 /** A raw number, or "bytes": MessagePack in guest memory behind a fat pointer. */
 export type Kind = Primitive.Kind | "bytes"

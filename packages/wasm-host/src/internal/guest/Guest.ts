@@ -9,7 +9,7 @@
  */
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import * as GuestError from "../GuestError.ts"
+import * as GuestError from "../../GuestError.ts"
 import * as Link from "../module/Link.ts"
 import { AsyncValues } from "./AsyncValues.ts"
 import * as Current from "./Current.ts"
@@ -161,7 +161,7 @@ export class Guest {
       const others = Array.from(this.hostCalls).filter((hostCall) => !excluded(hostCall))
       this.end()
       this.deliver()
-      return Effect.forEach(others, (hostCall) => hostCall.awaitEnd, { discard: true })
+      return Effect.forEach(others, (hostCall) => hostCall.ending.await, { discard: true })
     })
   }
 
