@@ -17,6 +17,7 @@ import * as Exit from "effect/Exit"
 import { identity } from "effect/Function"
 import * as Scheduler from "effect/Scheduler"
 import * as Schema from "effect/Schema"
+import { Line } from "./internal/Line.ts"
 
 /** `concurrency` tasks are active and `capacity` wait: `waiting` is how many did when the entrant was refused. */
 export class NoRoom extends Schema.TaggedError<NoRoom>("@fiberhost/core/NoRoom")("NoRoom", {
@@ -133,8 +134,8 @@ export const make = (options?: Options): Admission =>
 class AdmissionImpl implements Admission {
   readonly concurrency: number
   readonly capacity: number
-  readonly waiting = new Line()
-  readonly suspended = new Line()
+  readonly waiting = new Line<PermitImpl>()
+  readonly suspended = new Line<PermitImpl>()
   readonly dispatcher = Context.get(Context.empty(), Scheduler.Scheduler).makeDispatcher()
   active = 0
   nested = 0
@@ -242,7 +243,7 @@ class AdmissionImpl implements Admission {
     }
   }
 
-  private refuse(line: Line): void {
+  private refuse(line: Line<PermitImpl>): void {
     for (let next = line.shift(); next !== undefined; next = line.shift()) this.change(next, "Refused")
   }
 
@@ -259,7 +260,6 @@ class PermitImpl implements Permit {
   state: PermitState
   outer: PermitImpl | undefined
   onChange: ((permit: Permit) => void) | undefined = undefined
-  // Neighbours in the line that holds this permit.
   previous: PermitImpl | undefined = undefined
   next: PermitImpl | undefined = undefined
 
@@ -276,37 +276,6 @@ class PermitImpl implements Permit {
     this.state = "Left"
     this.onChange = undefined
     this.admission.release(this, state)
-  }
-}
-
-/** First in, first out; anybody may leave from the middle, in constant time. */
-class Line {
-  size = 0
-  private first: PermitImpl | undefined = undefined
-  private last: PermitImpl | undefined = undefined
-
-  push(permit: PermitImpl): PermitImpl {
-    permit.previous = this.last
-    if (this.last === undefined) this.first = permit
-    else this.last.next = permit
-    this.last = permit
-    this.size++
-    return permit
-  }
-
-  shift(): PermitImpl | undefined {
-    const permit = this.first
-    if (permit !== undefined) this.remove(permit)
-    return permit
-  }
-
-  remove(permit: PermitImpl): void {
-    if (permit.previous === undefined) this.first = permit.next
-    else permit.previous.next = permit.next
-    if (permit.next === undefined) this.last = permit.previous
-    else permit.next.previous = permit.previous
-    permit.previous = permit.next = undefined
-    this.size--
   }
 }
 

@@ -29,9 +29,15 @@ export const dataOf = (start: unknown): unknown => Option.getOrUndefined(startOf
 export const of = (start: unknown): Doorbell | undefined =>
   Option.getOrUndefined(Option.map(startOf(start), ({ busyPoll, rings }) => new Doorbell(rings, busyPoll)))
 
+/** It polls once in sixty times when that is always in vain. */
+const maxMisses = 6
+
 export class Doorbell {
   private readonly rings: Int32Array
   private readonly span: number
+  private misses = 0
+  /** Times that it does not poll: where messages are far between, or cores are few, it would take somebody's time. */
+  private skips = 0
 
   constructor(rings: SharedArrayBuffer, span: number) {
     this.rings = new Int32Array(rings)
@@ -43,10 +49,20 @@ export class Doorbell {
     const heard = Atomics.load(this.rings, 0)
     const message = take()
     if (message !== undefined || this.span === 0) return message
+    if (this.skips > 0) {
+      this.skips--
+      return undefined
+    }
     const end = performance.now() + this.span
     do {
-      for (let look = 0; look < 100; look++) if (Atomics.load(this.rings, 0) !== heard) return take()
+      for (let look = 0; look < 100; look++)
+        if (Atomics.load(this.rings, 0) !== heard) {
+          this.misses = 0
+          return take()
+        }
     } while (performance.now() < end)
+    this.misses = Math.min(this.misses + 1, maxMisses)
+    this.skips = 2 ** this.misses - 2
     return undefined
   }
 }

@@ -13,13 +13,14 @@ import type * as Fiber from "effect/Fiber"
 import * as Hash from "effect/Hash"
 import type { Ended } from "../../Connection.ts"
 import * as HostCallError from "../../HostCallError.ts"
+import { Line } from "../Line.ts"
 import type { PoolCall } from "./PoolCall.ts"
 import type { Stats, WhenFull } from "./PoolRunner.ts"
 import type { PoolThread } from "./PoolThread.ts"
 
 /** Calls that wait for a thread, first come first served. */
-export class Line {
-  private readonly calls = new Set<PoolCall>()
+export class WaitingLine {
+  private readonly calls = new Line<PoolCall>()
   private readonly onLeft: () => void
 
   /** `onLeft` is told when a caller did not want to wait any more. */
@@ -33,19 +34,17 @@ export class Line {
 
   add(call: PoolCall): void {
     call.line = this
-    this.calls.add(call)
+    this.calls.push(call)
   }
 
   shift(): PoolCall | undefined {
-    if (this.calls.size === 0) return undefined
-    const [call] = this.calls
-    this.calls.delete(call!)
-    call!.line = undefined
+    const call = this.calls.shift()
+    if (call !== undefined) call.line = undefined
     return call
   }
 
   leave(call: PoolCall): void {
-    this.calls.delete(call)
+    this.calls.remove(call)
     this.onLeft()
   }
 
@@ -57,14 +56,14 @@ export class Line {
 /** A place for a thread. The first ones, `pinnable` of them, are always filled, or about to be. */
 export class Slot {
   readonly number: number
-  readonly waiting: Line
+  readonly waiting: WaitingLine
   thread: PoolThread | undefined
   /** What keeps the slot filled. */
   fiber: Fiber.Fiber<void> | undefined
   /** Why no thread will fill it any more. */
   gaveUp: HostCallError.Reason | undefined
 
-  constructor(number: number, waiting: Line) {
+  constructor(number: number, waiting: WaitingLine) {
     this.number = number
     this.waiting = waiting
   }
@@ -78,7 +77,7 @@ export class Pool {
     const { active, waiting } = this.stats
     if (active === 0 && waiting === 0) Deferred.doneUnsafe(this.idle, Effect.void)
   }
-  private readonly waiting = new Line(this.settle)
+  private readonly waiting = new WaitingLine(this.settle)
   private readonly threads: Array<PoolThread> = []
   private readonly concurrency: number
   private readonly capacity: number
@@ -130,7 +129,7 @@ export class Pool {
   add(): Slot {
     let number = 0
     while (this.slots.some((slot) => slot.number === number)) number++
-    const slot = new Slot(number, new Line(this.settle))
+    const slot = new Slot(number, new WaitingLine(this.settle))
     this.slots.push(slot)
     return slot
   }

@@ -13,14 +13,15 @@ import type { FunctionCodec } from "../../FunctionCodec.ts"
 import * as HostCallError from "../../HostCallError.ts"
 import * as HostFunction from "../../HostFunction.ts"
 import * as Wire from "../../Wire.ts"
+import type { Waiter } from "../Line.ts"
 import type { Reader } from "../msgpack/MsgPackReader.ts"
 import type { Writer } from "../msgpack/MsgPackWriter.ts"
-import type { Line } from "./Pool.ts"
+import type { WaitingLine } from "./Pool.ts"
 import type { PoolThread } from "./PoolThread.ts"
 
 export type Resume = (exit: Exit.Exit<unknown, unknown>) => void
 
-export abstract class PoolCall implements OutgoingCall {
+export abstract class PoolCall implements OutgoingCall, Waiter<PoolCall> {
   readonly target = 0
   readonly caller = 0
   readonly index: number
@@ -28,7 +29,9 @@ export abstract class PoolCall implements OutgoingCall {
   /** What the call is pinned to. */
   readonly key: unknown
   /** The line that it waits in, if it does. */
-  line: Line | undefined
+  line: WaitingLine | undefined
+  previous: PoolCall | undefined
+  next: PoolCall | undefined
   abstract readonly flags: number
   private thread: PoolThread | undefined
   private id = 0
