@@ -1,5 +1,5 @@
 // Effect's RPC client over workers: as it comes, with one call at a time in a worker, and tuned, with room for all calls, without tracing,
-// and with bytes that are copied once and then moved instead of written as base64.
+// and with bytes that are copied and then moved instead of written as base64.
 import { Worker } from "node:worker_threads"
 import { Effect, Exit, Layer, Scope } from "effect"
 import type { Subject } from "../../harness/Subject.ts"
@@ -35,12 +35,11 @@ const open = Effect.fnUntraced(function* ({ inFlight, threads }: ThreadsCase, op
   const client = yield* RpcClient.make(ThreadRpcs, { disableTracing: options.tuned }).pipe(
     Effect.provideContext(services)
   )
-  const move: EffectCalls["move"] = (bytes) => client.move({ bytes })
   const calls: EffectCalls = {
     noop: (value) => client.noop(value),
     spin: (value) => client.spin(value),
-    echo: options.tuned ? (bytes) => Effect.suspend(() => move(bytes.slice())) : (bytes) => client.echo({ bytes }),
-    move
+    echo: options.tuned ? (bytes) => Effect.suspend(() => client.copy({ bytes: bytes.slice() })) : (bytes) => client.echo({ bytes }),
+    move: (bytes) => client.move({ bytes })
   }
   return { services, calls }
 })

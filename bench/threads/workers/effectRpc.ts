@@ -14,6 +14,7 @@ const Handlers = ThreadRpcs.toLayer({
   noop: (value) => Effect.sync(() => noop(value)),
   spin: (value) => Effect.sync(() => spin(value)),
   echo: ({ bytes }) => Effect.sync(() => echo(bytes)),
+  copy: ({ bytes }) => Effect.sync(() => bytes.slice()),
   move: ({ bytes }) => Effect.succeed(bytes)
 })
 
