@@ -166,6 +166,44 @@ describe("Connection", () => {
     })
   )
 
+  it.effect("arguments may call, interrupt and flush while they are written, whether they fit or not", () =>
+    Effect.gen(function* () {
+      const { caller, faults, served } = connect((to, id, argument) => to.reply(id, argument.slice()))
+      const earlier = callOf(bytes(1))
+      const earlierId = idOf(caller.call(earlier.call))
+      const inner = callOf(bytes(3))
+      const innermost = callOf(bytes(4))
+      const outer = callOf(bytes(2), () => {
+        caller.interrupt(earlierId)
+        const nested = {
+          ...inner.call,
+          writeArguments: (writer: Codec.Writer) => {
+            caller.call(innermost.call)
+            return inner.call.writeArguments(writer)
+          }
+        }
+        caller.call(nested)
+        caller.flush()
+        return undefined
+      })
+      caller.call(outer.call)
+      const late = callOf(bytes(6))
+      const refused = callOf(bytes(5), () => {
+        caller.call(late.call)
+        return refusal
+      })
+      assert.strictEqual(caller.call(refused.call), refusal)
+      yield* settled
+      yield* settled
+      assert.deepStrictEqual(
+        [earlier, outer, inner, innermost, refused, late].map(({ told }) => told),
+        [[["reply", 1]], [["reply", 2]], [["reply", 3]], [["reply", 4]], [], [["reply", 6]]]
+      )
+      assert.deepStrictEqual([faults, caller.pending], [[], []])
+      assert.deepInclude(served, ["interrupt", earlierId])
+    })
+  )
+
   it.effect("its end tells every call that has no answer, once, and those that come later at once", () =>
     Effect.gen(function* () {
       const { caller, served } = connect((to, id, [kind]) => {
@@ -230,7 +268,7 @@ describe("a port that can be polled", () => {
     )
     for (let i = 0; i < count; i++) {
       caller.call(callOf(bytes(i)).call)
-      caller.outbox.flush()
+      caller.flush()
     }
     const log: Array<string> = []
     let served = 0

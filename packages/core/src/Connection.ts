@@ -60,7 +60,11 @@ export type Ended =
   | { readonly _tag: "Closed" }
 
 export class Connection {
-  readonly outbox: Wire.Outbox
+  /** The first, and one for each frame that is being written by somebody who uses the connection meanwhile. */
+  private readonly outboxes: Array<Wire.Outbox> = []
+  /** Frames that are being written. */
+  private writing = 0
+  private readonly makeOutbox: () => Wire.Outbox
   private readonly port: Wire.Port
   private readonly server: Server
   private readonly onFault: (detail: string) => void
@@ -73,7 +77,7 @@ export class Connection {
   /** `onFault`: the other side sent something else than frames, or frames were lost. Its owner ends the thread, and the connection. */
   constructor(port: Wire.Port, server: Server, onFault: (detail: string) => void) {
     const busyPoll = port.busyPoll ? new BusyPoll(port.busyPoll) : undefined
-    this.outbox = new Wire.Outbox(port, onFault, () => busyPoll?.begin())
+    this.makeOutbox = () => new Wire.Outbox(port, onFault, () => busyPoll?.begin())
     this.server = server
     this.onFault = onFault
     this.port = port
@@ -84,6 +88,16 @@ export class Connection {
       this.outbox.flushFull()
       if (port.poll !== undefined) this.pollMore(port.poll)
     })
+  }
+
+  /** Where the next frame goes. */
+  private get outbox(): Wire.Outbox {
+    return (this.outboxes[this.writing] ??= this.makeOutbox())
+  }
+
+  /** Posts what is there now. Who is about to hold up its thread, or to end it, calls it. */
+  flush(): void {
+    this.outbox.flush()
   }
 
   /** The calls that are not answered yet. */
@@ -101,14 +115,14 @@ export class Connection {
     }
     const mark = this.outbox.mark()
     const id = this.free.pop() ?? this.calls.length
+    this.calls[id] = call
     const refused = this.writeCall(id, call)
     if (refused !== undefined) {
       this.outbox.rewind(mark)
-      if (id < this.calls.length) this.free.push(id)
-      return refused
+      this.forget(id)
     }
-    this.calls[id] = call
-    return id
+    this.flushNested()
+    return refused ?? id
   }
 
   /** A call that is not answered through this connection: it has no id. */
@@ -172,7 +186,21 @@ export class Connection {
     writer.int(call.index)
     writer.int(call.caller)
     writer.int(call.flags)
-    return call.writeArguments(writer)
+    this.writing++
+    try {
+      // Code of the caller's: a getter of its payload may call again.
+      return call.writeArguments(writer)
+    } finally {
+      this.writing--
+    }
+  }
+
+  /** Posts the frames that were written in the middle of the last one, after all that was written before them. */
+  private flushNested(): void {
+    const nested = this.outboxes[this.writing + 1]
+    if (nested === undefined || nested.isEmpty) return
+    this.outbox.flush()
+    nested.flush()
   }
 
   private frameWith(
@@ -181,19 +209,24 @@ export class Connection {
     count: number | undefined,
     writes: ReadonlyArray<(writer: Writer) => CodecError | undefined>
   ): CodecError | undefined {
-    const mark = this.outbox.mark()
-    const writer = this.outbox.begin(kind, id)
+    const { outbox } = this
+    const mark = outbox.mark()
+    const writer = outbox.begin(kind, id)
     if (count !== undefined) writer.int(count)
-    for (const write of writes) {
-      const length = writer.placeholder32()
-      const refused = write(writer)
-      if (refused !== undefined) {
-        this.outbox.rewind(mark)
-        return refused
+    this.writing++
+    let refused: CodecError | undefined
+    try {
+      for (let i = 0; i < writes.length && refused === undefined; i++) {
+        const length = writer.placeholder32()
+        refused = writes[i]!(writer)
+        writer.patch32(length, writer.size - length - 4)
       }
-      writer.patch32(length, writer.size - length - 4)
+    } finally {
+      this.writing--
     }
-    return undefined
+    if (refused !== undefined) outbox.rewind(mark)
+    this.flushNested()
+    return refused
   }
 
   /** Reads the messages that follow soon, while their thread has nothing else to do and its turn lasts. */

@@ -72,7 +72,7 @@ export const run = <Self, R extends Rpc.Any, Init, E>(
       Effect.provide(Logger.layer([forward(server.connection)])),
       Effect.provideService(References.MinimumLogLevel, logLevel)
     )
-    server.connection.outbox.flush()
+    server.connection.flush()
   })
 
 const serve = Effect.fnUntraced(function* <Self, R extends Rpc.Any, Init, E>(

@@ -127,12 +127,16 @@ export class Outbox {
     this.writer.rewind(mark)
   }
 
+  get isEmpty(): boolean {
+    return this.writer.size === 0
+  }
+
   /** Posts a batch that is full: what was told of a message often asks for as much again. */
   flushFull(): void {
     if (this.frames >= this.batchFrames) this.flush()
   }
 
-  /** Posts what is there now. Who is about to hold up its thread calls it. */
+  /** Posts what is there now. */
   flush(): void {
     this.batchFrames = firstBatch
     this.frames = 0

@@ -26,7 +26,7 @@ export interface Options {
   /**
    * How long a thread that has answered everything polls for more before it sleeps; waking it costs its caller 15 to
    * 40 us, and the call as much again. The caller's event loop does not sleep for up to 30 us while an answer may come
-   * that soon. Zero: both sleep at once. Default: 100 microseconds.
+   * that soon. Zero: both sleep at once. Default: 100 microseconds, and at most a millisecond.
    */
   readonly busyPoll?: Duration.Input
 }
@@ -53,7 +53,7 @@ export const layer = (options: Options = {}): Layer.Layer<Thread.Threads> =>
   })
 
 const startWorker = ({ data, module, name }: Thread.Program, options: Options): Thread.Thread => {
-  const busyPoll = Duration.toMillis(options.busyPoll ?? "100 micros")
+  const busyPoll = Math.min(Duration.toMillis(options.busyPoll ?? "100 micros"), 1)
   const { ring, start } = Doorbell.make(data, busyPoll)
   const worker = new Worker(module, {
     name,

@@ -63,7 +63,7 @@ export class GuestServer implements Connection.Server {
 
   /** Posts what was answered: the thread is about to end. */
   flush(): void {
-    this.connection.outbox.flush()
+    this.connection.flush()
   }
 
   onCall(call: Connection.IncomingCall, reader: Codec.Reader): void {
@@ -193,7 +193,7 @@ export class GuestServer implements Connection.Server {
     const ask = (args: ReadonlyArray<Uint8Array>, owner: GuestCall.GuestCall | undefined, flags: number) =>
       this.connection.post(callOf(args, owner, flags, () => {}))
     const wait = () => {
-      this.connection.outbox.flush()
+      this.connection.flush()
       return this.options.reply.wait(name)
     }
     if (result === "void") {

@@ -114,7 +114,7 @@ export class RemoteThread implements Connection.Server {
   close(grace: Duration.Input): Effect.Effect<void> {
     return Effect.suspend(() => {
       this.connection.signal(GuestWire.close, nothing)
-      this.connection.outbox.flush()
+      this.connection.flush()
       return Effect.asVoid(Effect.timeoutOption(Deferred.await(this.ended), grace))
     })
   }
