@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { type Codec, CodecError, Connection, Wire } from "@fiberhost/core"
 import { Effect, Result } from "effect"
-import { portPair, settled } from "../fixtures/workThreads.ts"
+import { portPair, settled, until } from "../fixtures/workThreads.ts"
 
 const bytes = (...values: ReadonlyArray<number>) => Uint8Array.from(values)
 
@@ -137,8 +137,7 @@ describe("Connection", () => {
         return { length, i, ...callOf(new Uint8Array(length).fill(i)) }
       })
       for (const { call } of calls) caller.call(call)
-      yield* settled
-      yield* settled
+      yield* until(() => calls.every(({ told }) => told.length > 0))
       for (const { i, length, told } of calls) {
         const [[kind, ...values], ...others] = told as [[string, ...Array<number>]]
         assert.deepStrictEqual([kind, others.length, values.length], ["reply", 0, length])
@@ -148,7 +147,7 @@ describe("Connection", () => {
     })
   )
 
-  it.effect("arguments or answers that do not fit are sent not at all, and spoil no neighbour", () =>
+  it.effect("arguments or answers that do not fit are not sent, and spoil no neighbour", () =>
     Effect.gen(function* () {
       const refusals: Array<unknown> = []
       const { caller, faults, served } = connect((to, id) => {
@@ -160,7 +159,20 @@ describe("Connection", () => {
       assert.strictEqual(caller.call(refused.call), refusal)
       caller.call(after.call)
       yield* settled
-      assert.deepStrictEqual([before.told, refused.told, after.told], [[["reply", 4]], [], [["reply", 4]]])
+      assert.deepStrictEqual(
+        [before.told, refused.told, after.told],
+        [
+          [
+            ["chunk", 1],
+            ["reply", 4]
+          ],
+          [],
+          [
+            ["chunk", 1],
+            ["reply", 4]
+          ]
+        ]
+      )
       assert.deepStrictEqual(refusals, [refusal, refusal, refusal, refusal])
       assert.deepStrictEqual([served.length, faults], [2, []])
     })

@@ -56,6 +56,16 @@ layer(NodeHostPool.layer(Crew, { ...options, size: 2, concurrency: 4 }))("thread
     })
   )
 
+  it.effect("and their owner go on with all else while somebody calls without end", () =>
+    Effect.gen(function* () {
+      const crew = yield* Crew
+      let fired = 0
+      const timer = setInterval(() => fired++, 1)
+      while ((yield* HostPool.pinned(crew.beats(), "one thread")) < 5 || fired < 5);
+      clearInterval(timer)
+    })
+  )
+
   it.effect("answer what has taken its time before they turn to what came with it", () =>
     Effect.gen(function* () {
       const crew = yield* Crew

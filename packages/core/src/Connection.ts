@@ -73,6 +73,10 @@ export class Connection {
   private ended: Ended | undefined
   /** When what has been answered must be posted, whatever else has come. */
   private overdue = 0
+  /** When the thread turns to its timers and everything else; 0 when it has, and has read nothing since. */
+  private turnEnd = 0
+  /** Messages that came after that. */
+  private held: Array<unknown> = []
 
   /** `onFault`: the other side sent something else than frames, or frames were lost. Its owner ends the thread, and the connection. */
   constructor(port: Wire.Port, server: Server, onFault: (detail: string) => void) {
@@ -83,10 +87,8 @@ export class Connection {
     this.port = port
     port.listen((message) => {
       busyPoll?.end()
-      this.overdue = performance.now() + turn
-      this.receive(message)
-      this.outbox.flushFull()
-      if (port.poll !== undefined) this.pollMore(port.poll)
+      if (this.held.length > 0 || !this.isInTurn()) this.held.push(message)
+      else this.take(message)
     })
   }
 
@@ -154,16 +156,39 @@ export class Connection {
 
   /** Answers with what `write` appends. When that does not fit nothing is sent. */
   replyWith(id: number, write: (writer: Writer) => CodecError | undefined): CodecError | undefined {
-    return this.ended === undefined ? this.frameWith(Wire.Kind.reply, id, undefined, [write]) : undefined
+    if (this.ended !== undefined) return undefined
+    const { outbox } = this
+    const mark = outbox.mark()
+    const refused = this.writeValue(outbox.begin(Wire.Kind.reply, id), write)
+    if (refused !== undefined) outbox.rewind(mark)
+    this.flushNested()
+    return refused
   }
 
   fail(id: number, error: Uint8Array): void {
     if (this.ended === undefined) Wire.writeValue(this.outbox.begin(Wire.Kind.failure, id), error)
   }
 
-  /** Sends elements of a stream, each as what one function appends. When one does not fit nothing is sent. */
+  /** Sends elements of a stream, each as what one function appends. When one does not fit, those before it are sent. */
   chunkWith(id: number, writes: ReadonlyArray<(writer: Writer) => CodecError | undefined>): CodecError | undefined {
-    return this.ended === undefined ? this.frameWith(Wire.Kind.chunk, id, writes.length, writes) : undefined
+    if (this.ended !== undefined) return undefined
+    const { outbox } = this
+    const mark = outbox.mark()
+    const writer = outbox.begin(Wire.Kind.chunk, id)
+    const count = writer.placeholder32()
+    let sent = 0
+    let refused: CodecError | undefined
+    for (; sent < writes.length; sent++) {
+      const before = writer.size
+      refused = this.writeValue(writer, writes[sent]!)
+      if (refused === undefined) continue
+      writer.rewind(before)
+      break
+    }
+    writer.patch32(count, sent)
+    if (sent === 0) outbox.rewind(mark)
+    this.flushNested()
+    return refused
   }
 
   signal(id: number, value: Uint8Array): void {
@@ -174,6 +199,9 @@ export class Connection {
 
   /** Tells every call that is not answered. Nothing is sent or received any more. */
   end(why: Ended): void {
+    if (this.ended !== undefined) return
+    // What came before the end has been said.
+    for (const message of this.held.splice(0)) this.receive(message)
     if (this.ended !== undefined) return
     this.ended = why
     for (const call of this.calls) call?.onLost(why)
@@ -203,40 +231,50 @@ export class Connection {
     nested.flush()
   }
 
-  private frameWith(
-    kind: number,
-    id: number,
-    count: number | undefined,
-    writes: ReadonlyArray<(writer: Writer) => CodecError | undefined>
-  ): CodecError | undefined {
-    const { outbox } = this
-    const mark = outbox.mark()
-    const writer = outbox.begin(kind, id)
-    if (count !== undefined) writer.int(count)
+  /** Writes the length of a value, and the value. */
+  private writeValue(writer: Writer, write: (writer: Writer) => CodecError | undefined): CodecError | undefined {
+    const length = writer.placeholder32()
     this.writing++
-    let refused: CodecError | undefined
     try {
-      for (let i = 0; i < writes.length && refused === undefined; i++) {
-        const length = writer.placeholder32()
-        refused = writes[i]!(writer)
-        writer.patch32(length, writer.size - length - 4)
-      }
+      const refused = write(writer)
+      writer.patch32(length, writer.size - length - 4)
+      return refused
     } finally {
       this.writing--
     }
-    if (refused !== undefined) outbox.rewind(mark)
-    this.flushNested()
-    return refused
   }
 
-  /** Reads the messages that follow soon, while their thread has nothing else to do and its turn lasts. */
-  private pollMore(poll: () => unknown): void {
-    const end = this.overdue
-    while (this.server.awaitsMessage && this.ended === undefined && performance.now() < end) {
+  /**
+   * Whether the thread may read on. Two sides that answer each other at once would never turn to anything else: a port
+   * delivers what comes while it delivers.
+   */
+  private isInTurn(): boolean {
+    const now = performance.now()
+    if (this.turnEnd === 0) {
+      this.turnEnd = now + turn
+      afterTurn(this.nextTurn)
+    }
+    return now < this.turnEnd
+  }
+
+  private readonly nextTurn = (): void => {
+    this.turnEnd = 0
+    while (this.held.length > 0 && this.isInTurn()) this.take(this.held.shift())
+  }
+
+  /** Reads a message, and those that follow soon while the thread has nothing else to do and its turn lasts. */
+  private take(message: unknown): void {
+    this.overdue = performance.now() + turn
+    this.receive(message)
+    this.outbox.flushFull()
+    const { poll } = this.port
+    // What is held came before what is polled for.
+    if (poll === undefined || this.held.length > 0) return
+    while (this.server.awaitsMessage && this.ended === undefined && performance.now() < this.turnEnd) {
       this.outbox.flush()
-      const message = poll()
-      if (message === undefined) return
-      this.receive(message)
+      const next = poll()
+      if (next === undefined) return
+      this.receive(next)
     }
   }
 
@@ -273,7 +311,7 @@ export class Connection {
         this.awaited(id, reader).onFailure(reader)
         return this.forget(id)
       case Wire.Kind.chunk: {
-        const count = reader.int()
+        const count = reader.u32()
         return this.awaited(id, reader).onChunk(reader, count)
       }
       case Wire.Kind.ack:
@@ -308,6 +346,9 @@ export class Connection {
 
 /** How long, in milliseconds, a thread reads messages before it turns to its timers, and before it posts what it has answered. */
 const turn = 1
+
+const afterTurn: (task: () => void) => void =
+  "setImmediate" in globalThis ? globalThis.setImmediate : (task) => void setTimeout(task, 0)
 
 const throwing = (error: unknown): never => {
   throw error

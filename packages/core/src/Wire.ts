@@ -11,7 +11,7 @@
  * | `call` | target, function, caller, flags, the arguments |
  * | `reply` | one value: the answer, or the end of a stream |
  * | `failure` | one value: why there is no answer |
- * | `chunk` | a count and as many values: elements of a streamed answer |
+ * | `chunk` | a count, four bytes, and as many values: elements of a streamed answer |
  * | `ack` | a count: elements that the reader of a stream has taken |
  * | `interrupt` | nothing: the caller no longer waits. The call is still answered, once |
  * | `signal` | one value: what is no call's, such as a line of the log. Its id says what it is |

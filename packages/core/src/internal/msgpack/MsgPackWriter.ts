@@ -241,6 +241,8 @@ export class Writer {
 
   /** Leaves four bytes for {@link Writer.patch32}, and returns where they are. */
   placeholder32(): number {
+    // It is no part of the value before it.
+    this.end = this.limit
     return this.advance(4)
   }
 

@@ -3,11 +3,11 @@
  * then the stream is suspended until the reader acknowledges some.
  */
 import * as Effect from "effect/Effect"
-import type { CodecError } from "../../CodecError.ts"
 import type { Connection } from "../../Connection.ts"
 import type { FunctionCodec } from "../../FunctionCodec.ts"
 import type * as HostCallError from "../../HostCallError.ts"
 import * as HostFunction from "../../HostFunction.ts"
+import type { Writer } from "../msgpack/MsgPackWriter.ts"
 
 /** Elements that one stream may have on their way: as many as an executor's stream keeps for its reader. */
 const window = 16
@@ -33,25 +33,11 @@ export class ElementSender {
         const portion = elements.slice(sent, sent + window - this.underWay)
         sent += portion.length
         this.underWay += portion.length
-        const refused = this.chunk(portion)
+        const writes = portion.map((element) => (writer: Writer) => this.codec.writeElement(element, writer))
+        const refused = this.connection.chunkWith(this.id, writes)
         if (refused !== undefined) return yield* Effect.fail(HostFunction.answerRefused(this.codec.name, refused))
       }
     })
-
-  /** Sends elements as one frame; when one does not fit, those before it. */
-  private chunk(elements: ReadonlyArray<unknown>): CodecError | undefined {
-    let fitting = 0
-    const refused = this.connection.chunkWith(
-      this.id,
-      elements.map((element) => (writer) => {
-        const refused = this.codec.writeElement(element, writer)
-        if (refused === undefined) fitting++
-        return refused
-      })
-    )
-    if (refused !== undefined && fitting > 0) this.chunk(elements.slice(0, fitting))
-    return refused
-  }
 
   /** The reader has taken so many. */
   acknowledged(count: number): void {
