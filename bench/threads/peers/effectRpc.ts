@@ -38,7 +38,9 @@ const open = Effect.fnUntraced(function* ({ inFlight, threads }: ThreadsCase, op
   const calls: EffectCalls = {
     noop: (value) => client.noop(value),
     spin: (value) => client.spin(value),
-    echo: options.tuned ? (bytes) => Effect.suspend(() => client.copy({ bytes: bytes.slice() })) : (bytes) => client.echo({ bytes }),
+    echo: options.tuned
+      ? (bytes) => Effect.suspend(() => client.copy({ bytes: bytes.slice() }))
+      : (bytes) => client.echo({ bytes }),
     move: (bytes) => client.move({ bytes })
   }
   return { services, calls }

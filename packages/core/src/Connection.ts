@@ -130,7 +130,9 @@ export class Connection {
   /** A call that is not answered through this connection: it has no id. */
   post(call: OutgoingCall): void {
     if (this.ended !== undefined) return
-    this.writeCall(0, call)
+    const mark = this.outbox.mark()
+    if (this.writeCall(0, call) !== undefined) this.outbox.rewind(mark)
+    this.flushNested()
   }
 
   /** The call of this id, while it has no answer. */

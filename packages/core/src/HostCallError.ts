@@ -16,7 +16,7 @@ import { describeLoss } from "./Thread.ts"
 /** The pool had no room, and the caller had asked not to wait. `capacity`: tasks that may wait. */
 export class NoRoom extends Schema.TaggedError<NoRoom>()("NoRoom", { capacity: Schema.Number }) {}
 
-/** The pool was closed before the function answered. */
+/** What runs the function, or the guest that called it, was closed before it answered. */
 export class Closed extends Schema.TaggedError<Closed>()("Closed", {}) {}
 
 /** The function was interrupted from its own side, so there is no answer. */
@@ -52,7 +52,7 @@ export class ThreadLost extends Schema.TaggedError<ThreadLost>()("ThreadLost", {
 /** No thread is left to run the function, and the pool's policy starts no more. `detail` says how the last one ended. */
 export class NoThread extends Schema.TaggedError<NoThread>()("NoThread", { detail: Schema.String }) {}
 
-/** The arguments that the guest sent do not fit the contract's payload schema. `path` names the argument. */
+/** The caller's arguments do not fit the contract's payload schema. `path` names the argument. */
 export class ArgumentsRefused extends Schema.TaggedError<ArgumentsRefused>()("ArgumentsRefused", {
   path: Schema.String,
   detail: Schema.String
@@ -119,7 +119,7 @@ const describe = (reason: Reason): string => {
     case "NoRoom":
       return `was not started: ${reason.capacity} calls are waiting already. Raise the pool's capacity, or wait for room`
     case "Closed":
-      return "was not answered: its pool is closed"
+      return "was not answered: its pool, or the guest that called it, is closed"
     case "Interrupted":
       return "was interrupted before it answered"
     case "Defect":

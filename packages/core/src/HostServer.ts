@@ -2,8 +2,8 @@
  * Worker side of a pool: serves the pool's functions to the thread that owns this one.
  *
  * A call is read where it lies in the message, its handler runs in a fiber of its own unless it has its answer at once,
- * and the answer is written into the next message. The server belongs to the scope that it was made in: its end
- * interrupts what runs.
+ * and the answer is written into the next message. It answers nothing before `serve`, and the end of the scope
+ * that `serve` runs in interrupts what runs.
  */
 
 import * as Cause from "effect/Cause"

@@ -92,7 +92,7 @@ export class HostFunctionFailed extends Schema.TaggedError<HostFunctionFailed>()
   error: HostCallError
 }) {}
 
-/** A sync host function called the guest that waits for it on the stack. */
+/** A sync host function called what waits for it: its own guest or, on a thread, any guest of that thread. */
 export class WouldDeadlock extends Schema.TaggedError<WouldDeadlock>()("WouldDeadlock", {
   hostFunction: Schema.String
 }) {}
@@ -202,8 +202,8 @@ export const describe = (reason: Reason): string => {
       return reason.error.message
     case "WouldDeadlock":
       return (
-        `sync host function "${reason.hostFunction}" called the guest that waits for it on the stack. ` +
-        "Declare it async, or call another instance"
+        `sync host function "${reason.hostFunction}" called a guest that cannot run until it has answered: its own, or one ` +
+        "on the same thread. Declare it async, or call a guest on another thread"
       )
     case "ThreadLost":
       return `${reason.thread} was lost with its guests: ${describeLoss(reason)}. Load the plugin again`

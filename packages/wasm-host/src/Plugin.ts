@@ -233,12 +233,15 @@ const called = (
     const args = guestCodec.encode(payload)
     if (Result.isFailure(args)) return guestCodec.fail(args.failure)
     return bytes(args.success).pipe(
-      Effect.catch(({ reason }) => {
+      Effect.catch((error) => {
+        const { reason } = error
         if (reason._tag === "ArgumentsRefused")
           return guestCodec.fail(new GuestError.ValueRefused({ path: reason.path, detail: reason.detail }))
         if (reason._tag === "AnswerRefused")
           return guestCodec.fail(new GuestError.AnswerRefused({ path: reason.path, detail: reason.detail }))
-        return reason._tag === "Defect" ? Effect.die(reason.cause) : Effect.interrupt
+        if (reason._tag === "Defect") return Effect.die(reason.cause)
+        if (reason._tag === "Interrupted") return Effect.interrupt
+        return guestCodec.fail(new GuestError.HostFunctionFailed({ error }))
       }),
       Effect.flatMap((answer) => guestCodec.decode(answer))
     )

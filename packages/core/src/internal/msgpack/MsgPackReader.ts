@@ -2,8 +2,8 @@
  * Reads MessagePack from bytes that nobody vouches for.
  *
  * Every read is checked against the end of the input before it happens, and a length against the bytes that are left
- * before anything is allocated for it, so that a few hostile bytes cannot claim gigabytes. Strings are strict UTF-8,
- * byte strings are copied out. Give it exactly the bytes of the value, not the memory they lie in: limits are relative
+ * before anything is allocated for it, so that a few hostile bytes cannot claim gigabytes. Strings are strict UTF-8.
+ * Byte strings are copied out, except from sealed bytes (a view, from 512 bytes on) and from beside them. Give it exactly the bytes of the value, not the memory they lie in: limits are relative
  * to their length; one reader serves all values of a message, a {@link Reader.window} each. Failures are thrown as `CodecFailure`; `Codec` catches them.
  */
 import { CodecFailure, doesNotFit } from "../../CodecError.ts"
@@ -43,7 +43,7 @@ export class Reader {
     this.fuel = fuelFor(bytes.length)
   }
 
-  /** A reader of `bytes` as this one reads its own. */
+  /** A reader of other bytes with the same list beside them. They are not sealed: their byte strings are copied out. */
   of(bytes: Uint8Array): Reader {
     return new Reader(bytes, this.isPlain ? undefined : this.beside)
   }

@@ -126,11 +126,6 @@ export class Writer {
     return String.fromCharCode.apply(null, units)
   }
 
-  /** What was written, as a view that the next write invalidates. Copy it at once, for example into guest memory. */
-  peek(): Uint8Array<ArrayBuffer> {
-    return this.bytes.subarray(0, this.offset)
-  }
-
   reset(): void {
     this.offset = 0
     this.depth = 0

@@ -108,7 +108,7 @@ export class Pool {
   }
 
   /** Gives the call to a thread, or lets it wait; it may be settled on return. */
-  submit(call: PoolCall, whenFull: WhenFull): void {
+  spawn(call: PoolCall, whenFull: WhenFull): void {
     if (this.phase !== "Open") return call.fail(new HostCallError.Closed())
     const slot = call.key === undefined ? undefined : this.slotOf(call.key)
     const thread = slot === undefined ? this.leastBusy() : slot.thread

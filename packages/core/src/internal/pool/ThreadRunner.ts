@@ -22,7 +22,7 @@ export const make = (pool: Pool, codecs: ReadonlyArray<FunctionCodec>): PoolRunn
   const run = (make: (key: unknown, resume: Resume) => PoolCall, whenFull: WhenFull): Effect.Effect<unknown, unknown> =>
     Effect.callback((resume) => {
       const call = make(Context.get(Fiber.getCurrent()!.context, PinnedTo), resume)
-      pool.submit(call, whenFull)
+      pool.spawn(call, whenFull)
       return call.isSettled ? undefined : Effect.sync(() => call.interrupt())
     })
 
@@ -43,7 +43,7 @@ export const make = (pool: Pool, codecs: ReadonlyArray<FunctionCodec>): PoolRunn
         Effect.acquireRelease(
           Effect.withFiber((fiber) => {
             const call = new StreamCall(index, codecs[index]!, Context.get(fiber.context, PinnedTo), payload)
-            pool.submit(call, whenFull)
+            pool.spawn(call, whenFull)
             return Effect.succeed(call)
           }),
           (call) => Effect.sync(() => call.interrupt())
@@ -75,7 +75,7 @@ export const make = (pool: Pool, codecs: ReadonlyArray<FunctionCodec>): PoolRunn
               reject(signal.reason)
             }
       if (abort !== undefined) signal!.addEventListener("abort", abort, { once: true })
-      pool.submit(call, Promises.whenFull(options))
+      pool.spawn(call, Promises.whenFull(options))
     })
 
   return {

@@ -1,4 +1,4 @@
-/** The end of something, and who is told of it. */
+/** The end of something, and who is told of it. Unlike a `Deferred` it tells listeners on the stack. */
 import * as Effect from "effect/Effect"
 
 export class Ending {

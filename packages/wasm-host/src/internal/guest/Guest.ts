@@ -5,7 +5,7 @@
  * functions are interrupted and awaited. It dies earlier when it traps, breaks the ABI, or the host unwinds it: the call
  * that it ran for fails with the reason, every other with `Poisoned`, and it is not entered again.
  *
- * The two flows through it are each one function: `GuestCall.run` and `HostCall.run`.
+ * The two flows through it are each one function: `GuestCall.start` and `HostCall.run`.
  */
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"

@@ -63,7 +63,7 @@ export const start = (
 ): GuestExit | undefined => {
   begin(call, args, gate)
   // Settled by now: its fiber goes on here, whoever else is being resumed.
-  return call.begun()
+  return call.takeExit()
 }
 
 const begin = (call: GuestCall, args: ReadonlyArray<Uint8Array>, gate: Gate | undefined): void => {
@@ -168,7 +168,7 @@ export class GuestCall {
   logged: string | undefined
   private resume: ((exit: GuestExit) => void) | undefined
   private hasReturned = false
-  private beginning = true
+  private starting = true
   private exit: GuestExit | undefined
 
   constructor(guest: Guest, index: number, context: Context.Context<never>, resume: (exit: GuestExit) => void, id = 0) {
@@ -243,8 +243,8 @@ export class GuestCall {
   }
 
   /** The end of its first step: its exit if it has one already. From now on its caller is resumed by the guest. */
-  begun(): GuestExit | undefined {
-    this.beginning = false
+  takeExit(): GuestExit | undefined {
+    this.starting = false
     return this.exit
   }
 
@@ -254,7 +254,7 @@ export class GuestCall {
     this.leave()
     for (const hostCall of this.hostCalls) hostCall.owner = undefined
     this.hostCalls.clear()
-    if (this.beginning) this.exit = exit
+    if (this.starting) this.exit = exit
     else this.guest.settle(() => resume(exit))
   }
 

@@ -12,7 +12,7 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as GuestError from "../../GuestError.ts"
 import * as GuestWire from "./GuestWire.ts"
-import type { RemoteCall } from "./RemoteCall.ts"
+import { RemoteCall } from "./RemoteCall.ts"
 import type { RemoteGuest } from "./RemoteGuest.ts"
 import { RemoteHostCall } from "./RemoteHostCall.ts"
 import { ReplyCell } from "./ReplyCell.ts"
@@ -84,7 +84,8 @@ export class RemoteThread implements Connection.Server {
     const signature = guest?.signature.imports[call.index]
     if (guest === undefined || signature === undefined) return reader.malformed(reader.offset, "no such host function")
     const args = signature.arguments.map(() => Wire.readValue(reader))
-    const owner = call.caller === 0 ? undefined : (this.connection.pendingCall(call.caller) as RemoteCall | undefined)
+    const pending = this.connection.pendingCall(call.caller)
+    const owner = pending instanceof RemoteCall ? pending : undefined
     const hostCall = new RemoteHostCall(guest, call, owner)
     if (call.id !== 0) {
       this.hostCalls.set(call.id, hostCall)
