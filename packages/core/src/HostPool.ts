@@ -17,9 +17,9 @@ import type * as Executor from "./Executor.ts"
 import * as FunctionCodec from "./FunctionCodec.ts"
 import * as HostFunction from "./HostFunction.ts"
 import * as CallingThread from "./internal/pool/CallingThread.ts"
-import * as PoolRunner from "./internal/pool/PoolRunner.ts"
+import * as PoolBackend from "./internal/pool/PoolBackend.ts"
 
-export type { CallOptions, Stats } from "./internal/pool/PoolRunner.ts"
+export type { CallOptions, Stats } from "./internal/pool/PoolBackend.ts"
 
 /** A function of a pool: suspends its caller while there is no room. `try` fails with `NoRoom` instead. */
 export type PoolFunction<R extends Rpc.Any> = HostFunction.HostFunction<R> & {
@@ -29,15 +29,15 @@ export type PoolFunction<R extends Rpc.Any> = HostFunction.HostFunction<R> & {
 /** The functions of a pool, by tag, and under a symbol what `stats`, `drain` and `promises` use. */
 export type Functions<R extends Rpc.Any> = {
   readonly [Current in R as Current["_tag"]]: PoolFunction<Current>
-} & { readonly [RunnerTypeId]: Runner<R> }
+} & { readonly [BackendTypeId]: Backend<R> }
 
-interface Runner<in out R extends Rpc.Any> {
-  readonly runner: PoolRunner.PoolRunner
+interface Backend<in out R extends Rpc.Any> {
+  readonly backend: PoolBackend.PoolBackend
   readonly codecs: ReadonlyMap<string, FunctionCodec.FunctionCodec>
   readonly "~functions": (_: R) => R
 }
 
-const RunnerTypeId: unique symbol = Symbol.for("~fiberhost/core/HostPool/runner")
+const BackendTypeId: unique symbol = Symbol.for("~fiberhost/core/HostPool/backend")
 
 /** The implementation of a pool's functions, where they run: what `toLayer` provides and a runner serves. */
 export interface Handlers<in out Self> {
@@ -102,7 +102,7 @@ export const Service =
         service,
         Effect.gen(function* () {
           const implementations = yield* HostFunction.implement(codecs, handlers)
-          return fromRunner<R>(codecs, yield* CallingThread.make(implementations, options))
+          return fromBackend<R>(codecs, yield* CallingThread.make(implementations, options))
         })
       )
     return Object.assign(service, {
@@ -116,36 +116,36 @@ export const Service =
   }
 
 /** The typed functions over what runs them. */
-export const fromRunner = <R extends Rpc.Any>(
+export const fromBackend = <R extends Rpc.Any>(
   codecs: ReadonlyMap<string, FunctionCodec.FunctionCodec>,
-  runner: PoolRunner.PoolRunner
+  backend: PoolBackend.PoolBackend
 ): Functions<R> => {
   const functions: Record<string, unknown> = {}
   for (const [index, codec] of Array.from(codecs.values()).entries()) {
-    const face = (whenFull: PoolRunner.WhenFull) =>
+    const face = (whenFull: PoolBackend.WhenFull) =>
       codec.streams
-        ? (payload: unknown) => runner.stream(index, payload, whenFull)
-        : (payload: unknown) => runner.call(index, payload, whenFull)
+        ? (payload: unknown) => backend.stream(index, payload, whenFull)
+        : (payload: unknown) => backend.call(index, payload, whenFull)
     functions[codec.name] = HostFunction.withBytes(
       Object.assign(face("suspend"), { try: face("fail") }),
       codec,
-      runner.bytes(index)
+      backend.bytes(index)
     )
   }
-  return Object.assign(functions, { [RunnerTypeId]: { runner, codecs } }) as unknown as Functions<R>
+  return Object.assign(functions, { [BackendTypeId]: { backend, codecs } }) as unknown as Functions<R>
 }
 
 /** What the pool has in hand now. */
-export const stats = <R extends Rpc.Any>(pool: Functions<R>): PoolRunner.Stats => pool[RunnerTypeId].runner.stats()
+export const stats = <R extends Rpc.Any>(pool: Functions<R>): PoolBackend.Stats => pool[BackendTypeId].backend.stats()
 
 /** Takes no new call (each fails with `Closed`), and completes when those that are in have settled. */
-export const drain = <R extends Rpc.Any>(pool: Functions<R>): Effect.Effect<void> => pool[RunnerTypeId].runner.drain
+export const drain = <R extends Rpc.Any>(pool: Functions<R>): Effect.Effect<void> => pool[BackendTypeId].backend.drain
 
 /**
  * The key that the current fiber's calls are pinned to: one key's calls run on one thread of the pool, in the order in
  * which they were made, for as long as that thread lives. Undefined: each call goes to the least busy thread.
  */
-export const PinnedTo: Context.Reference<unknown> = PoolRunner.PinnedTo
+export const PinnedTo: Context.Reference<unknown> = PoolBackend.PinnedTo
 
 /** Pins the pool calls of an effect, and of the guests that it calls, to a key: a string, a number, or another hashable. */
 export const pinned = <A, E, R>(effect: Effect.Effect<A, E, R>, key: unknown): Effect.Effect<A, E, R> =>
@@ -159,19 +159,19 @@ export type Promises<R extends Rpc.Any> = {
 /** Rejects with the function's own typed failure, or with a `HostCallError`. */
 export type PromiseFunction<R extends Rpc.Any> = (
   payload: Rpc.Payload<R>,
-  options?: PoolRunner.CallOptions
+  options?: PoolBackend.CallOptions
 ) => [Rpc.Success<R>] extends [Stream.Stream<infer A, infer _E, infer _Env>]
   ? AsyncIterable<A>
   : Promise<Rpc.Success<R>>
 
 /** The same pool through promises, and async iterables for streams. It still ends with its layer's scope. */
 export const promises = <R extends Rpc.Any>(pool: Functions<R>): Promises<R> => {
-  const { codecs, runner } = pool[RunnerTypeId]
+  const { backend, codecs } = pool[BackendTypeId]
   const functions: Record<string, unknown> = {}
   for (const [index, codec] of Array.from(codecs.values()).entries()) {
     functions[codec.name] = codec.streams
-      ? (payload: unknown, options?: PoolRunner.CallOptions) => runner.iterate(index, payload, options)
-      : (payload: unknown, options?: PoolRunner.CallOptions) => runner.promise(index, payload, options)
+      ? (payload: unknown, options?: PoolBackend.CallOptions) => backend.iterate(index, payload, options)
+      : (payload: unknown, options?: PoolBackend.CallOptions) => backend.promise(index, payload, options)
   }
   return functions as Promises<R>
 }

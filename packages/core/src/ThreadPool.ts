@@ -20,8 +20,8 @@ import * as Codec from "./Codec.ts"
 import * as HostCallError from "./HostCallError.ts"
 import * as HostPool from "./HostPool.ts"
 import { Pool, type Slot } from "./internal/pool/Pool.ts"
+import * as ThreadBackend from "./internal/pool/ThreadBackend.ts"
 import * as ThreadLife from "./internal/pool/ThreadLife.ts"
-import * as ThreadRunner from "./internal/pool/ThreadRunner.ts"
 import type * as Thread from "./Thread.ts"
 
 export interface Options<Init> {
@@ -126,7 +126,7 @@ export const make = Effect.fnUntraced(function* <Self, R extends Rpc.Any, Init>(
     })
     yield* Effect.forkIn(Effect.forever(Effect.andThen(Effect.sleep(idleTime), sweep)), scope)
   }
-  return HostPool.fromRunner<R>(contract.codecs, ThreadRunner.make(pool, codecs))
+  return HostPool.fromBackend<R>(contract.codecs, ThreadBackend.make(pool, codecs))
 })
 
 const defaultRestart: Schedule.Schedule<unknown> = Schedule.concat(

@@ -10,13 +10,13 @@ import * as Executor from "../../Executor.ts"
 import type { FunctionCodec } from "../../FunctionCodec.ts"
 import * as HostCallError from "../../HostCallError.ts"
 import * as HostFunction from "../../HostFunction.ts"
-import type { PoolRunner, WhenFull } from "./PoolRunner.ts"
+import type { PoolBackend, WhenFull } from "./PoolBackend.ts"
 import * as Promises from "./Promises.ts"
 
 export const make = Effect.fnUntraced(function* (
   implementations: ReadonlyMap<string, HostFunction.Implementation>,
   options: Executor.Options | undefined
-): Effect.fn.Return<PoolRunner, never, Scope.Scope> {
+): Effect.fn.Return<PoolBackend, never, Scope.Scope> {
   const executor = yield* Executor.make(options)
   const functions = Array.from(implementations.values())
 
@@ -37,9 +37,9 @@ export const make = Effect.fnUntraced(function* (
     suspend: HostFunction.fromBytes(codec, bytes(index, "suspend")),
     fail: HostFunction.fromBytes(codec, bytes(index, "fail"))
   }))
-  const call: PoolRunner["call"] = (index, payload, whenFull) => faces[index]![whenFull](payload)
+  const call: PoolBackend["call"] = (index, payload, whenFull) => faces[index]![whenFull](payload)
 
-  const stream: PoolRunner["stream"] = (index, payload, whenFull) => {
+  const stream: PoolBackend["stream"] = (index, payload, whenFull) => {
     const { codec, stream } = functions[index]!
     const elements = Stream.suspend(() => {
       const decoded = carriedArguments(codec, payload)

@@ -14,8 +14,8 @@ import * as Hash from "effect/Hash"
 import type { Ended } from "../../Connection.ts"
 import * as HostCallError from "../../HostCallError.ts"
 import { Line } from "../Line.ts"
+import type { Stats, WhenFull } from "./PoolBackend.ts"
 import type { PoolCall } from "./PoolCall.ts"
-import type { Stats, WhenFull } from "./PoolRunner.ts"
 import type { PoolThread } from "./PoolThread.ts"
 
 /** Calls that wait for a thread, first come first served. */

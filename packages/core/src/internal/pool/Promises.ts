@@ -1,12 +1,12 @@
 /** The promise face of a pool whose functions are Effects and Streams. */
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
-import { type CallOptions, PinnedTo, type PoolRunner } from "./PoolRunner.ts"
+import { type CallOptions, PinnedTo, type PoolBackend } from "./PoolBackend.ts"
 
 export const fromEffects = (
-  call: PoolRunner["call"],
-  stream: PoolRunner["stream"]
-): Pick<PoolRunner, "promise" | "iterate"> => ({
+  call: PoolBackend["call"],
+  stream: PoolBackend["stream"]
+): Pick<PoolBackend, "promise" | "iterate"> => ({
   promise: (index, payload, options) =>
     settled(Effect.provideService(call(index, payload, whenFull(options)), PinnedTo, options?.key), options?.signal),
   iterate: (index, payload, options) => iterate(stream(index, payload, whenFull(options)), options)

@@ -1,5 +1,5 @@
 /**
- * What runs the functions of a pool, by their index in the contract: in the calling thread, or over threads. Payloads
+ * What stands behind a pool: runs its functions, by their index in the contract: in the calling thread, or over threads. Payloads
  * and answers are the contract's; they are checked by its codecs on the way.
  */
 import * as Context from "effect/Context"
@@ -28,7 +28,7 @@ export interface Stats {
   readonly lost: number
 }
 
-export interface PoolRunner {
+export interface PoolBackend {
   readonly call: (index: number, payload: unknown, whenFull: WhenFull) => Effect.Effect<unknown, unknown>
   readonly stream: (index: number, payload: unknown, whenFull: WhenFull) => Stream.Stream<unknown, unknown>
   readonly bytes: (index: number) => HostFunction.Bytes

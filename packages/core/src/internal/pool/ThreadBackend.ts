@@ -12,12 +12,12 @@ import * as Stream from "effect/Stream"
 import type { FunctionCodec } from "../../FunctionCodec.ts"
 import type * as HostFunction from "../../HostFunction.ts"
 import type { Pool } from "./Pool.ts"
+import { PinnedTo, type PoolBackend, type WhenFull } from "./PoolBackend.ts"
 import { BytesCall, type PoolCall, type Resume, TypedCall } from "./PoolCall.ts"
-import { PinnedTo, type PoolRunner, type WhenFull } from "./PoolRunner.ts"
 import * as Promises from "./Promises.ts"
 import { StreamCall } from "./StreamCall.ts"
 
-export const make = (pool: Pool, codecs: ReadonlyArray<FunctionCodec>): PoolRunner => {
+export const make = (pool: Pool, codecs: ReadonlyArray<FunctionCodec>): PoolBackend => {
   /** Runs a call in the current fiber. */
   const run = (make: (key: unknown, resume: Resume) => PoolCall, whenFull: WhenFull): Effect.Effect<unknown, unknown> =>
     Effect.callback((resume) => {
@@ -26,7 +26,7 @@ export const make = (pool: Pool, codecs: ReadonlyArray<FunctionCodec>): PoolRunn
       return call.isSettled ? undefined : Effect.sync(() => call.interrupt())
     })
 
-  const call: PoolRunner["call"] = (index, payload, whenFull) =>
+  const call: PoolBackend["call"] = (index, payload, whenFull) =>
     run((key, resume) => new TypedCall(index, codecs[index]!, key, resume, payload), whenFull)
 
   const bytes =
@@ -37,7 +37,7 @@ export const make = (pool: Pool, codecs: ReadonlyArray<FunctionCodec>): PoolRunn
         "suspend"
       ) as ReturnType<HostFunction.Bytes>
 
-  const stream: PoolRunner["stream"] = (index, payload, whenFull) =>
+  const stream: PoolBackend["stream"] = (index, payload, whenFull) =>
     Stream.unwrap(
       Effect.map(
         Effect.acquireRelease(
@@ -52,7 +52,7 @@ export const make = (pool: Pool, codecs: ReadonlyArray<FunctionCodec>): PoolRunn
       )
     )
 
-  const promise: PoolRunner["promise"] = (index, payload, options) =>
+  const promise: PoolBackend["promise"] = (index, payload, options) =>
     new Promise((resolve, reject) => {
       const signal = options?.signal
       if (signal?.aborted === true) return reject(signal.reason)
