@@ -36,7 +36,7 @@ export interface Port {
   /** Sets who is told of messages. Those that came before wait for it. */
   readonly listen: (onMessage: (message: unknown) => void) => void
   /**
-   * Thread's side: polls for the next message on the stack, for a moment, and takes it; undefined when none comes. A
+   * Worker side: polls for the next message on the stack, for a moment, and takes it; undefined when none comes. A
    * thread that has gone to sleep is woken for 15 to 40 us of its sender's time. Where a platform cannot, threads sleep.
    */
   readonly poll?: () => unknown

@@ -1,5 +1,5 @@
 /**
- * Guest's side of `NodeGuestThread`: the module that its threads run. It is a program, so importing it runs it.
+ * Worker side of `NodeGuestThread`: the module that its threads run. It is a program, so importing it runs it.
  */
 import * as GuestRunner from "@fiberhost/wasm-host/GuestRunner"
 import * as NodeRunner from "./internal/NodeRunner.ts"

@@ -1,5 +1,5 @@
 /**
- * Guest's side of `GuestThread`: the program of a thread that guests live on, on any platform.
+ * Worker side of `GuestThread`: the program of a thread that guests live on, on any platform.
  */
 import type * as Wire from "@fiberhost/core/Wire"
 import * as Deferred from "effect/Deferred"

@@ -110,9 +110,11 @@ export const make = Effect.fnUntraced(function* (
 
     const open = Effect.gen(function* () {
       if (closed) return yield* refuse(new GuestError.Closed())
+      // It may take its time: a lost thread is replaced first.
       const thread = yield* Effect.mapError(choose(plugin), ({ message, thread }) =>
         refuse(new GuestError.ThreadLost({ thread, detail: message }))
       )
+      if (closed) return yield* refuse(new GuestError.Closed())
       const guest = new RemoteGuest({ number: ++lastGuest, thread, signature, hosts, context })
       guests.add(guest)
       thread.add(guest)

@@ -1,5 +1,5 @@
 /**
- * Caller's side: which call goes to which thread, and which waits.
+ * Owner's side: which call goes to which thread, and which waits.
  *
  * A call goes to the least busy thread that has room, or to the thread of the key that it is pinned to. What finds no
  * room waits in a line, first come first served: one line for the pool, one for each slot that keys are pinned to. A slot

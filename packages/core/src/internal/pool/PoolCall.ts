@@ -1,5 +1,5 @@
 /**
- * Caller's side: one call of a pool's function over a thread, from the line that it waits in until its caller knows the
+ * Owner's side: one call of a pool's function over a thread, from the line that it waits in until its caller knows the
  * outcome.
  *
  * It is resumed exactly once, or never when its caller was interrupted. A call that is on a thread keeps its place there

@@ -1,5 +1,5 @@
 /**
- * Caller's side: one thread of a pool, from its start until it is closed or lost: how many calls it has, and what it
+ * Owner's side: one thread of a pool, from its start until it is closed or lost: how many calls it has, and what it
  * tells about itself.
  */
 import { Connection, type Ended, type IncomingCall, type Server } from "../../Connection.ts"

@@ -1,5 +1,5 @@
 /**
- * Caller's side: a call whose answer is a stream. Elements wait here until its reader takes them, and only what has been
+ * Owner's side: a call whose answer is a stream. Elements wait here until its reader takes them, and only what has been
  * taken is acknowledged: a reader that is slow suspends the function that it reads from.
  */
 import * as Cause from "effect/Cause"

@@ -1,5 +1,5 @@
 /**
- * Caller's side: the functions of a pool over threads, as Effects, bytes, promises and streams. A call waits in its
+ * Owner's side: the functions of a pool over threads, as Effects, bytes, promises and streams. A call waits in its
  * caller's own fiber, or its promise: it costs neither a fiber nor a queue.
  */
 

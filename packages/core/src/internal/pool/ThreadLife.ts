@@ -1,5 +1,5 @@
 /**
- * Caller's side: the life of one thread of a pool, as an Effect that ends with it: started, told what it needs, ready,
+ * Owner's side: the life of one thread of a pool, as an Effect that ends with it: started, told what it needs, ready,
  * given calls, and lost. When it is interrupted the thread is told to end, and terminated if it does not.
  */
 import * as Deferred from "effect/Deferred"

@@ -1,5 +1,5 @@
 /**
- * Guest's side: runs the guests of one thread for the executor that owns it.
+ * Worker side: runs the guests of one thread for the executor that owns it.
  *
  * It knows bytes and argument kinds, never schemas: what it is sent goes into guest memory as it is, and what a guest
  * answers goes back so. Host functions are calls to the owner. An async one is answered through the wire; a sync one

@@ -37,7 +37,7 @@ export class ReplyCell {
     Atomics.notify(this.header, 0)
   }
 
-  /** Guest's side: blocks this thread until the answer is there. One that comes soon need not wake it. */
+  /** Worker side: blocks this thread until the answer is there. One that comes soon need not wake it. */
   wait(name: string): Result.Result<Uint8Array, HostCallError.HostCallError> {
     const end = performance.now() + polled
     while (Atomics.load(this.header, 0) === waiting && performance.now() < end);

@@ -8,7 +8,7 @@ const fields = ["hostCalls", "abandoned", "heldAsyncValues", "memory", "dead", "
 
 export const memory = (): SharedArrayBuffer => new SharedArrayBuffer(fields.length * Float64Array.BYTES_PER_ELEMENT)
 
-/** Guest's side. */
+/** Worker side. */
 export const write = (cell: Float64Array, guest: Guest): void => {
   cell[0] = guest.hostCalls.size
   cell[1] = guest.abandoned
