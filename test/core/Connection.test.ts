@@ -25,7 +25,7 @@ const callOf = (
     onChunk: (reader, count) => {
       for (let i = 0; i < count; i++) told.push(["chunk", ...Wire.readValue(reader)])
     },
-    onLost: ({ _tag }) => told.push(_tag)
+    onLost: ({ exitCode }) => told.push(["lost", exitCode])
   }
   return { call, told }
 }
@@ -224,14 +224,14 @@ describe("Connection", () => {
       const calls = [0, 1, 1].map((kind) => callOf(bytes(kind)))
       for (const { call } of calls) caller.call(call)
       yield* settled
-      caller.end({ _tag: "Lost", exitCode: 1, detail: "" })
-      caller.end({ _tag: "Closed" })
+      caller.end({ exitCode: 1, detail: "" })
+      caller.end({ exitCode: 2, detail: "" })
       const late = callOf(bytes(1))
       caller.call(late.call)
       yield* settled
       assert.deepStrictEqual(
         [...calls, late].map(({ told }) => told),
-        [[["reply"]], ["Lost"], ["Lost"], ["Lost"]]
+        [[["reply"]], [["lost", 1]], [["lost", 1]], [["lost", 1]]]
       )
       assert.strictEqual(served.length, 3)
       assert.deepStrictEqual(caller.pending, [])
@@ -258,9 +258,9 @@ describe("Connection", () => {
         yield* Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
         yield* settled
         faulty += faults.length > 0 ? 1 : 0
-        caller.end({ _tag: "Lost", exitCode: undefined, detail: "" })
+        caller.end({ exitCode: undefined, detail: "" })
         for (const { told } of calls) {
-          const ends = told.filter((it) => it === "Lost" || (it as Array<unknown>)[0] !== "chunk")
+          const ends = told.filter((it) => (it as Array<unknown>)[0] !== "chunk")
           assert.strictEqual(ends.length, 1, JSON.stringify(told))
         }
       }

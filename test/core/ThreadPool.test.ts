@@ -338,6 +338,22 @@ describe("a call that finds no room", () => {
     })
   )
 
+  it.effect("made while the arguments of one that does not fit are read gets its room", () =>
+    Effect.gen(function* () {
+      const { fork, jobs } = yield* jobsPool({ size: 1, concurrency: 1 })
+      let inner: Fiber.Fiber<Exit.Exit<number, unknown>> | undefined
+      const payload = {
+        get id() {
+          inner = Effect.runFork(Effect.exit(jobs.where()))
+          return 0.5
+        }
+      }
+      assert.strictEqual(reasonOf(yield* Effect.exit(jobs.run(payload)))._tag, "ArgumentsRefused")
+      assert.deepStrictEqual(yield* Fiber.join(inner!), Exit.succeed(0))
+      assert.deepStrictEqual(yield* Fiber.join(yield* fork(jobs.where())), Exit.succeed(0))
+    })
+  )
+
   it.effect("whose arguments do not fit is told so when its turn comes, and those behind it keep their order", () =>
     Effect.gen(function* () {
       const { began, fork, jobs, open, run } = yield* jobsPool({ size: 1, concurrency: 1 })

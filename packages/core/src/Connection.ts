@@ -3,13 +3,15 @@
  *
  * A connection knows bytes. Who calls hands in an {@link OutgoingCall}, which writes its arguments and is told its
  * answer; who serves is a {@link Server}. Each call is answered exactly once, also one that was interrupted: until then
- * its id is taken. A connection ends when its thread does or when the other side breaks the protocol; every call that
- * has no answer then is told so.
+ * its id is taken. A connection ends when its owner says that its thread has; every call that has no answer then is told
+ * so. A breach of the protocol is told to the owner.
  */
 import { type CodecError, CodecFailure, toCodecError } from "./CodecError.ts"
+import { afterTurn } from "./internal/afterTurn.ts"
 import { BusyPoll } from "./internal/BusyPoll.ts"
 import type { Reader } from "./internal/msgpack/MsgPackReader.ts"
 import type { Writer } from "./internal/msgpack/MsgPackWriter.ts"
+import type { Exit } from "./Thread.ts"
 import * as Wire from "./Wire.ts"
 
 /** A call from this side. What it is told, it is told on the stack of the message; a reader is valid that long. */
@@ -26,8 +28,8 @@ export interface OutgoingCall {
   readonly onFailure: (reader: Reader) => void
   /** The reader stands before `count` values. */
   readonly onChunk: (reader: Reader, count: number) => void
-  /** The connection ended first. */
-  readonly onLost: (why: Ended) => void
+  /** The thread ended first. */
+  readonly onLost: (why: Exit) => void
 }
 
 /** The caller reads the answer where it is typed, so large bytes in it may lie beside. Otherwise it is bytes to the caller. */
@@ -54,11 +56,6 @@ export interface IncomingCall {
   readonly flags: number
 }
 
-/** Why a connection ended: its thread did, somebody closed it, or the other side sent what is no frame. */
-export type Ended =
-  | { readonly _tag: "Lost"; readonly exitCode: number | undefined; readonly detail: string }
-  | { readonly _tag: "Closed" }
-
 export class Connection {
   /** The first, and one for each frame that is being written by somebody who uses the connection meanwhile. */
   private readonly outboxes: Array<Wire.Outbox> = []
@@ -70,7 +67,7 @@ export class Connection {
   private readonly onFault: (detail: string) => void
   private readonly calls: Array<OutgoingCall | undefined> = [undefined]
   private readonly free: Array<number> = []
-  private ended: Ended | undefined
+  private ended: Exit | undefined
   /** When what has been answered must be posted, whatever else has come. */
   private overdue = 0
   /** When the thread turns to its timers and everything else; 0 when it has, and has read nothing since. */
@@ -115,24 +112,16 @@ export class Connection {
       call.onLost(this.ended)
       return 0
     }
-    const mark = this.outbox.mark()
     const id = this.free.pop() ?? this.calls.length
     this.calls[id] = call
-    const refused = this.writeCall(id, call)
-    if (refused !== undefined) {
-      this.outbox.rewind(mark)
-      this.forget(id)
-    }
-    this.flushNested()
+    const refused = this.frameWith(Wire.Kind.call, id, writeCall, call)
+    if (refused !== undefined) this.forget(id)
     return refused ?? id
   }
 
-  /** A call that is not answered through this connection: it has no id. */
+  /** A call that is not answered through this connection: it has no id. What does not fit is not sent. */
   post(call: OutgoingCall): void {
-    if (this.ended !== undefined) return
-    const mark = this.outbox.mark()
-    if (this.writeCall(0, call) !== undefined) this.outbox.rewind(mark)
-    this.flushNested()
+    if (this.ended === undefined) this.frameWith(Wire.Kind.call, 0, writeCall, call)
   }
 
   /** The call of this id, while it has no answer. */
@@ -158,13 +147,7 @@ export class Connection {
 
   /** Answers with what `write` appends. When that does not fit nothing is sent. */
   replyWith(id: number, write: (writer: Writer) => CodecError | undefined): CodecError | undefined {
-    if (this.ended !== undefined) return undefined
-    const { outbox } = this
-    const mark = outbox.mark()
-    const refused = this.writeValue(outbox.begin(Wire.Kind.reply, id), write)
-    if (refused !== undefined) outbox.rewind(mark)
-    this.flushNested()
-    return refused
+    return this.ended === undefined ? this.frameWith(Wire.Kind.reply, id, writeValue, write) : undefined
   }
 
   fail(id: number, error: Uint8Array): void {
@@ -174,22 +157,25 @@ export class Connection {
   /** Sends elements of a stream, each as what one function appends. When one does not fit, those before it are sent. */
   chunkWith(id: number, writes: ReadonlyArray<(writer: Writer) => CodecError | undefined>): CodecError | undefined {
     if (this.ended !== undefined) return undefined
-    const { outbox } = this
-    const mark = outbox.mark()
-    const writer = outbox.begin(Wire.Kind.chunk, id)
-    const count = writer.placeholder32()
-    let sent = 0
     let refused: CodecError | undefined
-    for (; sent < writes.length; sent++) {
-      const before = writer.size
-      refused = this.writeValue(writer, writes[sent]!)
-      if (refused === undefined) continue
-      writer.rewind(before)
-      break
-    }
-    writer.patch32(count, sent)
-    if (sent === 0) outbox.rewind(mark)
-    this.flushNested()
+    this.frameWith(
+      Wire.Kind.chunk,
+      id,
+      (writer) => {
+        const count = writer.placeholder32()
+        let sent = 0
+        for (; sent < writes.length; sent++) {
+          const before = writer.size
+          refused = writeValue(writer, writes[sent]!)
+          if (refused === undefined) continue
+          writer.rewind(before)
+          break
+        }
+        writer.patch32(count, sent)
+        return sent === 0 ? refused : undefined
+      },
+      undefined
+    )
     return refused
   }
 
@@ -200,7 +186,7 @@ export class Connection {
   // Ending
 
   /** Tells every call that is not answered. Nothing is sent or received any more. */
-  end(why: Ended): void {
+  end(why: Exit): void {
     if (this.ended !== undefined) return
     // What came before the end has been said.
     for (const message of this.held.splice(0)) this.receive(message)
@@ -210,39 +196,33 @@ export class Connection {
     this.calls.length = 1
   }
 
-  private writeCall(id: number, call: OutgoingCall): CodecError | undefined {
-    const writer = this.outbox.begin(Wire.Kind.call, id)
-    writer.int(call.target)
-    writer.int(call.index)
-    writer.int(call.caller)
-    writer.int(call.flags)
+  /**
+   * Sends a frame, or nothing of it when its writer refuses or throws. Writers run code of the caller's, a getter of a
+   * payload for example, which may use this connection: its frames go to another outbox, and follow this one.
+   */
+  private frameWith<A>(
+    kind: number,
+    id: number,
+    write: (writer: Writer, what: A) => CodecError | undefined,
+    what: A
+  ): CodecError | undefined {
+    const { outbox } = this
+    const mark = outbox.mark()
+    const writer = outbox.begin(kind, id)
+    let whole = false
     this.writing++
     try {
-      // Code of the caller's: a getter of its payload may call again.
-      return call.writeArguments(writer)
-    } finally {
-      this.writing--
-    }
-  }
-
-  /** Posts the frames that were written in the middle of the last one, after all that was written before them. */
-  private flushNested(): void {
-    const nested = this.outboxes[this.writing + 1]
-    if (nested === undefined || nested.isEmpty) return
-    this.outbox.flush()
-    nested.flush()
-  }
-
-  /** Writes the length of a value, and the value. */
-  private writeValue(writer: Writer, write: (writer: Writer) => CodecError | undefined): CodecError | undefined {
-    const length = writer.placeholder32()
-    this.writing++
-    try {
-      const refused = write(writer)
-      writer.patch32(length, writer.size - length - 4)
+      const refused = write(writer, what)
+      whole = refused === undefined
       return refused
     } finally {
       this.writing--
+      if (!whole) outbox.rewind(mark)
+      const nested = this.outboxes[this.writing + 1]
+      if (nested !== undefined && !nested.isEmpty) {
+        outbox.flush()
+        nested.flush()
+      }
     }
   }
 
@@ -286,7 +266,7 @@ export class Connection {
       while (reader.remaining > 0 && this.ended === undefined) this.frame(reader)
     } catch (error) {
       // Who is told of a frame does not throw, but for a `CodecFailure` of the frame itself.
-      if (!(error instanceof CodecFailure)) queueMicrotask(() => throwing(error))
+      if (!(error instanceof CodecFailure)) throwLater(error)
       this.onFault(error instanceof CodecFailure ? toCodecError("decode", error).message : String(error))
     }
   }
@@ -349,9 +329,35 @@ export class Connection {
 /** How long, in milliseconds, a thread reads messages before it turns to its timers, and before it posts what it has answered. */
 const turn = 1
 
-const afterTurn: (task: () => void) => void =
-  "setImmediate" in globalThis ? globalThis.setImmediate : (task) => void setTimeout(task, 0)
-
-const throwing = (error: unknown): never => {
-  throw error
+const writeCall = (writer: Writer, call: OutgoingCall): CodecError | undefined => {
+  writer.int(call.target)
+  writer.int(call.index)
+  writer.int(call.caller)
+  writer.int(call.flags)
+  return call.writeArguments(writer)
 }
+
+/** Writes the length of a value, and the value. */
+const writeValue = (writer: Writer, write: (writer: Writer) => CodecError | undefined): CodecError | undefined => {
+  const length = writer.placeholder32()
+  const refused = write(writer)
+  writer.patch32(length, writer.size - length - 4)
+  return refused
+}
+
+/**
+ * Resumes a caller. An observer of the caller's that throws is an uncaught exception of the application, and not the end
+ * of other calls.
+ */
+export const tell = <A>(resume: (exit: A) => void, exit: A): void => {
+  try {
+    resume(exit)
+  } catch (error) {
+    throwLater(error)
+  }
+}
+
+const throwLater = (error: unknown): void =>
+  queueMicrotask(() => {
+    throw error
+  })

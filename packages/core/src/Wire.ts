@@ -17,6 +17,7 @@
  * | `signal` | one value: what is no call's, such as a line of the log. Its id says what it is |
  */
 import { CodecFailure } from "./CodecError.ts"
+import { afterTurn } from "./internal/afterTurn.ts"
 import { Beside } from "./internal/msgpack/Beside.ts"
 import { besideBytes } from "./internal/msgpack/MsgPackFormat.ts"
 import { Reader } from "./internal/msgpack/MsgPackReader.ts"
@@ -70,21 +71,21 @@ const textBytes = 64
 const copiedBytes = 1024
 const none: ReadonlyArray<ArrayBuffer> = []
 
-const afterMessages: (task: () => void) => void =
-  "setImmediate" in globalThis ? globalThis.setImmediate : queueMicrotask
-
 /** Collects the frames of one turn, and posts them as one message. */
 export class Outbox {
   private readonly port: Port
   private readonly writer = new Writer(0x7fff_ffff, 4096)
   private frames = 0
+  /** Frames since the last scheduled flush, also those that were posted before it. */
+  private begun = 0
   private batchFrames = firstBatch
   private scheduled = false
-  /** Whether several frames were posted together last time. */
+  /** Whether there were several the last time. */
   private busy = false
   private readonly flushScheduled = () => {
     this.scheduled = false
-    this.busy = this.frames > fewFrames || this.batchFrames !== firstBatch
+    this.busy = this.begun > fewFrames
+    this.begun = 0
     this.flush()
     if (!this.busy) this.onFew()
   }
@@ -107,10 +108,11 @@ export class Outbox {
     this.makeRoom()
     if (!this.scheduled) {
       this.scheduled = true
-      if (this.busy) afterMessages(this.flushScheduled)
+      if (this.busy) afterTurn(this.flushScheduled)
       else queueMicrotask(this.flushScheduled)
     }
     this.frames++
+    this.begun++
     this.writer.int(kind)
     this.writer.int(id)
     return this.writer
@@ -212,6 +214,11 @@ export const writeValue = (writer: Writer, value: Uint8Array): void => {
 export const readValue = (reader: Reader): Uint8Array => {
   const length = reader.u32()
   return length < besideFlag ? reader.raw(length) : valueBeside(reader, length)
+}
+
+/** Passes over the value that `writeValue` wrote. */
+export const skipValue = (reader: Reader): void => {
+  readValue(reader)
 }
 
 /** Reads the value where it lies: `read` is given a reader whose window it is. The reader is left after the value. */

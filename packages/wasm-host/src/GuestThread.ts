@@ -108,17 +108,17 @@ export const make = Effect.fnUntraced(function* (
     const missing = yield* Link.resolve(module.interface, signature, require)
     const context = yield* Effect.context<never>()
 
-    const open = Effect.gen(function* () {
-      if (closed) return yield* refuse(new GuestError.Closed())
-      // It may take its time: a lost thread is replaced first.
-      const thread = yield* Effect.mapError(choose(plugin), ({ message, thread }) =>
-        refuse(new GuestError.ThreadLost({ thread, detail: message }))
-      )
-      if (closed) return yield* refuse(new GuestError.Closed())
+    if (closed) return yield* refuse(new GuestError.Closed())
+    const thread = yield* Effect.mapError(choose(plugin), ({ message, thread }) =>
+      refuse(new GuestError.ThreadLost({ thread, detail: message }))
+    )
+    // Looked at in the step that registers the guest: the executor may have closed while the thread was chosen.
+    const open = Effect.suspend(() => {
+      if (closed) return Effect.fail(refuse(new GuestError.Closed()))
       const guest = new RemoteGuest({ number: ++lastGuest, thread, signature, hosts, context })
       guests.add(guest)
       thread.add(guest)
-      return guest
+      return Effect.succeed(guest)
     })
     const guest = yield* Effect.acquireRelease(open, (guest) =>
       Effect.ensuring(
@@ -136,7 +136,7 @@ export const make = Effect.fnUntraced(function* (
       moduleImports: imports,
       signaturesChecked,
       stats: guest.sharedStats
-    }).pipe(Effect.mapError((why) => refuse(guest.thread.lossOf(why))))
+    }).pipe(Effect.mapError(() => refuse(guest.thread.loss)))
     if (Result.isFailure(loaded)) return yield* refuse(loaded.failure as GuestError.Reason)
 
     const functions = codecs.map((codec) => new GuestCodec(plugin, codec, missing))

@@ -193,7 +193,7 @@ const isEffect = <A, E, Env>(value: A | Effect.Effect<A, E, Env>): value is Effe
 
 const leastBusy = (guests: ReadonlyArray<GuestExecutor.LoadedGuest>): GuestExecutor.LoadedGuest => {
   let chosen = guests[0]!
-  for (let i = 1, least = guests.length > 1 ? chosen.busy() : 0; i < guests.length && least > 0; i++) {
+  for (let i = 1, least = chosen.busy(); i < guests.length && least > 0; i++) {
     const busy = guests[i]!.busy()
     if (busy < least) {
       chosen = guests[i]!

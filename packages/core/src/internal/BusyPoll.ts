@@ -1,3 +1,5 @@
+import { afterTurn } from "./afterTurn.ts"
+
 /**
  * Keeps an event loop turning for a moment while an answer may come soon. A loop that has fallen asleep is woken 10 us
  * after the answer or later, and a thread that is awake has answered in less. The loop does all else that it has to do
@@ -25,7 +27,7 @@ export class BusyPoll {
     this.until = performance.now() + this.span
     if (this.turning) return
     this.turning = true
-    setImmediate(this.turn)
+    afterTurn(this.turn)
   }
 
   /** Something was answered. */
@@ -37,7 +39,7 @@ export class BusyPoll {
 
   private readonly turn = (): void => {
     if (performance.now() < this.until) {
-      setImmediate(this.turn)
+      afterTurn(this.turn)
       return
     }
     this.turning = false
@@ -50,6 +52,3 @@ export class BusyPoll {
 
 /** It is tried once in a thousand times when it is always in vain. */
 const maxMisses = 10
-
-const setImmediate: (task: () => void) => void =
-  "setImmediate" in globalThis ? globalThis.setImmediate : (task) => void setTimeout(task, 0)

@@ -11,8 +11,8 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import * as Hash from "effect/Hash"
-import type { Ended } from "../../Connection.ts"
 import * as HostCallError from "../../HostCallError.ts"
+import type * as Thread from "../../Thread.ts"
 import { Line } from "../Line.ts"
 import type { Stats, WhenFull } from "./PoolBackend.ts"
 import type { PoolCall } from "./PoolCall.ts"
@@ -45,6 +45,7 @@ export class WaitingLine {
 
   leave(call: PoolCall): void {
     this.calls.remove(call)
+    call.line = undefined
     this.onLeft()
   }
 
@@ -115,7 +116,11 @@ export class Pool {
     if (this.onBusy !== undefined && (thread === undefined || thread.active > 0)) this.onBusy()
     const line = slot === undefined ? this.waiting : slot.waiting
     // A line next to a thread with room is one that `pump` is busy with.
-    if (thread !== undefined && thread.active < this.concurrency && line.size === 0) return thread.run(call)
+    if (thread !== undefined && thread.active < this.concurrency && line.size === 0) {
+      // Its arguments may have called the pool, and found this call in their way.
+      if (!thread.run(call)) this.pumpAll()
+      return
+    }
 
     const gaveUp = slot === undefined ? this.gaveUp : slot.gaveUp
     if (gaveUp !== undefined) return call.fail(gaveUp)
@@ -170,8 +175,8 @@ export class Pool {
     slot.thread = undefined
   }
 
-  /** The slot's thread has ended, and failed its calls. */
-  ended(slot: Slot, thread: PoolThread, why: Ended): void {
+  /** The slot's thread has ended: its calls fail. */
+  ended(slot: Slot, thread: PoolThread, why: Thread.Exit): void {
     if (slot.thread === thread) this.vacate(slot)
     thread.end(why)
     this.settle()
@@ -194,6 +199,10 @@ export class Pool {
       thread.run(call)
     }
     this.settle()
+  }
+
+  private pumpAll(): void {
+    for (const slot of this.slots) if (slot.thread !== undefined) this.pump(slot, slot.thread)
   }
 
   /** Takes nothing new and completes when all that is in has settled. */

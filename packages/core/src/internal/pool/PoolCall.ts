@@ -8,10 +8,11 @@
 import * as Exit from "effect/Exit"
 import * as Result from "effect/Result"
 import type { CodecError } from "../../CodecError.ts"
-import { type Ended, type OutgoingCall, typedFlag } from "../../Connection.ts"
+import { type OutgoingCall, tell, typedFlag } from "../../Connection.ts"
 import type { FunctionCodec } from "../../FunctionCodec.ts"
 import * as HostCallError from "../../HostCallError.ts"
 import * as HostFunction from "../../HostFunction.ts"
+import type * as Thread from "../../Thread.ts"
 import * as Wire from "../../Wire.ts"
 import type { Waiter } from "../Line.ts"
 import type { Reader } from "../msgpack/MsgPackReader.ts"
@@ -59,7 +60,9 @@ export abstract class PoolCall implements OutgoingCall, Waiter<PoolCall> {
   }
 
   onReply(reader: Reader): void {
-    this.answered(this.isSettled ? pass(reader) : this.read(reader))
+    if (!this.isSettled) return this.answered(this.read(reader))
+    Wire.skipValue(reader)
+    this.answered(Exit.void)
   }
 
   onFailure(reader: Reader): void {
@@ -70,13 +73,9 @@ export abstract class PoolCall implements OutgoingCall, Waiter<PoolCall> {
     reader.malformed(reader.offset, `"${this.codec.name}" answers no stream`)
   }
 
-  onLost(why: Ended): void {
+  onLost(why: Thread.Exit): void {
     if (this.isSettled) return
-    this.settle(
-      why._tag === "Closed"
-        ? this.failure(new HostCallError.Closed())
-        : this.failure(new HostCallError.ThreadLost({ ...this.thread!.loss(why), thread: this.thread!.name }))
-    )
+    this.fail(new HostCallError.ThreadLost({ ...this.thread!.loss(why), thread: this.thread!.name }))
   }
 
   /** The arguments were not sent: they do not fit. */
@@ -160,20 +159,4 @@ export class BytesCall extends PoolCall {
   protected read(reader: Reader): Exit.Exit<unknown, unknown> {
     return Exit.succeed(Wire.readValue(reader))
   }
-}
-
-const tell = (resume: Resume, exit: Exit.Exit<unknown, unknown>): void => {
-  try {
-    resume(exit)
-  } catch (error) {
-    // An observer of the caller's threw: an uncaught exception of the application, and not the end of other calls.
-    queueMicrotask(() => {
-      throw error
-    })
-  }
-}
-
-const pass = (reader: Reader): Exit.Exit<unknown> => {
-  Wire.readValue(reader)
-  return Exit.void
 }

@@ -2,7 +2,7 @@
  * Owner's side: one thread of a pool, from its start until it is closed or lost: how many calls it has, and what it
  * tells about itself.
  */
-import { Connection, type Ended, type IncomingCall, type Server } from "../../Connection.ts"
+import { Connection, type IncomingCall, type Server } from "../../Connection.ts"
 import type * as HostCallError from "../../HostCallError.ts"
 import type * as Thread from "../../Thread.ts"
 import * as Wire from "../../Wire.ts"
@@ -12,14 +12,14 @@ import * as Signal from "./Signal.ts"
 
 /** What the thread's owner is told. */
 export interface Owner {
-  readonly onReady: (thread: PoolThread) => void
+  readonly onReady: () => void
   /** Its program could not make the handlers. */
   readonly onStartFailed: (detail: string) => void
   /** It sent what is no frame, and is ended: it must not be given calls any more. */
   readonly onFault: () => void
   /** A call is answered: there is room for another. */
   readonly onRoom: (thread: PoolThread) => void
-  readonly onLog: (thread: PoolThread, record: Signal.LogRecord) => void
+  readonly onLog: (record: Signal.LogRecord) => void
 }
 
 export class PoolThread implements Server {
@@ -51,14 +51,18 @@ export class PoolThread implements Server {
     })
   }
 
-  /** Gives it a call. It has room, and has not ended. */
-  run(call: PoolCall): void {
+  /** Gives it a call, if its arguments fit. It has room, and has not ended. */
+  run(call: PoolCall): boolean {
     this.active++
     this.used = true
     const sent = this.connection.call(call)
-    if (typeof sent === "number") return call.sent(this, sent)
+    if (typeof sent === "number") {
+      call.sent(this, sent)
+      return true
+    }
     this.active--
     call.refused(sent)
+    return false
   }
 
   /** One of its calls is answered. */
@@ -80,7 +84,7 @@ export class PoolThread implements Server {
   }
 
   /** The thread has ended: its calls settle. */
-  end(why: Ended): void {
+  end(why: Thread.Exit): void {
     this.connection.end(why)
   }
 
@@ -98,11 +102,11 @@ export class PoolThread implements Server {
     const value = Wire.readValue(reader)
     switch (id) {
       case Signal.ready:
-        return this.owner.onReady(this)
+        return this.owner.onReady()
       case Signal.startFailed:
         return this.owner.onStartFailed(Signal.decode(Signal.detailCodec, value))
       case Signal.log:
-        return this.owner.onLog(this, Signal.decode(Signal.logCodec, value))
+        return this.owner.onLog(Signal.decode(Signal.logCodec, value))
       default:
         return reader.malformed(reader.offset, `${id} is no signal of a pool's thread`)
     }

@@ -58,13 +58,13 @@ export const make =
           onStartFailed: startFailed,
           onFault: () => pool.vacate(slot),
           onRoom: (thread) => pool.pump(slot, thread),
-          onLog: ({ name }, { annotations, level, messages }) =>
+          onLog: ({ annotations, level, messages }) =>
             runFork(Effect.annotateLogs(Effect.logWithLevel(level)(...messages), { ...annotations, thread: name }))
         })
         thread.onExit((exit) => {
           const loss = poolThread.loss(exit)
           if (isServing) pool.lost++
-          pool.ended(slot, poolThread, { _tag: "Lost", ...exit })
+          pool.ended(slot, poolThread, exit)
           startFailed(Thread.describeLoss(loss))
           Deferred.doneUnsafe(ended, Effect.succeed(loss))
         })

@@ -7,16 +7,17 @@
  *
  * The two flows through it are each one function: `GuestCall.start` and `HostCall.run`.
  */
+import * as Connection from "@fiberhost/core/Connection"
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as GuestError from "../../GuestError.ts"
 import * as Link from "../module/Link.ts"
 import { AsyncValues } from "./AsyncValues.ts"
-import * as Current from "./Current.ts"
 import { EntryLock } from "./EntryLock.ts"
 import * as GuestCall from "./GuestCall.ts"
 import { GuestMemory } from "./GuestMemory.ts"
 import * as HostCall from "./HostCall.ts"
+import * as RunningHostCall from "./RunningHostCall.ts"
 
 export interface Options {
   readonly compiled: WebAssembly.Module
@@ -150,7 +151,7 @@ export class Guest {
    * own guest, also from a fiber that it forked, is not waited for: it would wait for itself.
    */
   readonly close: Effect.Effect<void> = Effect.withFiber((self) => {
-    const around = new Set(Current.hostCallsAround(self.context))
+    const around = new Set(RunningHostCall.hostCallsAround(self.context))
     return this.closeBut((hostCall) => around.has(hostCall))
   })
 
@@ -196,16 +197,7 @@ export class Guest {
     while (this.settled.length > 0) {
       const settled = this.settled
       this.settled = []
-      for (const resume of settled) {
-        try {
-          resume()
-        } catch (error) {
-          // A caller's observer threw: an uncaught exception of the application, not the end of the other callers.
-          queueMicrotask(() => {
-            throw error
-          })
-        }
-      }
+      for (const resume of settled) Connection.tell(resume, undefined)
     }
     this.delivering = false
   }

@@ -13,11 +13,10 @@ import * as Result from "effect/Result"
 import * as GuestError from "../../GuestError.ts"
 import * as Signature from "../module/Signature.ts"
 import type { Age } from "./AsyncValues.ts"
-import * as Current from "./Current.ts"
 import * as FatPtr from "./FatPtr.ts"
 import type { Guest } from "./Guest.ts"
 import type { GuestCodec } from "./GuestCodec.ts"
-import type { HostCall } from "./HostCall.ts"
+import * as RunningHostCall from "./RunningHostCall.ts"
 
 /** What callers do when the executor is full: wait, or fail with `NoRoom`. */
 export type WhenFull = "suspend" | "fail"
@@ -68,7 +67,7 @@ export const start = (
 
 const begin = (call: GuestCall, args: ReadonlyArray<Uint8Array>, gate: Gate | undefined): void => {
   if (gate === undefined) return enter(call, args)
-  const hostFunction = Current.blockedBy(call.context, call.guest)
+  const hostFunction = RunningHostCall.blockedBy(call.context, call.guest)
   if (hostFunction !== undefined) return call.fail(new GuestError.WouldDeadlock({ hostFunction }))
   admit(call, gate, () => enter(call, args))
 }
@@ -160,7 +159,7 @@ export class GuestCall {
   /** What its starter knows it by. */
   readonly id: number
   /** Host functions that it waits for. They pass to the guest when it settles before them. */
-  readonly hostCalls = new Set<HostCall>()
+  readonly hostCalls = new Set<RunningHostCall.RunningHostCall>()
   permit: Admission.Permit | undefined
   age: Age | undefined
   early: { readonly asyncValue: bigint; readonly answer: Uint8Array } | undefined

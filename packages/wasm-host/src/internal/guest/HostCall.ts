@@ -1,24 +1,20 @@
 /**
  * A call of a host function by a guest.
  *
- * It is owned by the call that the guest was entered for, and passes to the guest when that call settles first. It
- * starts inside the import; what completes later waits for its turn on the guest's stack. It ends when it is answered,
+ * It starts inside the import; what completes later waits for its turn on the guest's stack. It ends when it is answered,
  * which is soon after its call is interrupted, and when its guest ends.
  */
-import * as Admission from "@fiberhost/core/Admission"
 import * as HostCallError from "@fiberhost/core/HostCallError"
 import * as HostFunction from "@fiberhost/core/HostFunction"
-import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Result from "effect/Result"
 import * as GuestError from "../../GuestError.ts"
 import * as Signature from "../module/Signature.ts"
-import * as Current from "./Current.ts"
-import { Ending } from "./Ending.ts"
 import type { Guest } from "./Guest.ts"
 import type * as GuestCall from "./GuestCall.ts"
 import { answerOf, type HostExit } from "./HostAnswer.ts"
+import { RunningHostCall } from "./RunningHostCall.ts"
 
 /**
  * Begins a host function on the guest's stack: its exit if it has one already, or what interrupts it; then `onExit` is
@@ -30,52 +26,24 @@ export type Host = (
   onExit: (exit: HostExit) => void
 ) => HostExit | (() => void)
 
-export class HostCall implements Current.RunningHostCall {
+export class HostCall extends RunningHostCall<GuestCall.GuestCall> {
   readonly guest: Guest
   readonly index: number
-  readonly signature: Signature.Signature
-  /** The guest call that waits for it; the guest itself when there is none, or none any more. */
-  owner: GuestCall.GuestCall | undefined
-  /** The context of the fiber whose guest call made it. */
-  readonly caller: Context.Context<never>
-  /** Interrupts the function, once it has begun and while it has not ended. */
-  stop: (() => void) | undefined
-  private interrupted = false
-  readonly ending = new Ending()
 
   constructor(guest: Guest, index: number) {
+    super(guest.signature.plugin, guest.signature.imports[index]!, guest.current, guest.context)
     this.guest = guest
     this.index = index
-    this.signature = guest.signature.imports[index]!
-    this.owner = guest.current?.isSettled === false ? guest.current : undefined
-    this.caller = this.owner?.context ?? guest.context
     guest.hostCalls.add(this)
-    this.owner?.hostCalls.add(this)
   }
 
-  get plugin(): string {
-    return this.guest.signature.plugin
-  }
-
-  get blocks(): unknown {
-    return this.signature.sync && !this.ending.hasCome ? this.guest : undefined
-  }
-
-  /** The function waits for something from now on. Whoever wanted to interrupt it while it began did so for now. */
-  begun(stop: () => void): void {
-    this.stop = stop
-    if (this.interrupted) stop()
-  }
-
-  interrupt(): void {
-    this.interrupted = true
-    this.stop?.()
+  protected get waits(): unknown {
+    return this.guest
   }
 
   end(): void {
     this.guest.hostCalls.delete(this)
-    this.owner?.hostCalls.delete(this)
-    this.stop = undefined
+    this.leave()
     if (this.guest.dead !== undefined) this.guest.changed()
     this.ending.come()
   }
@@ -87,7 +55,7 @@ export const inThread =
   (args, hostCall, onExit) => {
     const effect = bytes(args)
     if (HostFunction.isExit(effect)) return effect
-    const fiber = Effect.runForkWith(contextOf(hostCall))(effect)
+    const fiber = Effect.runForkWith(hostCall.context)(effect)
     const exit = fiber.pollUnsafe()
     if (exit !== undefined) return exit
     fiber.addObserver(onExit)
@@ -108,7 +76,7 @@ export const run = (guest: Guest, index: number, raws: ReadonlyArray<number | bi
   if (guest.dead !== undefined) throw unwind(guest, guest.dead)
 
   if (signature.sync) {
-    const answer = answerOf(signature, exit ?? unfinished(signature), () => contextOf(hostCall))
+    const answer = answerOf(signature, exit ?? unfinished(signature), () => hostCall.context)
     // No value may be made up, and the guest waits for one on its stack.
     if (Result.isFailure(answer)) throw unwind(guest, new GuestError.HostFunctionFailed({ error: answer.failure }))
     return passAnswer(guest, signature, answer.success)
@@ -117,7 +85,7 @@ export const run = (guest: Guest, index: number, raws: ReadonlyArray<number | bi
   if (exit === undefined) return asyncValue
   const value = writeAnswer(
     hostCall,
-    answerOf(signature, exit, () => contextOf(hostCall))
+    answerOf(signature, exit, () => hostCall.context)
   )
   if (value !== undefined) {
     guest.asyncValues.fill(asyncValue, value)
@@ -160,13 +128,6 @@ const start = (
   return undefined
 }
 
-/** A host function sees its caller's references (log level, clock, tracer) and which guest call it runs for. */
-const contextOf = (hostCall: HostCall): Context.Context<never> => {
-  const context = Context.add(hostCall.caller, Current.Current, hostCall)
-  const permit = hostCall.owner?.permit
-  return permit === undefined ? context : Admission.provide(context, permit)
-}
-
 const unfinished = ({ name }: Signature.Signature): HostExit =>
   Exit.fail(new HostCallError.HostCallError({ function: name, reason: new HostCallError.Unfinished() }))
 
@@ -180,7 +141,7 @@ const passAnswer = (guest: Guest, { result }: Signature.Signature, answer: Uint8
 const complete = (hostCall: HostCall, asyncValue: bigint, exit: HostExit): void => {
   const { guest, owner, signature } = hostCall
   if (guest.dead !== undefined) return
-  const answer = answerOf(signature, exit, () => contextOf(hostCall))
+  const answer = answerOf(signature, exit, () => hostCall.context)
   guest.enter("resolve", owner, () => {
     const value = writeAnswer(hostCall, answer)
     if (value === undefined) return

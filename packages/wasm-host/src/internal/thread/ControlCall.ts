@@ -1,6 +1,7 @@
 /** Owner's side: a call of one of the functions that a guest's thread has itself, typed by its contract. */
 import type * as Connection from "@fiberhost/core/Connection"
 import type * as FunctionCodec from "@fiberhost/core/FunctionCodec"
+import type * as Thread from "@fiberhost/core/Thread"
 import * as Wire from "@fiberhost/core/Wire"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
@@ -14,7 +15,7 @@ export const run = (
   connection: Connection.Connection,
   codec: FunctionCodec.FunctionCodec,
   payload: unknown
-): Effect.Effect<Result.Result<unknown, unknown>, Connection.Ended> =>
+): Effect.Effect<Result.Result<unknown, unknown>, Thread.Exit> =>
   Effect.callback((resume) => {
     const refused = connection.call({
       target: 0,

@@ -5,16 +5,16 @@
 import type * as Admission from "@fiberhost/core/Admission"
 import type * as Codec from "@fiberhost/core/Codec"
 import type { CodecError } from "@fiberhost/core/CodecError"
-import type * as Connection from "@fiberhost/core/Connection"
+import * as Connection from "@fiberhost/core/Connection"
 import * as Wire from "@fiberhost/core/Wire"
 import type * as Context from "effect/Context"
 import * as Exit from "effect/Exit"
 import * as GuestError from "../../GuestError.ts"
 import { type GuestCodec, type TypedExit, valueRefused } from "../guest/GuestCodec.ts"
+import type { RunningHostCall } from "../guest/RunningHostCall.ts"
 import type { Signature } from "../module/Signature.ts"
 import * as GuestWire from "./GuestWire.ts"
 import type { RemoteGuest } from "./RemoteGuest.ts"
-import type { RemoteHostCall } from "./RemoteHostCall.ts"
 
 export class RemoteCall implements Connection.OutgoingCall {
   readonly caller = 0
@@ -24,7 +24,7 @@ export class RemoteCall implements Connection.OutgoingCall {
   readonly signature: Signature
   readonly context: Context.Context<never>
   /** Host functions that it waits for. They pass to the guest when it settles before them. */
-  readonly hostCalls = new Set<RemoteHostCall>()
+  readonly hostCalls = new Set<RunningHostCall>()
   permit: Admission.Permit | undefined
   /** The last line that the guest logged for this call. */
   logged: string | undefined
@@ -76,7 +76,8 @@ export class RemoteCall implements Connection.OutgoingCall {
 
   onReply(reader: Codec.Reader): void {
     this.id = 0
-    this.settle(this.isSettled ? pass(reader) : this.guestCodec.read(reader))
+    if (this.isSettled) Wire.skipValue(reader)
+    else this.settle(this.guestCodec.read(reader))
   }
 
   onFailure(reader: Codec.Reader): void {
@@ -90,9 +91,9 @@ export class RemoteCall implements Connection.OutgoingCall {
     reader.malformed(reader.offset, "a guest answers no stream")
   }
 
-  onLost(why: Connection.Ended): void {
+  onLost(): void {
     this.id = 0
-    this.fail(this.guest.thread.lossOf(why))
+    this.fail(this.guest.thread.loss)
   }
 
   fail(reason: GuestError.Reason): void {
@@ -113,14 +114,7 @@ export class RemoteCall implements Connection.OutgoingCall {
     this.leave()
     for (const hostCall of this.hostCalls) hostCall.owner = undefined
     this.hostCalls.clear()
-    try {
-      resume(exit)
-    } catch (error) {
-      // A caller's observer threw: an uncaught exception of the application, not the end of the other callers.
-      queueMicrotask(() => {
-        throw error
-      })
-    }
+    Connection.tell(resume, exit)
   }
 
   private leave(): void {
@@ -128,12 +122,6 @@ export class RemoteCall implements Connection.OutgoingCall {
     this.guest.calls.delete(this)
     this.permit?.leave()
   }
-}
-
-/** An answer that nobody waits for is not looked at. */
-const pass = (reader: Codec.Reader): TypedExit => {
-  Wire.readValue(reader)
-  return Exit.void
 }
 
 const withLog = ({ detail, pending }: GuestError.Trapped, logged: string): GuestError.Trapped =>

@@ -9,10 +9,10 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as GuestError from "../../GuestError.ts"
-import * as Current from "../guest/Current.ts"
 import type { Stats } from "../guest/Guest.ts"
 import * as GuestCall from "../guest/GuestCall.ts"
 import type { GuestCodec } from "../guest/GuestCodec.ts"
+import * as RunningHostCall from "../guest/RunningHostCall.ts"
 import type * as Link from "../module/Link.ts"
 import * as ControlCall from "./ControlCall.ts"
 import * as GuestWire from "./GuestWire.ts"
@@ -60,7 +60,7 @@ export class RemoteGuest {
     return Effect.withFiber((fiber) =>
       Effect.callback((resume) => {
         const call = new RemoteCall(this, index, guestCodec, payload, fiber.context, resume)
-        const hostFunction = Current.blockedBy(fiber.context, this.thread)
+        const hostFunction = RunningHostCall.blockedBy(fiber.context, this.thread)
         if (hostFunction !== undefined) call.fail(new GuestError.WouldDeadlock({ hostFunction }))
         else GuestCall.admit(call, gate, () => call.enter())
         return call.isSettled ? undefined : Effect.sync(() => call.abandon())
@@ -82,7 +82,7 @@ export class RemoteGuest {
    */
   close(grace: Duration.Input): Effect.Effect<void> {
     return Effect.withFiber((self) => {
-      const around = new Set(Current.hostCallsAround(self.context))
+      const around = new Set(RunningHostCall.hostCallsAround(self.context))
       const except = Array.from(this.hostCalls).filter((hostCall) => around.has(hostCall))
       const others = Array.from(this.hostCalls).filter((hostCall) => !around.has(hostCall))
       const unload = ControlCall.run(this.thread.connection, GuestWire.control.unload, {

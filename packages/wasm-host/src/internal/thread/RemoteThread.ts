@@ -107,7 +107,7 @@ export class RemoteThread implements Connection.Server {
   }
 
   /** What its calls fail with when its connection has ended. */
-  lossOf(_why: Connection.Ended): GuestError.Reason {
+  get loss(): GuestError.Reason {
     return this.lost ?? new GuestError.Closed()
   }
 
@@ -140,7 +140,7 @@ export class RemoteThread implements Connection.Server {
     // The guests first: a call that is made when another one settles must not go to this thread.
     for (const guest of this.guests.values()) guest.dead ??= this.lost
     for (const guest of this.guests.values()) guest.end(this.lost)
-    this.connection.end({ _tag: "Lost", exitCode, detail: loss.detail })
+    this.connection.end({ exitCode, detail: loss.detail })
     Deferred.doneUnsafe(this.ended, Effect.void)
   }
 }

@@ -1,0 +1,97 @@
+/**
+ * A call of a host function while it runs, wherever its guest lives: whose it is, how it is interrupted, and how a host
+ * function knows on whose behalf it runs.
+ *
+ * It is owned by the guest call that the guest was entered for, and passes to the guest when that settles first.
+ */
+import * as Admission from "@fiberhost/core/Admission"
+import * as Context from "effect/Context"
+import type { Signature } from "../module/Signature.ts"
+import { Ending } from "./Ending.ts"
+
+/** A guest call that host calls are made for. */
+export interface Owner {
+  readonly isSettled: boolean
+  readonly signature: { readonly name: string }
+  /** The context of the fiber that made it. */
+  readonly context: Context.Context<never>
+  readonly permit: Admission.Permit | undefined
+  readonly hostCalls: Set<RunningHostCall>
+  /** The last line that the guest logged for it. */
+  logged: string | undefined
+}
+
+export abstract class RunningHostCall<Call extends Owner = Owner> {
+  readonly plugin: string
+  readonly signature: Signature
+  /** The guest call that waits for it; undefined when there is none, or none any more. */
+  owner: Call | undefined
+  /** The context of the fiber whose guest call made it. */
+  readonly caller: Context.Context<never>
+  readonly ending = new Ending()
+  private stop: (() => void) | undefined
+  private interrupted = false
+
+  /** `context` is what it runs with when no call owns it. */
+  constructor(plugin: string, signature: Signature, owner: Call | undefined, context: Context.Context<never>) {
+    this.plugin = plugin
+    this.signature = signature
+    this.owner = owner?.isSettled === false ? owner : undefined
+    this.caller = this.owner?.context ?? context
+    this.owner?.hostCalls.add(this)
+  }
+
+  /** What runs nothing until a sync function has answered: its guest, or its guest's thread. */
+  protected abstract readonly waits: unknown
+
+  /** What can run nothing until it has ended. Undefined when nothing waits so. */
+  get blocks(): unknown {
+    return this.signature.sync && !this.ending.hasCome ? this.waits : undefined
+  }
+
+  /** A host function sees its caller's references (log level, clock, tracer) and which guest call it runs for. */
+  get context(): Context.Context<never> {
+    const context = Context.add(this.caller, Current, this)
+    const permit = this.owner?.permit
+    return permit === undefined ? context : Admission.provide(context, permit)
+  }
+
+  /** The function waits for something from now on. Whoever wanted to interrupt it while it began did so for now. */
+  begun(stop: () => void): void {
+    this.stop = stop
+    if (this.interrupted) stop()
+  }
+
+  interrupt(): void {
+    this.interrupted = true
+    this.stop?.()
+  }
+
+  /** It has ended: nobody owns it, and it cannot be interrupted. */
+  protected leave(): void {
+    this.owner?.hostCalls.delete(this)
+    this.stop = undefined
+  }
+}
+
+/** The host call that the current fiber runs for; forked fibers inherit it. */
+export const Current: Context.Reference<RunningHostCall | undefined> = Context.Reference(
+  "@fiberhost/wasm-host/CurrentHostCall",
+  { defaultValue: (): RunningHostCall | undefined => undefined }
+)
+
+/** The host calls that a fiber runs in, the innermost first: its own, that of the guest call around it, and so on. */
+export function* hostCallsAround(context: Context.Context<never>): Generator<RunningHostCall> {
+  for (let hostCall = Context.get(context, Current); hostCall !== undefined; ) {
+    yield hostCall
+    hostCall = Context.get(hostCall.caller, Current)
+  }
+}
+
+/** The sync host function, if any, that the fiber runs in and that blocks what it would wait for. */
+export const blockedBy = (context: Context.Context<never>, blocked: unknown): string | undefined => {
+  for (const hostCall of hostCallsAround(context)) {
+    if (hostCall.blocks === blocked) return hostCall.signature.name
+  }
+  return undefined
+}
