@@ -7,7 +7,7 @@
  * so. A breach of the protocol is told to the owner.
  */
 import { type CodecError, CodecFailure, toCodecError } from "./CodecError.ts"
-import { afterTurn } from "./internal/afterTurn.ts"
+import { afterTurn } from "./internal/AfterTurn.ts"
 import { BusyPoll } from "./internal/BusyPoll.ts"
 import type { Reader } from "./internal/msgpack/MsgPackReader.ts"
 import type { Writer } from "./internal/msgpack/MsgPackWriter.ts"

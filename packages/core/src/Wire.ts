@@ -17,7 +17,7 @@
  * | `signal` | one value: what is no call's, such as a line of the log. Its id says what it is |
  */
 import { CodecFailure } from "./CodecError.ts"
-import { afterTurn } from "./internal/afterTurn.ts"
+import { afterTurn } from "./internal/AfterTurn.ts"
 import { Beside } from "./internal/msgpack/Beside.ts"
 import { besideBytes } from "./internal/msgpack/MsgPackFormat.ts"
 import { Reader } from "./internal/msgpack/MsgPackReader.ts"

@@ -1,4 +1,4 @@
-import { afterTurn } from "./afterTurn.ts"
+import { afterTurn } from "./AfterTurn.ts"
 
 /**
  * Keeps an event loop turning for a moment while an answer may come soon. A loop that has fallen asleep is woken 10 us

@@ -62,6 +62,7 @@ export class Doorbell {
         }
     } while (performance.now() < end)
     this.misses = Math.min(this.misses + 1, maxMisses)
+    // One miss in a row skips nothing: a burst has an end.
     this.skips = 2 ** this.misses - 2
     return undefined
   }

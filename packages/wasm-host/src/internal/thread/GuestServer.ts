@@ -185,6 +185,7 @@ export class GuestServer implements Connection.Server {
 
     if (!sync) {
       return (args, hostCall, onExit) => {
+        // Arguments that are bytes are never refused.
         const id = this.connection.call(callOf(args, hostCall.owner, 0, onExit)) as number
         this.hostCallIds.set(hostCall, id)
         return () => this.connection.interrupt(id)
