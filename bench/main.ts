@@ -41,6 +41,8 @@ for (const benchCase of cases) {
   console.log(table(result))
   if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(rows(results), null, 2)}\n`)
 }
+// A peer that did not close would keep the process alive.
+process.exit()
 
 async function load(name: string | undefined): Promise<Bench<Case>> {
   const names = globSync("*.ts", { cwd: import.meta.dirname })

@@ -50,6 +50,9 @@ interface Contestant {
 /** A slice that has not ended by then, in milliseconds after its time, lost a call. */
 const patience = 60_000
 
+/** A subject that has not closed by then, in milliseconds, is left behind: a peer's worker that does not end holds up nobody. */
+const closing = 10_000
+
 export async function runCase<C extends Case>(
   benchCase: C,
   subjects: ReadonlyArray<Subject<C>>,
@@ -64,7 +67,7 @@ export async function runCase<C extends Case>(
     } catch (error) {
       contestants.delete(contestant)
       skipped.push({ subject: contestant.subject, because: messageOf(error) })
-      await contestant.session.close().catch(() => {})
+      await close(contestant.session).catch(() => {})
     }
   }
 
@@ -83,7 +86,7 @@ export async function runCase<C extends Case>(
       if (result !== undefined) contestant.rounds.push(result)
     }
   }
-  for (const { session } of contestants) await session.close()
+  for (const { session } of contestants) await close(session)
 
   const measurements = [...contestants].map(({ subject, role, rounds }) => ({ subject, role, rounds }))
   return { name: benchCase.name, measurements, skipped }
@@ -116,11 +119,19 @@ async function runSlice(session: Session, inFlight: number, milliseconds: number
 }
 
 async function settledWithin(milliseconds: number, work: Promise<void>): Promise<void> {
+  if (!(await isSettledWithin(milliseconds, work))) throw new Error("a call was never answered")
+}
+
+async function close(session: Session): Promise<void> {
+  await isSettledWithin(closing, session.close())
+}
+
+async function isSettledWithin(milliseconds: number, work: Promise<void>): Promise<boolean> {
   let timer: NodeJS.Timeout | undefined
-  const overdue = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error("a call was never answered")), milliseconds)
+  const overdue = new Promise<boolean>((resolve) => {
+    timer = setTimeout(() => resolve(false), milliseconds)
   })
-  await Promise.race([work, overdue]).finally(() => clearTimeout(timer))
+  return Promise.race([work.then(() => true), overdue]).finally(() => clearTimeout(timer))
 }
 
 // The garbage of the slice before is not collected in this one. Only the young generation: a full collection ages compiled code, and
