@@ -183,6 +183,19 @@ export class Connection {
     if (this.ended === undefined) Wire.writeValue(this.outbox.begin(Wire.Kind.signal, id), value)
   }
 
+  /** A signal with what `write` appends. */
+  signalWith(id: number, write: (writer: Writer) => CodecError | undefined): CodecError | undefined {
+    return this.ended === undefined ? this.frameWith(Wire.Kind.signal, id, writeValue, write) : undefined
+  }
+
+  // Blocking
+
+  /** Reads a message on the stack of who has waited for it: of a thread that is blocked no turn ends. */
+  accept(message: unknown): void {
+    for (const earlier of this.held.splice(0)) this.receive(earlier)
+    this.receive(message)
+  }
+
   // Ending
 
   /** Tells every call that is not answered. Nothing is sent or received any more. */

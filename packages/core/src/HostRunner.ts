@@ -19,6 +19,8 @@ import * as Codec from "./Codec.ts"
 import type { Connection } from "./Connection.ts"
 import type * as HostPool from "./HostPool.ts"
 import { HostServer } from "./HostServer.ts"
+import type { Channels } from "./internal/blocking/Channels.ts"
+import { Table, WaitsFor } from "./internal/blocking/WaitsFor.ts"
 import * as Signal from "./internal/pool/Signal.ts"
 import type { Port } from "./Wire.ts"
 
@@ -36,33 +38,31 @@ export class NotAThread extends Schema.TaggedError<NotAThread>()("NotAThread", {
 }
 
 /**
- * Serves a pool's handlers on `port` until its owner ends it. `start` is what the owner gave the thread. Succeeds when
+ * Serves a pool's handlers on `port` until its owner ends it. `start` is what the owner gave the thread; with `channels`
+ * other threads that have a handle of the pool may call it too. Succeeds when
  * the handlers are closed; the owner has been told if they could not be made.
  */
 export const run = <Self, R extends Rpc.Any, Init, E>(
   contract: HostPool.Any<Self, R, Init>,
   handlers: Layer.Layer<HostPool.Handlers<Self>, E, HostPool.Initial<Self>>,
   port: Port,
-  start: unknown
+  start: unknown,
+  channels?: Channels
 ): Effect.Effect<void, NotAThread> =>
   Effect.gen(function* () {
     const notAThread = (detail: string) => new NotAThread({ contract: contract.key, detail })
-    const {
-      contract: wanted,
-      initial,
-      logLevel,
-      ran
-    } = yield* Effect.mapError(Schema.decodeUnknownEffect(Signal.Start)(start), () =>
+    const started = yield* Effect.mapError(Schema.decodeUnknownEffect(Signal.Start)(start), () =>
       notAThread("nobody that owns it has started it")
     )
-    if (wanted !== contract.key) return yield* notAThread(`pool "${wanted}" has started it`)
+    if (started.contract !== contract.key) return yield* notAThread(`pool "${started.contract}" has started it`)
     const closing = Deferred.makeUnsafe<void>()
     const server = new HostServer({
       port,
-      ran: new Int32Array(ran),
+      start: started,
+      channels,
       onClose: () => Deferred.doneUnsafe(closing, Effect.void)
     })
-    yield* serve(contract, handlers, server, initial, closing).pipe(
+    yield* serve(contract, handlers, server, started.initial, closing).pipe(
       Effect.scoped,
       Effect.catchCause((cause) =>
         Effect.sync(() => {
@@ -70,7 +70,8 @@ export const run = <Self, R extends Rpc.Any, Init, E>(
         })
       ),
       Effect.provide(Logger.layer([forward(server.connection)])),
-      Effect.provideService(References.MinimumLogLevel, logLevel)
+      Effect.provideService(References.MinimumLogLevel, started.logLevel),
+      Effect.provideService(Table, new WaitsFor(started.waits))
     )
     server.connection.flush()
   })

@@ -1,157 +1,133 @@
 /**
- * Worker side of a pool: serves the pool's functions to the thread that owns this one.
+ * Worker side of a pool: serves the pool's functions to the thread that owns this one, and to callers on other threads
+ * that the owner has let in.
  *
- * A call is read where it lies in the message, its handler runs in a fiber of its own unless it has its answer at once,
- * and the answer is written into the next message. It answers nothing before `serve`, and the end of the scope
- * that `serve` runs in interrupts what runs.
+ * It answers nothing before `serve`, and the end of the scope that `serve` runs in interrupts what runs.
  */
-
-import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
-import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
-import * as Stream from "effect/Stream"
-import type { CodecError } from "./CodecError.ts"
-import * as Connection from "./Connection.ts"
-import * as HostCallError from "./HostCallError.ts"
-import * as HostFunction from "./HostFunction.ts"
+import type { Connection } from "./Connection.ts"
+import type * as HostFunction from "./HostFunction.ts"
+import type { Channels } from "./internal/blocking/Channels.ts"
+import { Door } from "./internal/blocking/Door.ts"
+import { WaitsFor } from "./internal/blocking/WaitsFor.ts"
 import type { Reader } from "./internal/msgpack/MsgPackReader.ts"
-import { ElementSender } from "./internal/pool/ElementSender.ts"
+import { Board, type Place } from "./internal/pool/Board.ts"
+import { CallServer, type Service } from "./internal/pool/CallServer.ts"
 import * as Signal from "./internal/pool/Signal.ts"
 import * as Wire from "./Wire.ts"
 
 export interface Options {
   readonly port: Wire.Port
-  /** Shared with the owner: where the index, plus one, of the function that begins is written. */
-  readonly ran: Int32Array
+  readonly start: Signal.Start
+  /** How callers on other threads reach this one; without it the owner alone calls it. */
+  readonly channels: Channels | undefined
   /** The owner wants this thread to end. */
   readonly onClose: () => void
 }
 
-export class HostServer implements Connection.Server {
-  readonly connection: Connection.Connection
-  private functions: ReadonlyArray<HostFunction.Implementation> = []
-  private readonly ran: Int32Array
-  private readonly onClose: () => void
-  private runFork: RunFork = Effect.runFork
+export class HostServer {
+  private readonly owner: CallServer
+  private readonly board: Board
+  private readonly place: Place
+  private readonly doors = new Map<string, Door>()
+  private readonly options: Options
+  private readonly service: { -readonly [K in keyof Service]: Service[K] }
   private closing = false
-  private readonly running = new Map<
-    number,
-    { readonly fiber: Fiber.Fiber<unknown, unknown>; sender?: ElementSender }
-  >()
 
   constructor(options: Options) {
-    this.ran = options.ran
-    this.onClose = options.onClose
-    this.connection = new Connection.Connection(options.port, this, (detail) => {
-      // The owner's messages cannot be trusted: this thread ends, and the owner sees it.
-      throw new Error(`the owner of this thread sent what is no frame: ${detail}`)
+    const { generation, slot } = options.start
+    this.options = options
+    this.board = new Board(options.start.board)
+    this.place = { slot, generation }
+    this.service = {
+      functions: [],
+      runFork: Effect.runFork,
+      onBegin: (index) => this.board.setLastRan(slot, index)
+    }
+    this.owner = new CallServer({
+      port: options.port,
+      service: this.service,
+      onAnswered: () => this.board.release(slot),
+      onSignal: (id, reader) => this.onSignal(id, reader),
+      onFault: (detail) => {
+        // The owner's messages cannot be trusted: this thread ends, and the owner sees it.
+        throw new Error(`the owner of this thread sent what is no frame: ${detail}`)
+      },
+      isBusy: () => this.closing || this.isServingCallers
     })
+    if (options.channels !== undefined) this.board.setThreadId(slot, options.channels.threadId)
+    options.port.watch?.(this.board.words, this.board.ringIndex(slot))
+  }
+
+  /** To the owner. */
+  get connection(): Connection {
+    return this.owner.connection
   }
 
   /** Tells the owner that calls are served from now on: in the contract's order, until the scope ends. */
   serve(functions: ReadonlyArray<HostFunction.Implementation>): Effect.Effect<void, never, Scope.Scope> {
     return Effect.acquireRelease(
       Effect.map(Effect.context<never>(), (context) => {
-        this.functions = functions
-        this.runFork = Effect.runForkWith(context)
+        this.service.functions = functions
+        this.service.runFork = Effect.runForkWith(context)
         this.connection.signal(Signal.ready, nothing)
       }),
-      () => Effect.suspend(() => Fiber.interruptAll(Array.from(this.running.values(), ({ fiber }) => fiber)))
+      () =>
+        Effect.suspend(() => {
+          for (const door of this.doors.values()) door.close()
+          return Fiber.interruptAll(this.owner.fibers)
+        })
     )
   }
 
-  /** A handler that runs, and the end of the handlers, need the thread's other turns. */
-  get awaitsMessage(): boolean {
-    return this.running.size === 0 && !this.closing
+  private get isServingCallers(): boolean {
+    for (const door of this.doors.values()) if (door.isRunning) return true
+    return false
   }
 
-  /** Owner to worker: the call, step by step: arguments read, the handler run, its answer written. */
-  onCall({ flags, id, index }: Connection.IncomingCall, reader: Reader): void {
-    const implementation = this.functions[index]
-    if (implementation === undefined) return reader.malformed(reader.offset, `there is no function ${index}`)
-    const { codec } = implementation
-    const isTyped = (flags & Connection.typedFlag) !== 0
-    const payload = isTyped ? codec.readArguments(reader) : reader.plain(() => codec.readArguments(reader))
-    if (Result.isFailure(payload)) return this.fail(id, HostFunction.argumentsRefused(codec.name, payload.failure))
-    this.ran[0] = index + 1
-    if (codec.streams) return this.serveStream(id, implementation, payload.success)
-
-    const effect = implementation.perform(payload.success)
-    if (HostFunction.isExit(effect)) return this.answer(id, flags, implementation, effect)
-    const fiber = this.runFork(effect)
-    this.running.set(id, { fiber })
-    fiber.addObserver((exit) => {
-      this.running.delete(id)
-      this.answer(id, flags, implementation, exit)
-    })
-  }
-
-  onInterrupt(id: number): void {
-    this.running.get(id)?.fiber.interruptUnsafe()
-  }
-
-  onAck(id: number, count: number): void {
-    this.running.get(id)?.sender?.acknowledged(count)
-  }
-
-  onSignal(id: number, reader: Reader): void {
-    Wire.readValue(reader)
-    if (id !== Signal.close) return
-    this.closing = true
-    this.onClose()
-  }
-
-  private serveStream(id: number, { codec, stream }: HostFunction.Implementation, payload: unknown): void {
-    const sender = new ElementSender(this.connection, id, codec)
-    const fiber = this.runFork(Stream.runForEachArray(stream(payload), sender.send))
-    this.running.set(id, { fiber, sender })
-    fiber.addObserver((exit) => {
-      this.running.delete(id)
-      if (Exit.isSuccess(exit)) return this.reply(id, typed, codec, Result.succeed(undefined))
-      const error = Cause.findError(exit.cause)
-      if (Result.isFailure(error)) return this.fail(id, HostCallError.fromCause(codec.name, error.failure))
-      if (error.success instanceof HostCallError.HostCallError) return this.fail(id, error.success)
-      this.reply(id, typed, codec, Result.fail(error.success))
-    })
-  }
-
-  private answer(
-    id: number,
-    flags: number,
-    { codec }: HostFunction.Implementation,
-    exit: Exit.Exit<HostFunction.Answer, HostCallError.HostCallError>
-  ): void {
-    if (Exit.isSuccess(exit)) return this.reply(id, flags, codec, exit.value)
-    const error = Cause.findError(exit.cause)
-    this.fail(id, Result.isSuccess(error) ? error.success : HostCallError.fromCause(codec.name, error.failure))
-  }
-
-  private reply(
-    id: number,
-    flags: number,
-    codec: HostFunction.Implementation["codec"],
-    answer: HostFunction.Answer
-  ): void {
-    let refused: CodecError | undefined
-    if ((flags & Connection.typedFlag) !== 0) {
-      refused = this.connection.replyWith(id, (writer) => codec.writeAnswer(answer, writer))
-    } else {
-      const bytes = codec.encodeAnswer(answer)
-      if (Result.isSuccess(bytes)) this.connection.reply(id, bytes.success)
-      else refused = bytes.failure
+  private onSignal(id: number, reader: Reader): void {
+    switch (id) {
+      case Signal.close:
+        Wire.skipValue(reader)
+        this.closing = true
+        return this.options.onClose()
+      case Signal.admit:
+        return this.admit(Wire.withValue(reader, (value) => Signal.read(Signal.admissionCodec, value)))
+      case Signal.dismiss:
+        return this.dismiss(Signal.decode(Signal.detailCodec, Wire.readValue(reader)))
+      default:
+        return Wire.skipValue(reader)
     }
-    if (refused !== undefined) this.fail(id, HostFunction.answerRefused(codec.name, refused))
   }
 
-  private fail(id: number, error: HostCallError.HostCallError): void {
-    this.connection.fail(id, HostCallError.encode(error))
+  /** Opens this thread to a caller on another one. */
+  private admit({ bell, name }: Signal.Admission): void {
+    const { channels, start } = this.options
+    if (channels === undefined) return
+    const door = new Door({
+      channels,
+      name,
+      bell,
+      place: this.place,
+      board: this.board,
+      waits: new WaitsFor(start.waits),
+      service: this.service,
+      onAnswered: () => {
+        this.board.release(this.place.slot)
+        if (this.board.ownerWaits) this.connection.signal(Signal.room, nothing)
+      },
+      isBusy: () => this.closing || this.owner.isRunning,
+      onClosed: () => this.doors.delete(name)
+    })
+    this.doors.set(name, door)
+    this.connection.signal(Signal.admitted, Signal.encode(Signal.detailCodec, name))
+  }
+
+  private dismiss(name: string): void {
+    this.doors.get(name)?.close()
   }
 }
 
-type RunFork = <A, E>(effect: Effect.Effect<A, E>) => Fiber.Fiber<A, E>
-
-const typed = Connection.typedFlag
 const nothing = new Uint8Array(0)

@@ -19,6 +19,7 @@ import * as Scope from "effect/Scope"
 import * as Codec from "./Codec.ts"
 import * as HostCallError from "./HostCallError.ts"
 import * as HostPool from "./HostPool.ts"
+import { maxLoad } from "./internal/pool/Board.ts"
 import { Pool, type Slot } from "./internal/pool/Pool.ts"
 import * as ThreadBackend from "./internal/pool/ThreadBackend.ts"
 import * as ThreadLife from "./internal/pool/ThreadLife.ts"
@@ -36,7 +37,8 @@ export interface Options<Init> {
   readonly size?: number | { readonly min: number; readonly max: number; readonly idleTime?: Duration.Input }
   /**
    * Calls that a thread has at once, running or about to run there. Default: 64, which hides the time that a message
-   * takes. With functions that burn CPU for long, 1 or 2 shares them out evenly, and fewer are lost with a thread.
+   * takes. With functions that burn CPU for long, 1 or 2 shares them out evenly, and fewer are lost with a thread. At
+   * most 65,535.
    */
   readonly concurrency?: number
   /** Calls that may wait for a thread before `try` fails. Others wait without a bound, each in its caller. Default: 100. */
@@ -79,8 +81,9 @@ export const make = Effect.fnUntraced(function* <Self, R extends Rpc.Any, Init>(
     if (pool.slots.length < max && pool.slots.every((slot) => slot.thread !== undefined)) fill()
   }
   const pool = new Pool({
-    concurrency: count("concurrency", options.concurrency ?? 64, 1),
+    concurrency: count("concurrency", options.concurrency ?? 64, 1, maxLoad),
     capacity: count("capacity", options.capacity ?? 100, 0),
+    slots: max,
     pinnable: min,
     onBusy: min < max ? grow : undefined
   })
@@ -141,9 +144,10 @@ const sizeOf = (size: NonNullable<Options<unknown>["size"]>) => {
   return { min, max, idleTime: idleTime ?? "10 seconds" }
 }
 
-const count = (name: string, value: number, least: number): number => {
-  if (Number.isInteger(value) && value >= least) return value
-  throw new RangeError(`${name} is ${value}: it must be an integer of at least ${least}`)
+const count = (name: string, value: number, least: number, most = Infinity): number => {
+  if (Number.isInteger(value) && value >= least && value <= most) return value
+  const bounds = most === Infinity ? `at least ${least}` : `${least} to ${most}`
+  throw new RangeError(`${name} is ${value}: it must be an integer of ${bounds}`)
 }
 
 /** A value that its own schema refuses is a bug of the caller's. */

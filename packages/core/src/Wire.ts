@@ -41,6 +41,8 @@ export interface Port {
    * thread that has gone to sleep is woken for 15 to 40 us of its sender's time. Where a platform cannot, threads sleep.
    */
   readonly poll?: () => unknown
+  /** Worker side: while `poll` polls it also looks whether this word changes, and then gives up for who is told of that. */
+  readonly watch?: (words: Int32Array, index: number) => void
   /** Owner's side: how long the event loop does not sleep while an answer may come soon, in milliseconds. Default: 0. */
   readonly busyPoll?: number
 }

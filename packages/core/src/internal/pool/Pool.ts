@@ -14,6 +14,7 @@ import * as Hash from "effect/Hash"
 import * as HostCallError from "../../HostCallError.ts"
 import type * as Thread from "../../Thread.ts"
 import { Line } from "../Line.ts"
+import { Board, Phase, type Place } from "./Board.ts"
 import type { Stats, WhenFull } from "./PoolBackend.ts"
 import type { PoolCall } from "./PoolCall.ts"
 import type { PoolThread } from "./PoolThread.ts"
@@ -61,6 +62,8 @@ export class Slot {
   thread: PoolThread | undefined
   /** What keeps the slot filled. */
   fiber: Fiber.Fiber<void> | undefined
+  /** Messages that callers on other threads had posted to it when somebody last looked. */
+  posted = 0
   /** Why no thread will fill it any more. */
   gaveUp: HostCallError.Reason | undefined
 
@@ -72,11 +75,13 @@ export class Slot {
 
 export class Pool {
   readonly slots: Array<Slot> = []
+  readonly board: Board
   lost = 0
   private readonly settle = (): void => {
     if (this.phase === "Open") return
     const { active, waiting } = this.stats
     if (active === 0 && waiting === 0) Deferred.doneUnsafe(this.idle, Effect.void)
+    else this.board.ownerWaits = true
   }
   private readonly waiting = new WaitingLine(this.settle)
   private readonly threads: Array<PoolThread> = []
@@ -85,24 +90,30 @@ export class Pool {
   private readonly pinnable: number
   /** Told when a call finds no idle thread. */
   private readonly onBusy: (() => void) | undefined
+  /** Whether others than the owner may call it. */
+  isShared = false
   private phase: "Open" | "Draining" | "Closed" = "Open"
   private readonly idle = Deferred.makeUnsafe<void>()
 
   constructor(options: {
     readonly concurrency: number
     readonly capacity: number
+    /** Threads that there may be at once. */
+    readonly slots: number
     readonly pinnable: number
     readonly onBusy: (() => void) | undefined
   }) {
     this.concurrency = options.concurrency
     this.capacity = options.capacity
+    this.board = Board.make(options.slots)
     this.pinnable = options.pinnable
     this.onBusy = options.onBusy
   }
 
   get stats(): Stats {
     let active = 0
-    for (const thread of this.threads) active += thread.active
+    // Callers on other threads have theirs on the board only; the owner's are answered there before he has read it.
+    for (const thread of this.threads) active += Math.max(thread.active, thread.load)
     let waiting = this.waiting.size
     for (const slot of this.slots) waiting += slot.waiting.size
     return { waiting, active, threads: this.threads.length, lost: this.lost }
@@ -113,10 +124,10 @@ export class Pool {
     if (this.phase !== "Open") return call.fail(new HostCallError.Closed())
     const slot = call.key === undefined ? undefined : this.slotOf(call.key)
     const thread = slot === undefined ? this.leastBusy() : slot.thread
-    if (this.onBusy !== undefined && (thread === undefined || thread.active > 0)) this.onBusy()
+    if (this.onBusy !== undefined && (thread === undefined || thread.load > 0)) this.onBusy()
     const line = slot === undefined ? this.waiting : slot.waiting
     // A line next to a thread with room is one that `pump` is busy with.
-    if (thread !== undefined && thread.active < this.concurrency && line.size === 0) {
+    if (thread !== undefined && line.size === 0 && thread.reserve(this.concurrency)) {
       // Its arguments may have called the pool, and found this call in their way.
       if (!thread.run(call)) this.pumpAll()
       return
@@ -128,6 +139,9 @@ export class Pool {
       return call.fail(new HostCallError.NoRoom({ capacity: this.capacity }))
     }
     line.add(call)
+    this.board.ownerWaits = true
+    // Room that a caller on another thread gave back before that would be told to nobody.
+    if (this.isShared) this.pumpAll()
   }
 
   /** A slot for one more thread, with the least number that is free. */
@@ -150,7 +164,10 @@ export class Pool {
     const idle: Array<Slot> = []
     for (const slot of this.slots.slice(this.pinnable)) {
       if (slot.thread === undefined) continue
-      if (slot.thread.active === 0 && !slot.thread.used) {
+      const posted = this.board.posted(slot.number)
+      const used = slot.thread.used || posted !== slot.posted
+      slot.posted = posted
+      if (slot.thread.active === 0 && !used && this.board.shutIdle(slot.number)) {
         this.vacate(slot)
         this.remove(slot)
         idle.push(slot)
@@ -161,10 +178,16 @@ export class Pool {
     return idle
   }
 
+  /** A thread will be in the slot. */
+  begin({ number }: Slot): Place {
+    return { slot: number, generation: this.board.begin(number) }
+  }
+
   /** A thread takes calls from now on. */
   fill(slot: Slot, thread: PoolThread): void {
     slot.thread = thread
     this.threads.push(thread)
+    this.board.open(slot.number)
     this.pump(slot, thread)
   }
 
@@ -172,12 +195,14 @@ export class Pool {
   vacate(slot: Slot): void {
     if (slot.thread === undefined) return
     this.threads.splice(this.threads.indexOf(slot.thread), 1)
+    this.board.shut(slot.number)
     slot.thread = undefined
   }
 
   /** The slot's thread has ended: its calls fail. */
   ended(slot: Slot, thread: PoolThread, why: Thread.Exit): void {
     if (slot.thread === thread) this.vacate(slot)
+    this.board.lose(thread.place)
     thread.end(why)
     this.settle()
   }
@@ -193,10 +218,8 @@ export class Pool {
 
   /** Gives the thread what waits, as far as it has room. */
   pump(slot: Slot, thread: PoolThread): void {
-    while (thread.active < this.concurrency && slot.thread === thread) {
-      const call = slot.waiting.shift() ?? this.waiting.shift()
-      if (call === undefined) break
-      thread.run(call)
+    while (slot.thread === thread && slot.waiting.size + this.waiting.size > 0 && thread.reserve(this.concurrency)) {
+      thread.run((slot.waiting.shift() ?? this.waiting.shift())!)
     }
     this.settle()
   }
@@ -208,7 +231,10 @@ export class Pool {
   /** Takes nothing new and completes when all that is in has settled. */
   get drain(): Effect.Effect<void> {
     return Effect.suspend(() => {
-      if (this.phase === "Open") this.phase = "Draining"
+      if (this.phase === "Open") {
+        this.phase = "Draining"
+        this.board.phase = Phase.Draining
+      }
       this.settle()
       return Deferred.await(this.idle)
     })
@@ -217,6 +243,7 @@ export class Pool {
   /** Settles every call, and takes none from now on. */
   close(): void {
     this.phase = "Closed"
+    this.board.phase = Phase.Closed
     const closed = new HostCallError.Closed()
     this.waiting.fail(closed)
     for (const slot of this.slots) slot.waiting.fail(closed)
@@ -227,7 +254,7 @@ export class Pool {
   private leastBusy(): PoolThread | undefined {
     const { threads } = this
     let chosen = threads[0]
-    for (let i = 1; i < threads.length; i++) if (threads[i]!.active < chosen!.active) chosen = threads[i]
+    for (let i = 1; i < threads.length; i++) if (threads[i]!.load < chosen!.load) chosen = threads[i]
     return chosen
   }
 

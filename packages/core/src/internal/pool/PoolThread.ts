@@ -7,6 +7,7 @@ import type * as HostCallError from "../../HostCallError.ts"
 import type * as Thread from "../../Thread.ts"
 import * as Wire from "../../Wire.ts"
 import type { Reader } from "../msgpack/MsgPackReader.ts"
+import type { Board, Place } from "./Board.ts"
 import type { PoolCall } from "./PoolCall.ts"
 import * as Signal from "./Signal.ts"
 
@@ -26,22 +27,30 @@ export class PoolThread implements Server {
   readonly awaitsMessage = false
   readonly name: string
   readonly connection: Connection
-  /** Calls that it has not answered. */
+  /** Calls of the owner's that it has not answered. */
   active = 0
   /** Whether it answered a call, and whether it was given one since somebody last looked. */
   proven = false
   used = false
   private readonly owner: Owner
+  readonly place: Place
   private readonly functions: ReadonlyArray<string>
-  private readonly ran: Int32Array
+  private readonly board: Board
   /** What it sent that is no frame. */
   private fault: string | undefined
 
-  /** `ran` is shared with the thread, which writes there which of the functions it begins. */
-  constructor(name: string, thread: Thread.Thread, functions: ReadonlyArray<string>, ran: Int32Array, owner: Owner) {
+  constructor(
+    name: string,
+    thread: Thread.Thread,
+    functions: ReadonlyArray<string>,
+    board: Board,
+    place: Place,
+    owner: Owner
+  ) {
     this.name = name
     this.functions = functions
-    this.ran = ran
+    this.board = board
+    this.place = place
     this.owner = owner
     // Nothing that it says can be trusted any more.
     this.connection = new Connection(thread.port, this, (detail) => {
@@ -51,7 +60,17 @@ export class PoolThread implements Server {
     })
   }
 
-  /** Gives it a call, if its arguments fit. It has room, and has not ended. */
+  /** Calls that it has, also of others than its owner. */
+  get load(): number {
+    return this.board.load(this.place.slot)
+  }
+
+  /** Takes a place for a call, if it has fewer than `concurrency`. */
+  reserve(concurrency: number): boolean {
+    return this.board.reserve(this.place, concurrency)
+  }
+
+  /** Gives it a call, for which a place was taken, if its arguments fit. It has not ended. */
   run(call: PoolCall): boolean {
     this.active++
     this.used = true
@@ -61,11 +80,12 @@ export class PoolThread implements Server {
       return true
     }
     this.active--
+    this.board.release(this.place.slot)
     call.refused(sent)
     return false
   }
 
-  /** One of its calls is answered. */
+  /** One of its calls is answered, and the thread has given its place back. */
   answered(): void {
     this.active--
     this.proven = true
@@ -90,7 +110,7 @@ export class PoolThread implements Server {
 
   /** What is known of the end of its program. */
   loss({ detail, exitCode }: Thread.Exit): Thread.Loss {
-    const lastRan = this.functions[this.ran[0]! - 1]
+    const lastRan = this.functions[this.board.lastRan(this.place.slot)]
     return {
       ...(exitCode === undefined ? {} : { exitCode }),
       detail: this.fault ?? detail,

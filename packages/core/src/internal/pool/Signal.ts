@@ -12,6 +12,20 @@ export const ready = 2
 export const startFailed = 3
 export const log = 4
 
+/** To the thread: let a caller on another thread in; shut him out. From it: he is let in; one of his calls is answered. */
+export const admit = 5
+export const dismiss = 6
+export const admitted = 7
+export const room = 8
+
+/** `name` is the door's; `bell` the memory that wakes the caller: see `Bell`. */
+export const Admission = Schema.Struct({
+  name: Schema.String,
+  bell: Codec.cloned((it): it is SharedArrayBuffer => it instanceof SharedArrayBuffer, "shared memory")
+})
+export type Admission = typeof Admission.Type
+export const admissionCodec = Codec.make(Admission)
+
 export const detailCodec = Codec.make(Schema.String)
 
 export const LogRecord = Schema.Struct({
@@ -22,6 +36,8 @@ export const LogRecord = Schema.Struct({
 export type LogRecord = typeof LogRecord.Type
 export const logCodec = Codec.make(LogRecord)
 
+const SharedMemory = Schema.declare((it: unknown): it is SharedArrayBuffer => it instanceof SharedArrayBuffer)
+
 /** What a thread is started with. */
 export const Start = Schema.Struct({
   /** The contract that it is to serve. */
@@ -29,8 +45,12 @@ export const Start = Schema.Struct({
   /** MessagePack of the contract's initial value. */
   initial: Schema.Uint8Array,
   logLevel: Schema.Literals(["All", "Fatal", "Error", "Warn", "Info", "Debug", "Trace", "None"]),
-  /** Shared: the thread writes there, plus one, the index of the function that it begins. */
-  ran: Schema.declare((it: unknown): it is SharedArrayBuffer => it instanceof SharedArrayBuffer)
+  /** The pool's board, and the thread's place on it. */
+  board: SharedMemory,
+  slot: Schema.Number,
+  generation: Schema.Number,
+  /** See `WaitsFor`. */
+  waits: SharedMemory
 })
 export type Start = typeof Start.Type
 
@@ -38,8 +58,11 @@ export const encode = <A>(codec: Codec.Codec<A>, value: A): Uint8Array =>
   Result.getOrThrow(Codec.encodeToBytes(codec, value))
 
 /** Throws a `CodecFailure`: what the other side sent is no such signal. */
-export const decode = <A>(codec: Codec.Codec<A>, bytes: Uint8Array): A => {
-  const value = Codec.decodeFromBytes(codec, bytes)
+export const decode = <A>(codec: Codec.Codec<A>, bytes: Uint8Array): A => read(codec, new Codec.Reader(bytes))
+
+/** As `decode`, from the reader's window. */
+export const read = <A>(codec: Codec.Codec<A>, reader: Codec.Reader): A => {
+  const value = Codec.decodeWindow(codec, reader)
   if (Result.isSuccess(value)) return value.success
   throw new CodecFailure({ _tag: "Malformed", offset: 0, message: value.failure.message })
 }

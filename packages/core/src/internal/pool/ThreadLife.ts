@@ -7,6 +7,7 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as References from "effect/References"
 import * as Thread from "../../Thread.ts"
+import { Table } from "../blocking/WaitsFor.ts"
 import type { Pool, Slot } from "./Pool.ts"
 import { PoolThread } from "./PoolThread.ts"
 import type * as Signal from "./Signal.ts"
@@ -34,12 +35,14 @@ export const make =
         const threads = yield* Thread.Threads
         const runFork = Effect.runForkWith(yield* Effect.context<never>())
         const name = `${options.contract}#${slot.number}`
-        const ran = new SharedArrayBuffer(4)
+        const place = pool.begin(slot)
         const data: Signal.Start = {
           contract: options.contract,
           initial: options.initial,
           logLevel: yield* References.MinimumLogLevel,
-          ran
+          board: pool.board.memory,
+          ...place,
+          waits: (yield* Table).memory
         }
         const thread = yield* threads.start({ module: options.program, name, data })
         const ready = Deferred.makeUnsafe<void, Thread.ThreadError>()
@@ -50,7 +53,7 @@ export const make =
             ready,
             Effect.fail(new Thread.ThreadError({ thread: name, reason: new Thread.StartFailed({ detail }) }))
           )
-        const poolThread = new PoolThread(name, thread, options.functions, new Int32Array(ran), {
+        const poolThread = new PoolThread(name, thread, options.functions, pool.board, place, {
           onReady: () => {
             isServing = true
             Deferred.doneUnsafe(ready, Effect.void)

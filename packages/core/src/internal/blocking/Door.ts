@@ -1,0 +1,87 @@
+/**
+ * Callee's side: where a caller that may block its thread reaches this one. It serves the caller's calls as the owner's
+ * are served, and rings the caller's bell for each message.
+ */
+import * as Wire from "../../Wire.ts"
+import type { Board, Place } from "../pool/Board.ts"
+import { CallServer, type Service } from "../pool/CallServer.ts"
+import { Bell } from "./Bell.ts"
+import type { Channel, Channels } from "./Channels.ts"
+import type { WaitsFor } from "./WaitsFor.ts"
+
+/** The caller's signal that it has released the handle. */
+export const released = 1
+
+export interface Options {
+  readonly channels: Channels
+  /** The handle's. */
+  readonly name: string
+  readonly bell: SharedArrayBuffer
+  readonly place: Place
+  readonly board: Board
+  readonly waits: WaitsFor
+  readonly service: Service
+  /** A call is answered: its place is free. */
+  readonly onAnswered: () => void
+  readonly isBusy: () => boolean
+  readonly onClosed: () => void
+}
+
+/** The channel of a handle to one thread. */
+export const channelName = (name: string, { generation, slot }: Place): string => `${name}/${slot}/${generation}`
+
+export class Door {
+  private readonly options: Options
+  private readonly channel: Channel
+  private readonly bell: Bell
+  private readonly calls: CallServer
+  private isOpen = true
+
+  constructor(options: Options) {
+    const { board, channels, name, place, service, waits } = options
+    this.options = options
+    this.bell = new Bell(options.bell)
+    this.channel = channels.join(channelName(name, place))
+    this.calls = new CallServer({
+      port: {
+        ...this.channel,
+        post: (message, transfer) => {
+          if (!this.isOpen) return
+          this.channel.post(message, transfer)
+          // Before this thread does anything else: it may wait for the caller next.
+          waits.end(this.bell.opener)
+          this.bell.ring()
+        }
+      },
+      service,
+      onAnswered: options.onAnswered,
+      onSignal: (id, reader) => {
+        Wire.skipValue(reader)
+        if (id === released) this.close()
+      },
+      // A caller that breaks the protocol is shut out, and told nothing but that.
+      onFault: () => {
+        this.bell.release()
+        this.close()
+      },
+      isBusy: options.isBusy
+    })
+    this.bell.setListener(place.slot, place.generation)
+    board.announceRoom()
+  }
+
+  get isRunning(): boolean {
+    return this.calls.isRunning
+  }
+
+  /** Interrupts what runs for the caller, who hears no more of it. */
+  close(): void {
+    if (!this.isOpen) return
+    this.calls.connection.flush()
+    this.isOpen = false
+    this.bell.setListener(this.options.place.slot, undefined)
+    this.channel.close()
+    for (const fiber of this.calls.fibers) fiber.interruptUnsafe()
+    this.options.onClosed()
+  }
+}

@@ -1,0 +1,202 @@
+/**
+ * What every thread that uses a pool sees of it at any time, in shared memory: how busy its threads are, and whether it
+ * takes calls. Threads that are blocked read and write it as well; that is what it is for.
+ *
+ * A caller takes a place on a thread (`reserve`) before it sends a call there, and the thread gives it back when it has
+ * answered. Generation, readiness and load of a thread are one word, so that a place is never taken on the successor of
+ * the thread that was meant.
+ */
+
+export const Phase = { Open: 0, Draining: 1, Closed: 2 } as const
+
+/** Words of the head: the pool's phase; a count that changes when there is room; who waits for that, blocked or in the owner's lines. */
+const phase = 0
+const room = 1
+const blocked = 2
+const ownerWaits = 3
+const headWords = 4
+
+/** Words of a thread: its generation, readiness and load; the function that it began last, plus one; messages posted to it by callers; its platform's number. */
+const state = 0
+const ran = 1
+const rings = 2
+const thread = 3
+const slotWords = 4
+
+const readyBit = 1 << 16
+const loadMask = readyBit - 1
+const maxGeneration = 1 << 14
+
+/** Calls that a thread may have at once. */
+export const maxLoad = loadMask
+
+/** One thread in one slot, as a caller has found it. */
+export interface Place {
+  readonly slot: number
+  readonly generation: number
+}
+
+export class Board {
+  readonly memory: SharedArrayBuffer
+  readonly words: Int32Array
+  readonly size: number
+
+  constructor(memory: SharedArrayBuffer) {
+    this.memory = memory
+    this.words = new Int32Array(memory)
+    this.size = (this.words.length - headWords) / slotWords
+  }
+
+  /** The owner's, for so many threads. */
+  static make(slots: number): Board {
+    return new Board(new SharedArrayBuffer(4 * (headWords + slots * slotWords)))
+  }
+
+  get phase(): number {
+    return Atomics.load(this.words, phase)
+  }
+
+  /** Owner's side. Who waits for room hears of it. */
+  set phase(value: number) {
+    Atomics.store(this.words, phase, value)
+    this.announceRoom()
+  }
+
+  load(slot: number): number {
+    return Atomics.load(this.words, at(slot, state)) & loadMask
+  }
+
+  get totalLoad(): number {
+    let load = 0
+    for (let slot = 0; slot < this.size; slot++) load += this.load(slot)
+    return load
+  }
+
+  /** The thread in the slot, if it takes calls. */
+  ready(slot: number): Place | undefined {
+    const word = Atomics.load(this.words, at(slot, state))
+    return (word & readyBit) === 0 ? undefined : { slot, generation: word >>> 17 }
+  }
+
+  isReady({ generation, slot }: Place): boolean {
+    return this.ready(slot)?.generation === generation
+  }
+
+  /** Takes a place on the thread, unless it has `limit` calls, or is not the one that was meant. */
+  reserve({ generation, slot }: Place, limit: number): boolean {
+    const index = at(slot, state)
+    for (let word = Atomics.load(this.words, index); ; ) {
+      if (word >>> 17 !== generation || (word & readyBit) === 0 || (word & loadMask) >= limit) return false
+      const found = Atomics.compareExchange(this.words, index, word, word + 1)
+      if (found === word) return true
+      word = found
+    }
+  }
+
+  /** Gives a place back: the call is answered, or was not sent. */
+  release(slot: number): void {
+    Atomics.sub(this.words, at(slot, state), 1)
+    if (Atomics.load(this.words, blocked) > 0) this.announceRoom()
+  }
+
+  /** Owner's side: a thread will be in the slot. Its generation; it has no calls and takes none yet. */
+  begin(slot: number): number {
+    const index = at(slot, state)
+    const generation = ((Atomics.load(this.words, index) >>> 17) + 1) % maxGeneration
+    Atomics.store(this.words, at(slot, ran), 0)
+    Atomics.store(this.words, index, generation << 17)
+    return generation
+  }
+
+  /** Owner's side: it takes calls. */
+  open(slot: number): void {
+    Atomics.or(this.words, at(slot, state), readyBit)
+    this.announceRoom()
+  }
+
+  /** Owner's side: it takes no more calls. */
+  shut(slot: number): void {
+    Atomics.and(this.words, at(slot, state), ~readyBit)
+  }
+
+  /** Owner's side: as `shut`, unless it has calls. */
+  shutIdle(slot: number): boolean {
+    const index = at(slot, state)
+    const word = Atomics.load(this.words, index)
+    return (word & loadMask) === 0 && Atomics.compareExchange(this.words, index, word, word & ~readyBit) === word
+  }
+
+  /** The thread has ended, and its calls with it. */
+  lose({ generation, slot }: Place): void {
+    const index = at(slot, state)
+    for (let word = Atomics.load(this.words, index); word >>> 17 === generation; ) {
+      const found = Atomics.compareExchange(this.words, index, word, generation << 17)
+      if (found === word) break
+      word = found
+    }
+    this.announceRoom()
+  }
+
+  /** The function that the thread began last: its index, or -1. */
+  lastRan(slot: number): number {
+    return Atomics.load(this.words, at(slot, ran)) - 1
+  }
+
+  setLastRan(slot: number, index: number): void {
+    Atomics.store(this.words, at(slot, ran), index + 1)
+  }
+
+  /** The thread's number on its platform, by which it is told whether two threads are one. */
+  threadId(slot: number): number {
+    return Atomics.load(this.words, at(slot, thread))
+  }
+
+  setThreadId(slot: number, id: number): void {
+    Atomics.store(this.words, at(slot, thread), id)
+  }
+
+  /** The word that changes when a caller has posted to the thread. */
+  ringIndex(slot: number): number {
+    return at(slot, rings)
+  }
+
+  ring(slot: number): void {
+    Atomics.add(this.words, at(slot, rings), 1)
+  }
+
+  posted(slot: number): number {
+    return Atomics.load(this.words, at(slot, rings))
+  }
+
+  /** Whether the owner wants to hear of calls that were not its own, when they are answered. */
+  get ownerWaits(): boolean {
+    return Atomics.load(this.words, ownerWaits) === 1
+  }
+
+  set ownerWaits(waits: boolean) {
+    Atomics.store(this.words, ownerWaits, waits ? 1 : 0)
+  }
+
+  /** What to compare with before one waits for room: see `waitForRoom`. */
+  get roomCount(): number {
+    return Atomics.load(this.words, room)
+  }
+
+  /** Blocks this thread until there may be room, or for so many milliseconds. */
+  waitForRoom(heard: number, milliseconds: number): void {
+    Atomics.add(this.words, blocked, 1)
+    try {
+      Atomics.wait(this.words, room, heard, milliseconds)
+    } finally {
+      Atomics.sub(this.words, blocked, 1)
+    }
+  }
+
+  /** Who waits for room looks again. */
+  announceRoom(): void {
+    Atomics.add(this.words, room, 1)
+    Atomics.notify(this.words, room)
+  }
+}
+
+const at = (slot: number, word: number): number => headWords + slot * slotWords + word

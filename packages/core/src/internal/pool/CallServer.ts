@@ -1,0 +1,151 @@
+/**
+ * Callee's side of one connection: runs the functions that it is called for, and answers.
+ *
+ * A call is read where it lies in the message, its handler runs in a fiber of its own unless it has its answer at once,
+ * and the answer is written into the next message.
+ */
+import * as Cause from "effect/Cause"
+import type * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
+import * as Result from "effect/Result"
+import * as Stream from "effect/Stream"
+import type { CodecError } from "../../CodecError.ts"
+import * as Connection from "../../Connection.ts"
+import * as HostCallError from "../../HostCallError.ts"
+import * as HostFunction from "../../HostFunction.ts"
+import type * as Wire from "../../Wire.ts"
+import type { Reader } from "../msgpack/MsgPackReader.ts"
+import { ElementSender } from "./ElementSender.ts"
+
+/** What calls are served with, the same for all connections of a thread. */
+export interface Service {
+  /** In the contract's order. */
+  readonly functions: ReadonlyArray<HostFunction.Implementation>
+  readonly runFork: <A, E>(effect: Effect.Effect<A, E>) => Fiber.Fiber<A, E>
+  /** The function of this index begins. */
+  readonly onBegin: (index: number) => void
+}
+
+export interface Options {
+  readonly port: Wire.Port
+  readonly service: Service
+  /** A call is answered: its place is free. */
+  readonly onAnswered: () => void
+  readonly onSignal: (id: number, reader: Reader) => void
+  readonly onFault: (detail: string) => void
+  /** Whether the thread has something else to do than to wait for calls. */
+  readonly isBusy: () => boolean
+}
+
+export class CallServer implements Connection.Server {
+  readonly connection: Connection.Connection
+  private readonly options: Options
+  private readonly running = new Map<
+    number,
+    { readonly fiber: Fiber.Fiber<unknown, unknown>; sender?: ElementSender }
+  >()
+
+  constructor(options: Options) {
+    this.options = options
+    this.connection = new Connection.Connection(options.port, this, options.onFault)
+  }
+
+  /** A handler that runs, and the end of the handlers, need the thread's other turns. */
+  get awaitsMessage(): boolean {
+    return !this.isRunning && !this.options.isBusy()
+  }
+
+  get isRunning(): boolean {
+    return this.running.size > 0
+  }
+
+  /** What runs. It is answered when it has ended. */
+  get fibers(): ReadonlyArray<Fiber.Fiber<unknown, unknown>> {
+    return Array.from(this.running.values(), ({ fiber }) => fiber)
+  }
+
+  /** Caller to function: the call, step by step: arguments read, the handler run, its answer written. */
+  onCall({ flags, id, index }: Connection.IncomingCall, reader: Reader): void {
+    const { service } = this.options
+    const implementation = service.functions[index]
+    if (implementation === undefined) return reader.malformed(reader.offset, `there is no function ${index}`)
+    const { codec } = implementation
+    const isTyped = (flags & Connection.typedFlag) !== 0
+    const payload = isTyped ? codec.readArguments(reader) : reader.plain(() => codec.readArguments(reader))
+    if (Result.isFailure(payload)) return this.fail(id, HostFunction.argumentsRefused(codec.name, payload.failure))
+    service.onBegin(index)
+    if (codec.streams) return this.serveStream(id, implementation, payload.success)
+
+    const effect = implementation.perform(payload.success)
+    if (HostFunction.isExit(effect)) return this.answer(id, flags, implementation, effect)
+    const fiber = service.runFork(effect)
+    this.running.set(id, { fiber })
+    fiber.addObserver((exit) => {
+      this.running.delete(id)
+      this.answer(id, flags, implementation, exit)
+    })
+  }
+
+  onInterrupt(id: number): void {
+    this.running.get(id)?.fiber.interruptUnsafe()
+  }
+
+  onAck(id: number, count: number): void {
+    this.running.get(id)?.sender?.acknowledged(count)
+  }
+
+  onSignal(id: number, reader: Reader): void {
+    this.options.onSignal(id, reader)
+  }
+
+  private serveStream(id: number, { codec, stream }: HostFunction.Implementation, payload: unknown): void {
+    const sender = new ElementSender(this.connection, id, codec)
+    const fiber = this.options.service.runFork(Stream.runForEachArray(stream(payload), sender.send))
+    this.running.set(id, { fiber, sender })
+    fiber.addObserver((exit) => {
+      this.running.delete(id)
+      if (Exit.isSuccess(exit)) return this.reply(id, typed, codec, Result.succeed(undefined))
+      const error = Cause.findError(exit.cause)
+      if (Result.isFailure(error)) return this.fail(id, HostCallError.fromCause(codec.name, error.failure))
+      if (error.success instanceof HostCallError.HostCallError) return this.fail(id, error.success)
+      this.reply(id, typed, codec, Result.fail(error.success))
+    })
+  }
+
+  private answer(
+    id: number,
+    flags: number,
+    { codec }: HostFunction.Implementation,
+    exit: Exit.Exit<HostFunction.Answer, HostCallError.HostCallError>
+  ): void {
+    if (Exit.isSuccess(exit)) return this.reply(id, flags, codec, exit.value)
+    const error = Cause.findError(exit.cause)
+    this.fail(id, Result.isSuccess(error) ? error.success : HostCallError.fromCause(codec.name, error.failure))
+  }
+
+  private reply(
+    id: number,
+    flags: number,
+    codec: HostFunction.Implementation["codec"],
+    answer: HostFunction.Answer
+  ): void {
+    let refused: CodecError | undefined
+    if ((flags & Connection.typedFlag) !== 0) {
+      refused = this.connection.replyWith(id, (writer) => codec.writeAnswer(answer, writer))
+    } else {
+      const bytes = codec.encodeAnswer(answer)
+      if (Result.isSuccess(bytes)) this.connection.reply(id, bytes.success)
+      else refused = bytes.failure
+    }
+    if (refused !== undefined) return this.fail(id, HostFunction.answerRefused(codec.name, refused))
+    this.options.onAnswered()
+  }
+
+  private fail(id: number, error: HostCallError.HostCallError): void {
+    this.connection.fail(id, HostCallError.encode(error))
+    this.options.onAnswered()
+  }
+}
+
+const typed = Connection.typedFlag
