@@ -20,6 +20,8 @@ import * as Admission from "./Admission.ts"
 import type { CodecError } from "./CodecError.ts"
 import type { FunctionCodec } from "./FunctionCodec.ts"
 import * as HostCallError from "./HostCallError.ts"
+import type { Reader } from "./internal/msgpack/MsgPackReader.ts"
+import * as Wire from "./Wire.ts"
 
 /** What implements a host function: an Effect of the decoded payload, with any services; a Stream if it is streamed. */
 export type Handler<R extends Rpc.Any, Env = unknown> = (
@@ -189,6 +191,13 @@ const attempt = <A, E, Env>(evaluate: () => Effect.Effect<A, E, Env>): Effect.Ef
   } catch (error) {
     return Exit.die(error)
   }
+}
+
+/** The answer in the value that the reader stands before. */
+export const readAnswer = (codec: FunctionCodec, reader: Reader): Exit.Exit<unknown, unknown> => {
+  const answer = Wire.withValue(reader, codec.readAnswer)
+  if (Result.isFailure(answer)) return Exit.fail(answerRefused(codec.name, answer.failure))
+  return Result.isSuccess(answer.success) ? Exit.succeed(answer.success.success) : Exit.fail(answer.success.failure)
 }
 
 /** The caller's arguments do not fit the contract. */

@@ -11,13 +11,16 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Rpc from "effect/rpc/Rpc"
 import * as Schema from "effect/Schema"
+import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
 import * as Codec from "./Codec.ts"
 import type * as Executor from "./Executor.ts"
 import * as FunctionCodec from "./FunctionCodec.ts"
 import * as HostFunction from "./HostFunction.ts"
+import type { Channels } from "./internal/blocking/Channels.ts"
 import * as CallingThread from "./internal/pool/CallingThread.ts"
 import * as PoolBackend from "./internal/pool/PoolBackend.ts"
+import type { ThreadError } from "./Thread.ts"
 
 export type { CallOptions, Stats } from "./internal/pool/PoolBackend.ts"
 
@@ -32,6 +35,8 @@ export type Functions<R extends Rpc.Any> = {
 } & { readonly [BackendTypeId]: Backend<R> }
 
 interface Backend<in out R extends Rpc.Any> {
+  /** The contract's. */
+  readonly key: string
   readonly backend: PoolBackend.PoolBackend
   readonly codecs: ReadonlyMap<string, FunctionCodec.FunctionCodec>
   readonly "~functions": (_: R) => R
@@ -102,7 +107,7 @@ export const Service =
         service,
         Effect.gen(function* () {
           const implementations = yield* HostFunction.implement(codecs, handlers)
-          return fromBackend<R>(codecs, yield* CallingThread.make(implementations, options))
+          return fromBackend<R>({ key: id, codecs }, yield* CallingThread.make(implementations, options))
         })
       )
     return Object.assign(service, {
@@ -117,7 +122,7 @@ export const Service =
 
 /** The typed functions over what runs them. */
 export const fromBackend = <R extends Rpc.Any>(
-  codecs: ReadonlyMap<string, FunctionCodec.FunctionCodec>,
+  { codecs, key }: Pick<ServiceClass<unknown, string, R, unknown>, "codecs" | "key">,
   backend: PoolBackend.PoolBackend
 ): Functions<R> => {
   const functions: Record<string, unknown> = {}
@@ -132,7 +137,7 @@ export const fromBackend = <R extends Rpc.Any>(
       backend.bytes(index)
     )
   }
-  return Object.assign(functions, { [BackendTypeId]: { backend, codecs } }) as unknown as Functions<R>
+  return Object.assign(functions, { [BackendTypeId]: { backend, codecs, key } }) as unknown as Functions<R>
 }
 
 /** What the pool has in hand now. */
@@ -150,6 +155,19 @@ export const PinnedTo: Context.Reference<unknown> = PoolBackend.PinnedTo
 /** Pins the pool calls of an effect, and of the guests that it calls, to a key: a string, a number, or another hashable. */
 export const pinned = <A, E, R>(effect: Effect.Effect<A, E, R>, key: unknown): Effect.Effect<A, E, R> =>
   Effect.provideService(effect, PinnedTo, key)
+
+/**
+ * What reaches the pool from another thread: see `Blocking`.
+ *
+ * @internal
+ */
+export const admit = <R extends Rpc.Any>(
+  pool: Functions<R>,
+  channels: Channels
+): Effect.Effect<PoolBackend.Admission & { readonly contract: string }, ThreadError, Scope.Scope> => {
+  const { backend, key } = pool[BackendTypeId]
+  return Effect.map(backend.admit(channels), (admission) => ({ ...admission, contract: key }))
+}
 
 /** The pool's functions for callers without Effect, by tag. */
 export type Promises<R extends Rpc.Any> = {

@@ -8,6 +8,7 @@ import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
+import type { Place } from "./internal/pool/Board.ts"
 import type { Port } from "./Wire.ts"
 
 /** What a thread runs and is told at its start. */
@@ -34,12 +35,22 @@ export interface Thread {
   readonly terminate: () => void
 }
 
+/** A thread that never blocks: it sees others end also while who owns them is blocked. */
+export interface Watcher {
+  /** When the thread ends, that stands on the pool's board, and the bells ring. */
+  readonly watch: (thread: Thread, board: SharedArrayBuffer, place: Place) => void
+  /** A bell that rings, while the scope lasts, when a thread has ended. */
+  readonly bell: (memory: SharedArrayBuffer) => Effect.Effect<void, never, Scope.Scope>
+}
+
 /** Starts threads. */
 export class Threads extends Context.Service<
   Threads,
   {
     /** The scope's end terminates the thread if it still runs, and waits for its end. */
     readonly start: (program: Program) => Effect.Effect<Thread, ThreadError, Scope.Scope>
+    /** A watcher for threads that were started here. Where a platform has none, who is blocked does not hear of their end. */
+    readonly watcher?: Effect.Effect<Watcher, ThreadError, Scope.Scope>
   }
 >()("@fiberhost/core/Threads") {}
 

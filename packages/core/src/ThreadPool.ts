@@ -23,7 +23,7 @@ import { maxLoad } from "./internal/pool/Board.ts"
 import { Pool, type Slot } from "./internal/pool/Pool.ts"
 import * as ThreadBackend from "./internal/pool/ThreadBackend.ts"
 import * as ThreadLife from "./internal/pool/ThreadLife.ts"
-import type * as Thread from "./Thread.ts"
+import * as Thread from "./Thread.ts"
 
 export interface Options<Init> {
   /** The module that each thread runs: it serves the pool's handlers. */
@@ -38,7 +38,7 @@ export interface Options<Init> {
   /**
    * Calls that a thread has at once, running or about to run there. Default: 64, which hides the time that a message
    * takes. With functions that burn CPU for long, 1 or 2 shares them out evenly, and fewer are lost with a thread. At
-   * most 65,535.
+   * most 32,767.
    */
   readonly concurrency?: number
   /** Calls that may wait for a thread before `try` fails. Others wait without a bound, each in its caller. Default: 100. */
@@ -74,6 +74,7 @@ export const make = Effect.fnUntraced(function* <Self, R extends Rpc.Any, Init>(
   const { idleTime, max, min } = sizeOf(options.size ?? 1)
   const codecs = Array.from(contract.codecs.values())
   const context = yield* Effect.context<Thread.Threads>()
+  const threads = yield* Thread.Threads
   const runFork = Effect.runForkWith(context)
   // Threads end together, and before what the pool was built from.
   const scope = yield* Scope.make("parallel")
@@ -129,7 +130,8 @@ export const make = Effect.fnUntraced(function* <Self, R extends Rpc.Any, Init>(
     })
     yield* Effect.forkIn(Effect.forever(Effect.andThen(Effect.sleep(idleTime), sweep)), scope)
   }
-  return HostPool.fromBackend<R>(contract.codecs, ThreadBackend.make(pool, codecs))
+  const watcher = yield* Effect.cached(Scope.provide(threads.watcher ?? Effect.succeed(undefined), yield* Effect.scope))
+  return HostPool.fromBackend<R>(contract, ThreadBackend.make(pool, codecs, watcher))
 })
 
 const defaultRestart: Schedule.Schedule<unknown> = Schedule.concat(

@@ -15,4 +15,4 @@ import * as NodeRunner from "./internal/NodeRunner.ts"
 export const run = <Self, R extends Rpc.Any, Init, E>(
   contract: HostPool.Any<Self, R, Init>,
   handlers: Layer.Layer<HostPool.Handlers<Self>, E, HostPool.Initial<Self>>
-): void => NodeRunner.run((port, start) => HostRunner.run(contract, handlers, port, start))
+): void => NodeRunner.run((port, start, channels) => HostRunner.run(contract, handlers, port, start, channels))

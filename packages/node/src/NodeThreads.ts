@@ -2,6 +2,7 @@
  * Threads of Node.js (`node:worker_threads`), for whatever runs on threads.
  */
 import {
+  MessageChannel,
   type MessagePort,
   markAsUntransferable,
   type ResourceLimits,
@@ -14,7 +15,9 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Inspectable from "effect/Inspectable"
 import * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
 import * as Doorbell from "./internal/Doorbell.ts"
+import type { Message } from "./NodeThreadWatcher.ts"
 
 export interface Options {
   /** Limits of V8 for each thread, in MiB. A thread that passes them ends, and says so. */
@@ -50,21 +53,64 @@ export const layer = (options: Options = {}): Layer.Layer<Thread.Threads> =>
             thread.onExit(() => resume(Effect.void))
             thread.terminate()
           })
-      )
+      ),
+    watcher
   })
 
 const startWorker = ({ data, module, name }: Thread.Program, options: Options): Thread.Thread => {
   const busyPoll = Math.min(Duration.toMillis(options.busyPoll ?? "100 micros"), 1)
-  const { ring, start } = Doorbell.make(data, busyPoll)
+  const lifeline = new MessageChannel()
+  const { ring, start } = Doorbell.make(data, busyPoll, lifeline.port2)
   const worker = new Worker(module, {
     name,
     workerData: start,
+    transferList: [lifeline.port2],
     ...(options.resourceLimits === undefined ? {} : { resourceLimits: options.resourceLimits }),
     ...(options.env === undefined ? {} : { env: options.env }),
     ...(options.execArgv === undefined ? {} : { execArgv: [...options.execArgv] })
   })
-  return fromWorker(worker, ring, Math.min(busyPoll, ownersPoll))
+  const thread = fromWorker(worker, ring, Math.min(busyPoll, ownersPoll))
+  lifelines.set(thread, lifeline.port1)
+  return thread
 }
+
+/** This thread's end of a port to each thread, until a watcher is given it. */
+const lifelines = new WeakMap<Thread.Thread, MessagePort>()
+
+const watcher: Effect.Effect<Thread.Watcher, Thread.ThreadError, Scope.Scope> = Effect.gen(function* () {
+  const worker = yield* Effect.acquireRelease(
+    Effect.sync(() => new Worker(new URL(import.meta.resolve("@fiberhost/node/NodeThreadWatcher")))),
+    (worker) => Effect.promise(() => worker.terminate())
+  )
+  yield* Effect.callback<void, Thread.ThreadError>((resume) => {
+    const failed = (detail: string) =>
+      resume(Effect.fail(new Thread.ThreadError({ thread: "watcher", reason: new Thread.StartFailed({ detail }) })))
+    worker.once("message", () => resume(Effect.void))
+    worker.on("error", (error) => failed(String(error)))
+    worker.once("exit", () => failed("its program ended"))
+  })
+  worker.unref()
+  const post = (message: Message, transfer: Array<Transferable> = []) => worker.postMessage(message, transfer)
+  let bells = 0
+  return {
+    watch: (thread, board, place) => {
+      const lifeline = lifelines.get(thread)
+      lifelines.delete(thread)
+      if (lifeline !== undefined) post({ what: "watch", lifeline, board, place }, [lifeline])
+    },
+    bell: (bell) =>
+      Effect.asVoid(
+        Effect.acquireRelease(
+          Effect.sync(() => {
+            const id = bells++
+            post({ what: "bell", id, bell })
+            return id
+          }),
+          (id) => Effect.sync(() => post({ what: "forget", id, bell }))
+        )
+      )
+  }
+})
 
 /** How long the owner's event loop does not sleep, in milliseconds: longer than a call takes that is answered at once. */
 const ownersPoll = 0.03

@@ -2,6 +2,7 @@
  * How a thread that polls for messages hears of them without asking the port over and over: its owner counts, in memory
  * that both share, what it has posted.
  */
+import type { MessagePort } from "node:worker_threads"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 
@@ -9,17 +10,23 @@ import * as Schema from "effect/Schema"
 const Start = Schema.Struct({
   data: Schema.Unknown,
   busyPoll: Schema.Number,
-  rings: Schema.declare((it: unknown): it is SharedArrayBuffer => it instanceof SharedArrayBuffer)
+  rings: Schema.declare((it: unknown): it is SharedArrayBuffer => it instanceof SharedArrayBuffer),
+  /** The thread's end of a port that closes when it ends: see `NodeThreadWatcher`. */
+  lifeline: Schema.Unknown
 })
 export type Start = typeof Start.Type
 
 const startOf = Schema.decodeUnknownOption(Start)
 
 /** Owner's side: what a thread is started with, and what tells it of a message that has been posted. */
-export const make = (data: unknown, busyPoll: number): { readonly start: Start; readonly ring: () => void } => {
+export const make = (
+  data: unknown,
+  busyPoll: number,
+  lifeline: MessagePort
+): { readonly start: Start; readonly ring: () => void } => {
   const rings = new SharedArrayBuffer(4)
   const count = new Int32Array(rings)
-  return { start: { data, busyPoll, rings }, ring: () => void Atomics.add(count, 0, 1) }
+  return { start: { data, busyPoll, rings, lifeline }, ring: () => void Atomics.add(count, 0, 1) }
 }
 
 /** Worker side: the program's data, or undefined when nobody started the thread so. */
@@ -33,20 +40,32 @@ export const of = (start: unknown): Doorbell | undefined =>
 const maxMisses = 6
 
 export class Doorbell {
-  private readonly rings: Int32Array
+  /** Words that change when something was posted to the thread: by its owner, and by others. */
+  private readonly watched: Array<readonly [words: Int32Array, index: number]> = []
   private readonly span: number
   private misses = 0
   /** Times that it does not poll: where messages are far between, or cores are few, it would take somebody's time. */
   private skips = 0
 
   constructor(rings: SharedArrayBuffer, span: number) {
-    this.rings = new Int32Array(rings)
+    this.watch(new Int32Array(rings), 0)
     this.span = span
+  }
+
+  /** Another word that changes when something was posted. */
+  watch(words: Int32Array, index: number): void {
+    this.watched.push([words, index])
+  }
+
+  private get rung(): number {
+    let rung = 0
+    for (const [words, index] of this.watched) rung += Atomics.load(words, index)
+    return rung
   }
 
   /** What `take` finds now, or when the bell rings soon. */
   poll<A>(take: () => A | undefined): A | undefined {
-    const heard = Atomics.load(this.rings, 0)
+    const heard = this.rung
     const message = take()
     if (message !== undefined || this.span === 0) return message
     if (this.skips > 0) {
@@ -56,7 +75,7 @@ export class Doorbell {
     const end = performance.now() + this.span
     do {
       for (let look = 0; look < 100; look++)
-        if (Atomics.load(this.rings, 0) !== heard) {
+        if (this.rung !== heard) {
           this.misses = 0
           return take()
         }

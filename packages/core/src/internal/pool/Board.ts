@@ -3,7 +3,7 @@
  * takes calls. Threads that are blocked read and write it as well; that is what it is for.
  *
  * A caller takes a place on a thread (`reserve`) before it sends a call there, and the thread gives it back when it has
- * answered. Generation, readiness and load of a thread are one word, so that a place is never taken on the successor of
+ * answered. Generation, readiness, end and load of a thread are one word, so that a place is never taken on the successor of
  * the thread that was meant.
  */
 
@@ -16,7 +16,7 @@ const blocked = 2
 const ownerWaits = 3
 const headWords = 4
 
-/** Words of a thread: its generation, readiness and load; the function that it began last, plus one; messages posted to it by callers; its platform's number. */
+/** Words of a thread: its generation, readiness, end and load; the function that it began last, plus one; messages posted to it by callers; its platform's number. */
 const state = 0
 const ran = 1
 const rings = 2
@@ -24,7 +24,8 @@ const thread = 3
 const slotWords = 4
 
 const readyBit = 1 << 16
-const loadMask = readyBit - 1
+const lostBit = 1 << 15
+const loadMask = lostBit - 1
 const maxGeneration = 1 << 14
 
 /** Calls that a thread may have at once. */
@@ -78,8 +79,10 @@ export class Board {
     return (word & readyBit) === 0 ? undefined : { slot, generation: word >>> 17 }
   }
 
-  isReady({ generation, slot }: Place): boolean {
-    return this.ready(slot)?.generation === generation
+  /** Whether the thread has ended. */
+  isLost({ generation, slot }: Place): boolean {
+    const word = Atomics.load(this.words, at(slot, state))
+    return word >>> 17 !== generation || (word & lostBit) !== 0
   }
 
   /** Takes a place on the thread, unless it has `limit` calls, or is not the one that was meant. */
@@ -130,7 +133,7 @@ export class Board {
   lose({ generation, slot }: Place): void {
     const index = at(slot, state)
     for (let word = Atomics.load(this.words, index); word >>> 17 === generation; ) {
-      const found = Atomics.compareExchange(this.words, index, word, generation << 17)
+      const found = Atomics.compareExchange(this.words, index, word, (generation << 17) | lostBit)
       if (found === word) break
       word = found
     }

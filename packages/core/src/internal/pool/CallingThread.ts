@@ -10,6 +10,11 @@ import * as Executor from "../../Executor.ts"
 import type { FunctionCodec } from "../../FunctionCodec.ts"
 import * as HostCallError from "../../HostCallError.ts"
 import * as HostFunction from "../../HostFunction.ts"
+import { Bell } from "../blocking/Bell.ts"
+import { Door } from "../blocking/Door.ts"
+import { Table } from "../blocking/WaitsFor.ts"
+import { Board, maxLoad, Phase, type Place } from "./Board.ts"
+import type { Service } from "./CallServer.ts"
 import type { PoolBackend, WhenFull } from "./PoolBackend.ts"
 import * as Promises from "./Promises.ts"
 
@@ -59,9 +64,58 @@ export const make = Effect.fnUntraced(function* (
     ).pipe(Stream.mapError((error) => (error instanceof Executor.ExecutorError ? notRun(codec.name, error) : error)))
   }
 
+  // The calling thread is the only one on the board. It takes what the executor takes: calls that run and calls that wait.
+  const concurrency = Math.min((options?.concurrency ?? Infinity) + (options?.capacity ?? defaultCapacity), maxLoad)
+  const board = Board.make(1)
+  const place: Place = { slot: 0, generation: board.begin(0) }
+  board.open(0)
+  const context = yield* Effect.context<never>()
+  const bells = new Set<Bell>()
+  yield* Effect.addFinalizer(() =>
+    Effect.sync(() => {
+      board.phase = Phase.Closed
+      for (const bell of bells) bell.ring()
+    })
+  )
+  const service: Service = {
+    functions: functions.map((implementation) => executed(executor, implementation)),
+    runFork: Effect.runForkWith(context),
+    onBegin: (index) => board.setLastRan(0, index)
+  }
+  const admit: PoolBackend["admit"] = Effect.fnUntraced(function* (channels) {
+    board.setThreadId(0, channels.threadId)
+    const bell = Bell.make(1)
+    const name = crypto.randomUUID()
+    const waits = yield* Table
+    yield* Effect.acquireRelease(
+      Effect.sync(() => {
+        bells.add(bell)
+        return new Door({
+          channels,
+          name,
+          bell: bell.memory,
+          place,
+          board,
+          waits,
+          service,
+          onAnswered: () => board.release(0),
+          isBusy: () => true,
+          onClosed: () => bells.delete(bell)
+        })
+      }),
+      (door) =>
+        Effect.sync(() => {
+          bell.release()
+          door.close()
+        })
+    )
+    return { name, bell: bell.memory, board: board.memory, waits: waits.memory, concurrency }
+  })
+
   return {
     call,
     stream,
+    admit,
     bytes: (index) => bytes(index, "suspend"),
     ...Promises.fromEffects(call, stream),
     drain: executor.drain,
@@ -71,6 +125,21 @@ export const make = Effect.fnUntraced(function* (
     }
   }
 })
+
+/** The same function as a task of the executor. */
+const executed = (
+  executor: Executor.Executor["Service"],
+  implementation: HostFunction.Implementation
+): HostFunction.Implementation => ({
+  ...implementation,
+  perform: (payload) =>
+    Effect.mapError(executor.run(Effect.suspend(() => implementation.perform(payload))), (error) =>
+      error._tag === "ExecutorError" ? notRun(implementation.codec.name, error) : error
+    )
+})
+
+/** An executor's. */
+const defaultCapacity = 100
 
 const carriedArguments = (codec: FunctionCodec, payload: unknown) =>
   Result.flatMap(codec.encodeArguments(payload), codec.decodeArguments)

@@ -13,6 +13,7 @@ import type * as Fiber from "effect/Fiber"
 import * as Hash from "effect/Hash"
 import * as HostCallError from "../../HostCallError.ts"
 import type * as Thread from "../../Thread.ts"
+import type { Bell } from "../blocking/Bell.ts"
 import { Line } from "../Line.ts"
 import { Board, Phase, type Place } from "./Board.ts"
 import type { Stats, WhenFull } from "./PoolBackend.ts"
@@ -85,13 +86,14 @@ export class Pool {
   }
   private readonly waiting = new WaitingLine(this.settle)
   private readonly threads: Array<PoolThread> = []
-  private readonly concurrency: number
+  readonly concurrency: number
   private readonly capacity: number
   private readonly pinnable: number
   /** Told when a call finds no idle thread. */
   private readonly onBusy: (() => void) | undefined
-  /** Whether others than the owner may call it. */
-  isShared = false
+  /** Callers on other threads that are let in, by their handle's name, and what sees threads end while the owner is blocked. */
+  private readonly callers = new Map<string, Bell>()
+  private watcher: Thread.Watcher | undefined
   private phase: "Open" | "Draining" | "Closed" = "Open"
   private readonly idle = Deferred.makeUnsafe<void>()
 
@@ -141,7 +143,7 @@ export class Pool {
     line.add(call)
     this.board.ownerWaits = true
     // Room that a caller on another thread gave back before that would be told to nobody.
-    if (this.isShared) this.pumpAll()
+    if (this.callers.size > 0) this.pumpAll()
   }
 
   /** A slot for one more thread, with the least number that is free. */
@@ -187,6 +189,8 @@ export class Pool {
   fill(slot: Slot, thread: PoolThread): void {
     slot.thread = thread
     this.threads.push(thread)
+    this.watcher?.watch(thread.thread, this.board.memory, thread.place)
+    for (const [name, { memory }] of this.callers) thread.admit({ name, bell: memory }, () => {})
     this.board.open(slot.number)
     this.pump(slot, thread)
   }
@@ -203,6 +207,7 @@ export class Pool {
   ended(slot: Slot, thread: PoolThread, why: Thread.Exit): void {
     if (slot.thread === thread) this.vacate(slot)
     this.board.lose(thread.place)
+    this.ringAll()
     thread.end(why)
     this.settle()
   }
@@ -244,11 +249,42 @@ export class Pool {
   close(): void {
     this.phase = "Closed"
     this.board.phase = Phase.Closed
+    this.ringAll()
     const closed = new HostCallError.Closed()
     this.waiting.fail(closed)
     for (const slot of this.slots) slot.waiting.fail(closed)
     for (const thread of this.threads.slice()) thread.failAll(closed)
     Deferred.doneUnsafe(this.idle, Effect.void)
+  }
+
+  // Callers on other threads
+
+  /** Lets one in until `dismiss`; `onListening` is told when every thread that is ready listens to him. */
+  admit(name: string, bell: Bell, watcher: Thread.Watcher | undefined, onListening: () => void): void {
+    if (this.watcher === undefined && watcher !== undefined) {
+      this.watcher = watcher
+      for (const { place, thread } of this.threads) watcher.watch(thread, this.board.memory, place)
+    }
+    this.callers.set(name, bell)
+    let left = 1
+    const listening = () => {
+      if (--left === 0) onListening()
+    }
+    for (const thread of this.threads) {
+      left++
+      thread.admit({ name, bell: bell.memory }, listening)
+    }
+    listening()
+  }
+
+  dismiss(name: string): void {
+    this.callers.get(name)?.release()
+    this.callers.delete(name)
+    for (const thread of this.threads) thread.dismiss(name)
+  }
+
+  private ringAll(): void {
+    for (const bell of this.callers.values()) bell.ring()
   }
 
   private leastBusy(): PoolThread | undefined {

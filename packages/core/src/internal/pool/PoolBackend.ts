@@ -4,8 +4,11 @@
  */
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
 import type * as HostFunction from "../../HostFunction.ts"
+import type * as Thread from "../../Thread.ts"
+import type { Channels } from "../blocking/Channels.ts"
 
 /** What a call finds that there is no room for: it waits, or fails with `NoRoom`. */
 export type WhenFull = "suspend" | "fail"
@@ -28,12 +31,27 @@ export interface Stats {
   readonly lost: number
 }
 
+/** A caller on another thread, let in. */
+export interface Admission {
+  readonly name: string
+  readonly bell: SharedArrayBuffer
+  readonly board: SharedArrayBuffer
+  readonly waits: SharedArrayBuffer
+  /** Calls that a thread may have at once. */
+  readonly concurrency: number
+}
+
 export interface PoolBackend {
   readonly call: (index: number, payload: unknown, whenFull: WhenFull) => Effect.Effect<unknown, unknown>
   readonly stream: (index: number, payload: unknown, whenFull: WhenFull) => Stream.Stream<unknown, unknown>
   readonly bytes: (index: number) => HostFunction.Bytes
   readonly promise: (index: number, payload: unknown, options: CallOptions | undefined) => Promise<unknown>
   readonly iterate: (index: number, payload: unknown, options: CallOptions | undefined) => AsyncIterable<unknown>
+  /**
+   * What a handle needs to reach the functions, while the scope lasts; complete once every thread listens. `channels`
+   * are the calling thread's.
+   */
+  readonly admit: (channels: Channels) => Effect.Effect<Admission, Thread.ThreadError, Scope.Scope>
   readonly drain: Effect.Effect<void>
   readonly stats: () => Stats
 }

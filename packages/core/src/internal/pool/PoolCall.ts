@@ -6,7 +6,6 @@
  * until the thread has answered it, whether or not somebody still wants to know.
  */
 import * as Exit from "effect/Exit"
-import * as Result from "effect/Result"
 import type { CodecError } from "../../CodecError.ts"
 import { type OutgoingCall, tell, typedFlag } from "../../Connection.ts"
 import type { FunctionCodec } from "../../FunctionCodec.ts"
@@ -136,9 +135,7 @@ export class TypedCall extends PoolCall {
   }
 
   protected read(reader: Reader): Exit.Exit<unknown, unknown> {
-    const answer = Wire.withValue(reader, this.codec.readAnswer)
-    if (Result.isFailure(answer)) return Exit.fail(HostFunction.answerRefused(this.codec.name, answer.failure))
-    return Result.isSuccess(answer.success) ? Exit.succeed(answer.success.success) : Exit.fail(answer.success.failure)
+    return HostFunction.readAnswer(this.codec, reader)
   }
 }
 

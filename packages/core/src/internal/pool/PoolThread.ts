@@ -2,6 +2,7 @@
  * Owner's side: one thread of a pool, from its start until it is closed or lost: how many calls it has, and what it
  * tells about itself.
  */
+import * as Result from "effect/Result"
 import { Connection, type IncomingCall, type Server } from "../../Connection.ts"
 import type * as HostCallError from "../../HostCallError.ts"
 import type * as Thread from "../../Thread.ts"
@@ -18,7 +19,7 @@ export interface Owner {
   readonly onStartFailed: (detail: string) => void
   /** It sent what is no frame, and is ended: it must not be given calls any more. */
   readonly onFault: () => void
-  /** A call is answered: there is room for another. */
+  /** A call is answered, the owner's or another's: there is room for another. */
   readonly onRoom: (thread: PoolThread) => void
   readonly onLog: (record: Signal.LogRecord) => void
 }
@@ -26,6 +27,7 @@ export interface Owner {
 export class PoolThread implements Server {
   readonly awaitsMessage = false
   readonly name: string
+  readonly thread: Thread.Thread
   readonly connection: Connection
   /** Calls of the owner's that it has not answered. */
   active = 0
@@ -36,6 +38,7 @@ export class PoolThread implements Server {
   readonly place: Place
   private readonly functions: ReadonlyArray<string>
   private readonly board: Board
+  private readonly admitting = new Map<string, () => void>()
   /** What it sent that is no frame. */
   private fault: string | undefined
 
@@ -48,6 +51,7 @@ export class PoolThread implements Server {
     owner: Owner
   ) {
     this.name = name
+    this.thread = thread
     this.functions = functions
     this.board = board
     this.place = place
@@ -97,6 +101,29 @@ export class PoolThread implements Server {
     for (const call of this.connection.pending) (call as PoolCall).fail(reason)
   }
 
+  /** Lets a caller on another thread in; `onListening` is told when the thread listens to him. */
+  admit(admission: Signal.Admission, onListening: () => void): void {
+    this.admitting.set(admission.name, onListening)
+    this.connection.signalWith(Signal.admit, (writer) => {
+      const written = Signal.admissionCodec.encode(admission, writer)
+      return Result.isFailure(written) ? written.failure : undefined
+    })
+    // The owner may block next.
+    this.connection.flush()
+  }
+
+  /** Shuts him out again. */
+  dismiss(name: string): void {
+    this.admitted(name)
+    this.connection.signal(Signal.dismiss, Signal.encode(Signal.detailCodec, name))
+  }
+
+  private admitted(name: string): void {
+    const onListening = this.admitting.get(name)
+    this.admitting.delete(name)
+    onListening?.()
+  }
+
   /** Tells the program to interrupt what it runs and to end. */
   close(): void {
     this.connection.signal(Signal.close, new Uint8Array(0))
@@ -106,6 +133,7 @@ export class PoolThread implements Server {
   /** The thread has ended: its calls settle. */
   end(why: Thread.Exit): void {
     this.connection.end(why)
+    for (const name of Array.from(this.admitting.keys())) this.admitted(name)
   }
 
   /** What is known of the end of its program. */
@@ -127,6 +155,10 @@ export class PoolThread implements Server {
         return this.owner.onStartFailed(Signal.decode(Signal.detailCodec, value))
       case Signal.log:
         return this.owner.onLog(Signal.decode(Signal.logCodec, value))
+      case Signal.admitted:
+        return this.admitted(Signal.decode(Signal.detailCodec, value))
+      case Signal.room:
+        return this.owner.onRoom(this)
       default:
         return reader.malformed(reader.offset, `${id} is no signal of a pool's thread`)
     }

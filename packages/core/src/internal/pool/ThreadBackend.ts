@@ -11,13 +11,21 @@ import * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
 import type { FunctionCodec } from "../../FunctionCodec.ts"
 import type * as HostFunction from "../../HostFunction.ts"
+import type * as Thread from "../../Thread.ts"
+import { Bell } from "../blocking/Bell.ts"
+import { Table } from "../blocking/WaitsFor.ts"
 import type { Pool } from "./Pool.ts"
 import { PinnedTo, type PoolBackend, type WhenFull } from "./PoolBackend.ts"
 import { BytesCall, type PoolCall, type Resume, TypedCall } from "./PoolCall.ts"
 import * as Promises from "./Promises.ts"
 import { StreamCall } from "./StreamCall.ts"
 
-export const make = (pool: Pool, codecs: ReadonlyArray<FunctionCodec>): PoolBackend => {
+/** `watcher` is started for the first caller on another thread. */
+export const make = (
+  pool: Pool,
+  codecs: ReadonlyArray<FunctionCodec>,
+  watcher: Effect.Effect<Thread.Watcher | undefined, Thread.ThreadError>
+): PoolBackend => {
   /** Runs a call in the current fiber. */
   const run = (make: (key: unknown, resume: Resume) => PoolCall, whenFull: WhenFull): Effect.Effect<unknown, unknown> =>
     Effect.callback((resume) => {
@@ -78,11 +86,30 @@ export const make = (pool: Pool, codecs: ReadonlyArray<FunctionCodec>): PoolBack
       pool.spawn(call, Promises.whenFull(options))
     })
 
+  const admit: PoolBackend["admit"] = Effect.fnUntraced(function* () {
+    const watching = yield* watcher
+    const bell = Bell.make(pool.board.size)
+    const name = crypto.randomUUID()
+    if (watching !== undefined) yield* watching.bell(bell.memory)
+    yield* Effect.acquireRelease(
+      Effect.callback<void>((resume) => pool.admit(name, bell, watching, () => resume(Effect.void))),
+      () => Effect.sync(() => pool.dismiss(name))
+    )
+    return {
+      name,
+      bell: bell.memory,
+      board: pool.board.memory,
+      waits: (yield* Table).memory,
+      concurrency: pool.concurrency
+    }
+  })
+
   return {
     call,
     bytes,
     stream,
     promise,
+    admit,
     iterate: (index, payload, options) => Promises.iterate(stream(index, payload, Promises.whenFull(options)), options),
     drain: pool.drain,
     stats: () => pool.stats

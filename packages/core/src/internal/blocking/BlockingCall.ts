@@ -1,0 +1,77 @@
+/** Caller's side: one call of a thread that blocks for its answer, until that is read. */
+import * as Exit from "effect/Exit"
+import type { CodecError } from "../../CodecError.ts"
+import { type OutgoingCall, typedFlag } from "../../Connection.ts"
+import type { FunctionCodec } from "../../FunctionCodec.ts"
+import * as HostCallError from "../../HostCallError.ts"
+import * as HostFunction from "../../HostFunction.ts"
+import type * as Thread from "../../Thread.ts"
+import * as Wire from "../../Wire.ts"
+import type { Reader } from "../msgpack/MsgPackReader.ts"
+import type { Writer } from "../msgpack/MsgPackWriter.ts"
+import type { ThreadLine } from "./ThreadLine.ts"
+
+export class BlockingCall implements OutgoingCall {
+  readonly target = 0
+  readonly caller = 0
+  readonly flags = typedFlag
+  readonly index: number
+  readonly codec: FunctionCodec
+  readonly line: ThreadLine
+  /** Its answer, or why there is none; undefined while it is waited for. */
+  exit: Exit.Exit<unknown, unknown> | undefined
+  private payload: unknown
+  private id = 0
+
+  constructor(index: number, codec: FunctionCodec, line: ThreadLine, payload: unknown) {
+    this.index = index
+    this.codec = codec
+    this.line = line
+    this.payload = payload
+  }
+
+  /** Sends it, or says which argument does not fit. */
+  send(): CodecError | undefined {
+    const sent = this.line.connection.call(this)
+    this.payload = undefined
+    if (typeof sent !== "number") return sent
+    this.id = sent
+    this.line.connection.flush()
+    return undefined
+  }
+
+  /** Nobody wants its answer any more. */
+  interrupt(): void {
+    if (this.exit !== undefined) return
+    this.fail(new HostCallError.Interrupted())
+    this.line.connection.interrupt(this.id)
+    this.line.connection.flush()
+  }
+
+  writeArguments(writer: Writer): CodecError | undefined {
+    return this.codec.writeArguments(this.payload, writer)
+  }
+
+  onReply(reader: Reader): void {
+    if (this.exit === undefined) this.exit = HostFunction.readAnswer(this.codec, reader)
+    else Wire.skipValue(reader)
+  }
+
+  onFailure(reader: Reader): void {
+    const error = Wire.readValue(reader)
+    this.exit ??= Exit.fail(HostCallError.decode(this.codec.name, error))
+  }
+
+  onChunk(reader: Reader): void {
+    reader.malformed(reader.offset, `"${this.codec.name}" answers no stream`)
+  }
+
+  onLost({ detail }: Thread.Exit): void {
+    const { lastRan, name } = this.line
+    this.fail(new HostCallError.ThreadLost({ detail, thread: name, ...(lastRan === undefined ? {} : { lastRan }) }))
+  }
+
+  fail(reason: HostCallError.Reason): void {
+    this.exit ??= Exit.fail(new HostCallError.HostCallError({ function: this.codec.name, reason }))
+  }
+}

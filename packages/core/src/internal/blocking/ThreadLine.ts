@@ -1,0 +1,76 @@
+/** Caller's side: the connection to one thread of a pool, while that thread lives. */
+import { Connection, type Server } from "../../Connection.ts"
+import type { Reader } from "../msgpack/MsgPackReader.ts"
+import type { Board, Place } from "../pool/Board.ts"
+import type { Channel, Channels } from "./Channels.ts"
+import { channelName, released } from "./Door.ts"
+
+export class ThreadLine implements Server {
+  readonly awaitsMessage = false
+  readonly place: Place
+  readonly name: string
+  readonly connection: Connection
+  /** Once the thread is lost: the function that it began last. */
+  lastRan: string | undefined
+  private readonly channel: Channel
+
+  /** `onFault`: the thread sent what is no frame. */
+  constructor(
+    contract: string,
+    handle: string,
+    place: Place,
+    board: Board,
+    channels: Channels,
+    onFault: (detail: string) => void
+  ) {
+    this.place = place
+    this.name = `${contract}#${place.slot}`
+    this.channel = channels.join(channelName(handle, place))
+    this.connection = new Connection(
+      {
+        ...this.channel,
+        post: (message, transfer) => {
+          this.channel.post(message, transfer)
+          board.ring(place.slot)
+        }
+      },
+      this,
+      onFault
+    )
+  }
+
+  /** Reads what has come. */
+  read(): void {
+    for (let message = this.channel.receive(); message !== undefined; message = this.channel.receive()) {
+      this.connection.accept(message)
+    }
+  }
+
+  /** The thread has ended. */
+  lost(lastRan: string | undefined): void {
+    this.lastRan = lastRan
+    this.connection.end({ exitCode: undefined, detail })
+    this.channel.close()
+  }
+
+  /** The caller does not want anything of the thread any more. */
+  close(): void {
+    this.connection.signal(released, new Uint8Array(0))
+    this.connection.flush()
+    this.channel.close()
+  }
+
+  onCall(_call: unknown, reader: Reader): void {
+    reader.malformed(reader.offset, "a pool's thread calls nobody")
+  }
+
+  onInterrupt(): void {}
+
+  onAck(): void {}
+
+  onSignal(_id: number, reader: Reader): void {
+    reader.malformed(reader.offset, "a pool's thread has nothing to say to a caller")
+  }
+}
+
+const detail = "it ended: it exited, crashed, was terminated, or ran out of memory"
