@@ -235,6 +235,8 @@ export class Connection {
       if (nested !== undefined && !nested.isEmpty) {
         outbox.flush()
         nested.flush()
+      } else if (outbox.isLent) {
+        outbox.flush()
       }
     }
   }

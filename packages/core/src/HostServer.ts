@@ -49,7 +49,7 @@ export class HostServer {
     this.owner = new CallServer({
       port: options.port,
       service: this.service,
-      onAnswered: () => this.board.release(slot),
+      onAnswered: () => this.board.release(this.place),
       onSignal: (id, reader) => this.onSignal(id, reader),
       onFault: (detail) => {
         // The owner's messages cannot be trusted: this thread ends, and the owner sees it.
@@ -114,8 +114,8 @@ export class HostServer {
       board: this.board,
       waits: new WaitsFor(start.waits),
       service: this.service,
-      onAnswered: () => {
-        this.board.release(this.place.slot)
+      onFree: () => {
+        this.board.release(this.place)
         if (this.board.ownerWaits) this.connection.signal(Signal.room, nothing)
       },
       isBusy: () => this.closing || this.owner.isRunning,

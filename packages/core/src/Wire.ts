@@ -27,13 +27,15 @@ export const Kind = { call: 1, reply: 2, failure: 3, chunk: 4, ack: 5, interrupt
 
 /** One end of something that carries messages: a worker, a `MessagePort`, a `Worker` of the web. */
 export interface Port {
-  /** Posts a structured clone; the buffers of `transfer` are moved. */
+  /** Posts a structured clone; the buffers of `transfer` are moved, where that is possible. */
   readonly post: (message: unknown, transfer: ReadonlyArray<ArrayBuffer>) => void
   /**
    * Makes a buffer that was received immovable, so that values in it need not be copied out. Where a platform cannot,
    * each is: whoever moved one would take its neighbours along.
    */
   readonly seal?: (buffer: ArrayBuffer) => void
+  /** Whether `post` copies also what is to be moved. */
+  readonly copies?: boolean
   /** Sets who is told of messages. Those that came before wait for it. */
   readonly listen: (onMessage: (message: unknown) => void) => void
   /**
@@ -100,7 +102,7 @@ export class Outbox {
     this.port = port
     this.onFault = onFault
     this.onFew = onFew
-    this.writer.beside = new Beside()
+    this.writer.beside = new Beside(this.port.copies === true)
   }
 
   /**
@@ -131,6 +133,11 @@ export class Outbox {
     this.writer.rewind(mark)
   }
 
+  /** Whether what is there shows buffers that their owners may write to soon. */
+  get isLent(): boolean {
+    return this.writer.beside!.isLent
+  }
+
   get isEmpty(): boolean {
     return this.writer.size === 0
   }
@@ -149,7 +156,7 @@ export class Outbox {
     const head = this.head()
     const moved = head instanceof ArrayBuffer ? [head] : none
     if (list.length === 0) return this.post(head, moved)
-    this.writer.beside = new Beside()
+    this.writer.beside = new Beside(this.port.copies === true)
     this.post([head, ...list], [...moved, ...transfer])
   }
 

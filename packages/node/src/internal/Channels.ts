@@ -14,15 +14,22 @@ export const channels: Blocking.Channels = {
   join: (name) => {
     const channel = new BroadcastChannel(name)
     channel.unref()
+    let isOpen = true
     return {
+      copies: true,
       seal: markAsUntransferable,
-      post: (message) => channel.postMessage(message),
+      post: (message) => {
+        if (isOpen) channel.postMessage(message)
+      },
       listen: (onMessage) => {
         channel.onmessage = (event) => onMessage((event as MessageEvent).data)
       },
       // Node takes channels too (its documentation of receiveMessageOnPort); its types do not say so.
-      receive: () => receiveMessageOnPort(channel as unknown as MessagePort)?.message,
-      close: () => channel.close()
+      receive: () => (isOpen ? receiveMessageOnPort(channel as unknown as MessagePort)?.message : undefined),
+      close: () => {
+        isOpen = false
+        channel.close()
+      }
     }
   }
 }

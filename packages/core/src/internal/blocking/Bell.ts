@@ -9,6 +9,11 @@ const opener = 1
 const rings = 2
 const headWords = 3
 
+/** Words of a thread: the generation, plus one, that listens to the caller; the places that he has taken on it. */
+const listener = 0
+const held = 1
+const slotWords = 2
+
 export const State = { Unopened: 0, Opened: 1, Released: 2 } as const
 
 export class Bell {
@@ -22,7 +27,7 @@ export class Bell {
 
   /** For a pool of so many threads at most. */
   static make(slots: number): Bell {
-    return new Bell(new SharedArrayBuffer(4 * (headWords + slots)))
+    return new Bell(new SharedArrayBuffer(4 * (headWords + slots * slotWords)))
   }
 
   /** Caller's side: opens the handle for the calling thread. False when it is open, or was released. */
@@ -49,12 +54,33 @@ export class Bell {
 
   /** A thread's side: it listens to the caller from now on, or does not any more. */
   setListener(slot: number, generation: number | undefined): void {
-    Atomics.store(this.words, headWords + slot, generation === undefined ? 0 : generation + 1)
+    Atomics.store(this.words, at(slot, listener), generation === undefined ? 0 : generation + 1)
   }
 
   /** Whether that thread listens. */
   isListening(slot: number, generation: number): boolean {
-    return Atomics.load(this.words, headWords + slot) === generation + 1
+    return Atomics.load(this.words, at(slot, listener)) === generation + 1
+  }
+
+  /** Caller's side: he has taken a place on the thread. */
+  hold(slot: number): void {
+    Atomics.add(this.words, at(slot, held), 1)
+  }
+
+  /** Gives a place back; false when the thread has done that, since it does not listen any more. */
+  giveBack(slot: number): boolean {
+    const index = at(slot, held)
+    for (let count = Atomics.load(this.words, index); count > 0; ) {
+      const found = Atomics.compareExchange(this.words, index, count, count - 1)
+      if (found === count) return true
+      count = found
+    }
+    return false
+  }
+
+  /** A thread's side: all places that the caller had on it. He has none any more. */
+  takeBack(slot: number): number {
+    return Atomics.exchange(this.words, at(slot, held), 0)
   }
 
   /** The caller looks again, also when it is blocked. */
@@ -77,6 +103,8 @@ export class Bell {
     }
   }
 }
+
+const at = (slot: number, word: number): number => headWords + slot * slotWords + word
 
 /** How long the thread polls before it sleeps, in milliseconds: waking it takes its waker longer than a short call. */
 export const polled = 0.05

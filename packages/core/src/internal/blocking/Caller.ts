@@ -82,14 +82,14 @@ export class Caller {
 
   /** Reads what has come, and settles what is not answered any more. */
   read(): void {
-    for (const line of this.lines.values()) {
-      // Whether it is lost is asked first: what it posted before its end is there then.
-      const isLost = this.board.isLost(line.place)
-      line.read()
-      if (isLost) this.lose(line)
-    }
-    if (this.bell.isReleased) this.settle(() => new BlockingError.Released())
-    else if (this.board.phase === Phase.Closed) this.settle(() => new HostCallError.Closed())
+    // What ended is asked for first: what was posted before that is there then.
+    const isReleased = this.bell.isReleased
+    const isClosed = this.board.phase === Phase.Closed
+    const lost = Array.from(this.lines.values()).filter(({ place }) => this.board.isLost(place))
+    for (const line of this.lines.values()) line.read()
+    if (isReleased) this.settle(() => new BlockingError.Released())
+    else if (isClosed) this.settle(() => new HostCallError.Closed())
+    for (const line of lost) this.lose(line)
     for (const call of this.calls) if (call.exit !== undefined) this.calls.delete(call)
   }
 
@@ -109,7 +109,7 @@ export class Caller {
     const refused = call.send()
     if (refused === undefined) return Result.succeed(call)
     this.calls.delete(call)
-    this.board.release(place.slot)
+    this.giveBack(place)
     return Result.fail(HostFunction.argumentsRefused(codec.name, refused))
   }
 
@@ -125,9 +125,18 @@ export class Caller {
         chosen = place
         least = load
       }
-      if (chosen === undefined || this.board.reserve(chosen, this.handle.concurrency)) return chosen
+      if (chosen === undefined) return undefined
+      if (this.board.reserve(chosen, this.handle.concurrency)) {
+        this.bell.hold(chosen.slot)
+        if (this.bell.isListening(chosen.slot, chosen.generation)) return chosen
+        this.giveBack(chosen)
+      }
       refused.add(chosen.slot)
     }
+  }
+
+  private giveBack(place: Place): void {
+    if (this.bell.giveBack(place.slot)) this.board.release(place)
   }
 
   private threads(): ReadonlyArray<Place> {

@@ -11,5 +11,6 @@ export interface Channels {
 export interface Channel extends Port {
   /** The next message that nobody has been told of, or undefined. */
   readonly receive: () => unknown
+  /** Nothing is posted or received any more. */
   readonly close: () => void
 }

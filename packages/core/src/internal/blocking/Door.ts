@@ -21,8 +21,8 @@ export interface Options {
   readonly board: Board
   readonly waits: WaitsFor
   readonly service: Service
-  /** A call is answered: its place is free. */
-  readonly onAnswered: () => void
+  /** A place is free. */
+  readonly onFree: () => void
   readonly isBusy: () => boolean
   readonly onClosed: () => void
 }
@@ -54,7 +54,10 @@ export class Door {
         }
       },
       service,
-      onAnswered: options.onAnswered,
+      onAnswered: () => {
+        if (this.isOpen) this.bell.giveBack(place.slot)
+        options.onFree()
+      },
       onSignal: (id, reader) => {
         Wire.skipValue(reader)
         if (id === released) this.close()
@@ -66,6 +69,8 @@ export class Door {
       },
       isBusy: options.isBusy
     })
+    // Places on the thread that was in the slot before ended with it.
+    this.bell.takeBack(place.slot)
     this.bell.setListener(place.slot, place.generation)
     board.announceRoom()
   }
@@ -79,9 +84,13 @@ export class Door {
     if (!this.isOpen) return
     this.calls.connection.flush()
     this.isOpen = false
-    this.bell.setListener(this.options.place.slot, undefined)
+    const { onClosed, onFree, place } = this.options
+    this.bell.setListener(place.slot, undefined)
     this.channel.close()
-    for (const fiber of this.calls.fibers) fiber.interruptUnsafe()
-    this.options.onClosed()
+    const { fibers } = this.calls
+    // What has not arrived does so no more. What runs keeps its place until it has ended.
+    for (let left = this.bell.takeBack(place.slot) - fibers.length; left > 0; left--) onFree()
+    for (const fiber of fibers) fiber.interruptUnsafe()
+    onClosed()
   }
 }

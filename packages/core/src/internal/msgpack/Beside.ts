@@ -27,8 +27,16 @@ export class Beside {
   readonly transfer: Array<ArrayBuffer> = []
   /** Bytes of its buffers, those of one that was moved and not copied by the 32nd part: nobody touches them. */
   weight = 0
+  /** Whether a buffer of `list` is still its owner's, who may write to it soon: the message must be posted at once. */
+  isLent = false
+  /** Whether what is sent is copied when it is posted, so that large byte strings need not be copied before. */
+  readonly isCopied: boolean
   private readonly laid: Array<Laid> = []
   private moves: Array<Move> = []
+
+  constructor(isCopied = false) {
+    this.isCopied = isCopied
+  }
 
   /** Appends a value that is named at `at` in the bytes, and returns its index. A buffer that `moves` is transferred. */
   lay(value: unknown, moves: boolean, at: number): number {
@@ -39,6 +47,12 @@ export class Beside {
     this.laid.push({ at, list: list.length, transfer: transfer.length, weight })
     if (moves) transfer.push(value as ArrayBuffer)
     return list.push(value) - 1
+  }
+
+  /** Appends a buffer that its owner keeps. */
+  lend(buffer: ArrayBuffer, at: number): number {
+    this.isLent = true
+    return this.lay(buffer, false, at)
   }
 
   /** Promises a buffer to the receiver, once, and returns its index. It is moved by `settle`. */

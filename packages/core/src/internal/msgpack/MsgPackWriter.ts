@@ -197,6 +197,11 @@ export class Writer {
   /** A byte string; a copy of a large one lies beside the bytes where that is possible. */
   bin(value: Uint8Array): void {
     if (value.length >= besideBytes && this.beside !== undefined) {
+      const { buffer } = value
+      // Of a part of a buffer all of it would be copied.
+      if (this.beside.isCopied && buffer instanceof ArrayBuffer && buffer.byteLength === value.length) {
+        return this.ext(this.beside.lend(buffer, this.offset), 0, value.length)
+      }
       const copy = new Uint8Array(value)
       return this.ext(this.beside.lay(copy.buffer, true, this.offset), 0, copy.length)
     }

@@ -96,9 +96,14 @@ export class Board {
     }
   }
 
-  /** Gives a place back: the call is answered, or was not sent. */
-  release(slot: number): void {
-    Atomics.sub(this.words, at(slot, state), 1)
+  /** Gives a place back, if that thread is there still: the call is answered, or was not sent. */
+  release({ generation, slot }: Place): void {
+    const index = at(slot, state)
+    for (let word = Atomics.load(this.words, index); word >>> 17 === generation && (word & loadMask) > 0; ) {
+      const found = Atomics.compareExchange(this.words, index, word, word - 1)
+      if (found === word) break
+      word = found
+    }
     if (Atomics.load(this.words, blocked) > 0) this.announceRoom()
   }
 

@@ -98,7 +98,7 @@ export const make = Effect.fnUntraced(function* (
           board,
           waits,
           service,
-          onAnswered: () => board.release(0),
+          onFree: () => board.release(place),
           isBusy: () => true,
           onClosed: () => bells.delete(bell)
         })

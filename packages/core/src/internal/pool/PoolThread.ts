@@ -84,7 +84,7 @@ export class PoolThread implements Server {
       return true
     }
     this.active--
-    this.board.release(this.place.slot)
+    this.board.release(this.place)
     call.refused(sent)
     return false
   }

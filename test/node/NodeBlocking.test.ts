@@ -1,0 +1,338 @@
+import { assert, describe, it } from "@effect/vitest"
+import { BlockingError, HostCallError, HostPool, type Thread, ThreadPool } from "@fiberhost/core"
+import { NodeBlocking, NodeHostPool, NodeThreads } from "@fiberhost/node"
+import { Effect, Exit, Fiber, type Layer, Option, Result, Scope } from "effect"
+import { callerThread, type Outcomes } from "../fixtures/blockingCaller.ts"
+import { eventually } from "../fixtures/eventually.ts"
+import { pass, Ring, ringHandlers } from "../fixtures/ring.ts"
+import { handlers, TooSmall, Work } from "../fixtures/work.ts"
+import { Crew, type Ending, Gate } from "../fixtures/workCrew.ts"
+
+const workProgram = new URL("../fixtures/work.worker.ts", import.meta.url)
+const crew = (options?: { readonly size?: number; readonly concurrency?: number; readonly memory?: number }) =>
+  NodeHostPool.layer(Crew, {
+    program: new URL("../fixtures/workCrew.worker.ts", import.meta.url),
+    initial: { greeting: "hello" },
+    size: options?.size ?? 1,
+    concurrency: options?.concurrency ?? 64,
+    resourceLimits: { maxOldGenerationSizeMb: options?.memory ?? 64 }
+  })
+const work = NodeHostPool.layer(Work, { program: workProgram, size: 1 })
+
+/** Why it failed, without the answer that would be wrong here. */
+const reasonOf = <A, E>(result: Result.Result<A, E>) => {
+  assert.isTrue(Result.isFailure(result))
+  const error = Option.getOrThrow(Result.getFailure(result))
+  assert.isTrue(error instanceof HostCallError.HostCallError || error instanceof BlockingError.BlockingError)
+  return (error as HostCallError.HostCallError | BlockingError.BlockingError).reason
+}
+
+describe("synchronous code of the thread that owns a pool", () => {
+  it.effect("gets each call's own answer, in any order, and its failures as values", () =>
+    Effect.gen(function* () {
+      using pool = NodeBlocking.open(Work, yield* NodeBlocking.handle(Work))
+      assert.deepStrictEqual(pool.double.run({ n: 21 }), Result.succeed(42))
+      assert.strictEqual(pool.double.runOrThrow({ n: 4 }), 8)
+      assert.strictEqual(pool.nothing.runOrThrow(), undefined)
+
+      const receivers = Array.from({ length: 20 }, (_, n) => pool.double.spawnBlockingOrThrow({ n }))
+      const answers = receivers.toReversed().map((receiver) => receiver.recvOrThrow())
+      assert.deepStrictEqual(
+        answers,
+        Array.from({ length: 20 }, (_, n) => 2 * (19 - n))
+      )
+      assert.strictEqual(receivers[3]!.recvOrThrow(), 6)
+      assert.deepStrictEqual(receivers[3]!.tryRecv(), Option.some(Result.succeed(6)))
+
+      const tooSmall = pool.double.run({ n: -1 })
+      assert.strictEqual(Result.isFailure(tooSmall) && tooSmall.failure._tag, "TooSmall")
+      assert.throws(() => pool.double.runOrThrow({ n: -1 }), TooSmall)
+      assert.strictEqual(reasonOf(pool.die.run({ message: "the bug" }))._tag, "Defect")
+      assert.strictEqual(reasonOf(pool.refuse.run())._tag, "AnswerRefused")
+      assert.strictEqual(reasonOf(pool.interrupt.run())._tag, "Interrupted")
+      const refused = reasonOf(pool.double.trySpawn({ n: 0.5 }))
+      assert.strictEqual(refused._tag === "ArgumentsRefused" && refused.path, "n")
+      // What was refused has taken no room, and harmed nobody.
+      assert.strictEqual(yield* (yield* Work).double({ n: 1 }), 2)
+    }).pipe(Effect.provide(work))
+  )
+
+  it.effect("sends bytes of any size, and keeps its own", () =>
+    Effect.gen(function* () {
+      using pool = NodeBlocking.open(Work, yield* NodeBlocking.handle(Work))
+      for (const length of [0, 1, 100, 16_383, 16_384, 1 << 20]) {
+        const bytes = Uint8Array.from({ length }, (_, i) => i)
+        const reversed = pool.reverse.runOrThrow({ bytes })
+        assert.strictEqual(bytes.length, length)
+        assert.deepStrictEqual(reversed, bytes.toReversed())
+        // It may write to them as soon as the call is made.
+        const receiver = pool.reverse.spawnBlockingOrThrow({ bytes })
+        bytes.fill(0)
+        assert.deepStrictEqual(receiver.recvOrThrow(), reversed)
+      }
+    }).pipe(Effect.provide(work))
+  )
+
+  it.effect("waits as long as it says: the call goes on, and is interrupted when its receiver is disposed of", () =>
+    Effect.gen(function* () {
+      using pool = NodeBlocking.open(Work, yield* NodeBlocking.handle(Work))
+      {
+        using receiver = pool.hang.spawnBlockingOrThrow({ id: "late" })
+        const late = reasonOf(receiver.recv({ timeout: "20 millis" }))
+        assert.deepStrictEqual(late, new BlockingError.TimedOut({ waitedFor: "reply", milliseconds: 20 }))
+        assert.isTrue(Option.isNone(receiver.tryRecv()))
+        assert.isFalse(pool.wasInterrupted.runOrThrow({ id: "late" }))
+      }
+      assert.isTrue(pool.wasInterrupted.runOrThrow({ id: "late" }))
+      assert.strictEqual(reasonOf(pool.hang.run({ id: "run" }, { timeout: 20 }))._tag, "TimedOut")
+      assert.isTrue(pool.wasInterrupted.runOrThrow({ id: "run" }))
+    }).pipe(Effect.provide(work))
+  )
+
+  it.effect("shares the pool's room with its fibers, exactly", () =>
+    Effect.gen(function* () {
+      const pool = yield* Crew
+      using blocking = NodeBlocking.open(Crew, yield* NodeBlocking.handle(Crew))
+      const gate = new Gate()
+      const fiber = yield* Effect.forkChild(pool.hold({ gate: gate.memory }), { startImmediately: true })
+      yield* eventually(() => assert.strictEqual(gate.began, 1))
+      const held = blocking.hold.trySpawn({ gate: gate.memory })
+      assert.isTrue(Result.isSuccess(held))
+      assert.deepStrictEqual(reasonOf(blocking.greet.trySpawn()), new HostCallError.NoRoom({ capacity: 2 }))
+      assert.deepStrictEqual(
+        reasonOf(blocking.greet.spawnBlocking(undefined, { timeout: 20 })),
+        new BlockingError.TimedOut({ waitedFor: "room", milliseconds: 20 })
+      )
+      const waiting = yield* Effect.forkChild(pool.greet(), { startImmediately: true })
+      assert.deepStrictEqual(HostPool.stats(pool), { waiting: 1, active: 2, threads: 1, lost: 0 })
+      gate.open()
+      // The thread gives room back although its owner, who is blocked, hears of no answer.
+      assert.strictEqual(blocking.greet.runOrThrow(), "hello")
+      assert.strictEqual(yield* Fiber.join(waiting), "hello")
+      yield* Fiber.join(fiber)
+      assert.isTrue(Result.isSuccess(Result.flatMap(held, (receiver) => receiver.recv())))
+      assert.deepStrictEqual(HostPool.stats(pool), { waiting: 0, active: 0, threads: 1, lost: 0 })
+    }).pipe(Effect.provide(crew({ concurrency: 2 })))
+  )
+
+  for (const how of ["exit", "uncaught", "rejection", "memory"] satisfies Array<typeof Ending.Type>) {
+    it.effect(`hears of a thread's loss while it is blocked: ${how}`, () =>
+      Effect.gen(function* () {
+        using pool = NodeBlocking.open(Crew, yield* NodeBlocking.handle(Crew))
+        const other = pool.hold.spawnBlockingOrThrow({ gate: new Gate().memory })
+        const lost = reasonOf(pool.end.run({ how }))
+        assert.strictEqual(lost._tag, "ThreadLost")
+        assert.strictEqual(lost._tag === "ThreadLost" && lost.lastRan, "end")
+        assert.strictEqual(reasonOf(other.recv())._tag, "ThreadLost")
+        // Who would start another thread is this one.
+        assert.strictEqual(reasonOf(pool.greet.run())._tag, "WouldDeadlock")
+        yield* eventually(() => assert.deepStrictEqual(pool.greet.run(), Result.succeed("hello")))
+        assert.deepStrictEqual(HostPool.stats(yield* Crew), { waiting: 0, active: 0, threads: 1, lost: 1 })
+      }).pipe(Effect.provide(crew()))
+    )
+  }
+
+  it.effect("is not harmed by the loss of another thread", () =>
+    Effect.gen(function* () {
+      using pool = NodeBlocking.open(Crew, yield* NodeBlocking.handle(Crew))
+      const gate = new Gate()
+      const held = pool.hold.spawnBlockingOrThrow({ gate: gate.memory })
+      assert.strictEqual(reasonOf(pool.end.run({ how: "exit" }))._tag, "ThreadLost")
+      gate.open()
+      assert.isTrue(Result.isSuccess(held.recv()))
+      assert.strictEqual(pool.greet.runOrThrow(), "hello")
+    }).pipe(Effect.provide(crew({ size: 2 })))
+  )
+})
+
+describe("a handle", () => {
+  it.effect("ends with its scope, and with its caller: what it was used for is interrupted", () =>
+    Effect.gen(function* () {
+      const pool = yield* Work
+      const scope = yield* Scope.make()
+      const ended = NodeBlocking.open(Work, yield* Scope.provide(NodeBlocking.handle(Work), scope))
+      const receiver = ended.hang.spawnBlockingOrThrow({ id: "scope" })
+      yield* Scope.close(scope, Exit.void)
+      assert.strictEqual(reasonOf(receiver.recv())._tag, "Released")
+      assert.strictEqual(reasonOf(ended.double.run({ n: 1 }))._tag, "Released")
+
+      const left = NodeBlocking.open(Work, yield* NodeBlocking.handle(Work))
+      const other = left.hang.spawnBlockingOrThrow({ id: "caller" })
+      left[Symbol.dispose]()
+      assert.strictEqual(reasonOf(other.recv())._tag, "Released")
+      while (!(yield* pool.wasInterrupted({ id: "scope" }))) yield* Effect.yieldNow
+      while (!(yield* pool.wasInterrupted({ id: "caller" }))) yield* Effect.yieldNow
+      assert.strictEqual(HostPool.stats(pool).active, 0)
+    }).pipe(Effect.provide(work))
+  )
+
+  it.effect("is opened once, with its own contract, while it lasts", () =>
+    Effect.gen(function* () {
+      const refused = (open: () => unknown): string => {
+        try {
+          open()
+        } catch (error) {
+          assert.instanceOf(error, BlockingError.BlockingError)
+          return error.message
+        }
+        return assert.fail("it was opened")
+      }
+      const scope = yield* Scope.make()
+      const handle = yield* Scope.provide(NodeBlocking.handle(Work), scope)
+      assert.match(
+        refused(() => NodeBlocking.open(Ring, handle)),
+        /"test\/Ring" cannot be opened: this is a handle of "suite\/Work"/
+      )
+      for (const garbage of [undefined, null, 1, "x", {}, { ...handle, bell: 1 }, new Proxy({}, {})]) {
+        assert.match(
+          refused(() => NodeBlocking.open(Work, garbage)),
+          /this is no handle/
+        )
+      }
+      NodeBlocking.open(Work, structuredClone(handle))
+      assert.match(
+        refused(() => NodeBlocking.open(Work, handle)),
+        /it is open already/
+      )
+      yield* Scope.close(scope, Exit.void)
+      assert.match(
+        refused(() => NodeBlocking.open(Work, handle)),
+        /it was released/
+      )
+    }).pipe(Effect.provide(work))
+  )
+
+  it.effect("of a pool that is closed answers Closed", () =>
+    Effect.gen(function* () {
+      const scope = yield* Scope.make()
+      const pool = yield* ThreadPool.make(Work, { program: workProgram }).pipe(
+        Effect.provide(NodeThreads.layer()),
+        Scope.provide(scope)
+      )
+      using blocking = NodeBlocking.open(Work, yield* Effect.provideService(NodeBlocking.handle(Work), Work, pool))
+      const receiver = blocking.hang.spawnBlockingOrThrow({ id: "closed" })
+      yield* Scope.close(scope, Exit.void)
+      assert.strictEqual(reasonOf(receiver.recv())._tag, "Closed")
+      assert.strictEqual(reasonOf(blocking.double.run({ n: 1 }))._tag, "Closed")
+    })
+  )
+})
+
+const anywhere: ReadonlyArray<readonly [string, Layer.Layer<Work, Thread.ThreadError>]> = [
+  ["over threads", work],
+  ["in the application's thread", Work.layer(handlers, { concurrency: 2 })]
+]
+for (const [where, layer] of anywhere) {
+  describe(`synchronous code of another thread, with a pool ${where}`, () => {
+    for (const how of ["workerData", "postMessage"] as const) {
+      it.effect(`is given its handle by ${how}`, () =>
+        Effect.gen(function* () {
+          const { answer } = yield* callerThread({ what: "double", handle: yield* NodeBlocking.handle(Work) }, how)
+          assert.deepStrictEqual(yield* answer, [42, "failure(TooSmall)"])
+        }).pipe(Effect.provide(layer))
+      )
+    }
+
+    it.effect("is answered when its handle's scope ends while it is blocked", () =>
+      Effect.gen(function* () {
+        const scope = yield* Scope.make()
+        const handle = yield* Scope.provide(NodeBlocking.handle(Work), scope)
+        const { answer } = yield* callerThread({ what: "hang", handle }, "workerData")
+        const pool = yield* Work
+        yield* eventually(() => assert.strictEqual(HostPool.stats(pool).active, 1))
+        yield* Scope.close(scope, Exit.void)
+        assert.strictEqual(yield* answer, "Released")
+        yield* eventually(() => assert.strictEqual(HostPool.stats(pool).active, 0))
+      }).pipe(Effect.provide(layer))
+    )
+
+    it.effect("leaves nothing behind when it is terminated while it is blocked", () =>
+      Effect.gen(function* () {
+        const pool = yield* Work
+        const scope = yield* Scope.make()
+        const handle = yield* Scope.provide(NodeBlocking.handle(Work), scope)
+        const { worker } = yield* callerThread({ what: "hang", handle }, "workerData")
+        yield* eventually(() => assert.strictEqual(HostPool.stats(pool).active, 1))
+        yield* Effect.promise(() => worker.terminate())
+        yield* Scope.close(scope, Exit.void)
+        yield* eventually(() => assert.strictEqual(HostPool.stats(pool).active, 0))
+      }).pipe(Effect.provide(layer))
+    )
+  })
+}
+
+describe("blocking on what only the blocked thread can answer is refused", () => {
+  const ring = ThreadPool.make(Ring, { program: new URL("../fixtures/ring.worker.ts", import.meta.url) }).pipe(
+    Effect.provide(NodeThreads.layer())
+  )
+  const handleOf = (pool: Ring["Service"]) => Effect.provideService(NodeBlocking.handle(Ring), Ring, pool)
+
+  it.effect("in the thread of the pool itself", () =>
+    Effect.gen(function* () {
+      assert.strictEqual(pass([yield* NodeBlocking.handle(Ring)]), "WouldDeadlock")
+    }).pipe(Effect.provide(Ring.layer(ringHandlers)))
+  )
+
+  it.effect("in a function of the pool, and over any number of pools", () =>
+    Effect.gen(function* () {
+      const [a, b, c] = [yield* ring, yield* ring, yield* ring]
+      const to = [handleOf(a), handleOf(b), handleOf(c)] as const
+      const way = (...pools: ReadonlyArray<0 | 1 | 2>) => Effect.forEach(pools, (pool) => to[pool])
+      assert.strictEqual(yield* a.pass({ handles: yield* way(1, 2) }), "the end")
+      assert.strictEqual(yield* a.pass({ handles: yield* way(0) }), "WouldDeadlock")
+      assert.strictEqual(yield* a.pass({ handles: yield* way(1, 0) }), "WouldDeadlock")
+      assert.strictEqual(yield* a.pass({ handles: yield* way(1, 2, 1) }), "WouldDeadlock")
+      assert.strictEqual(yield* a.pass({ handles: yield* way(1, 2, 0) }), "WouldDeadlock")
+      assert.strictEqual(yield* a.pass({ handles: yield* way(1, 2) }), "the end")
+    })
+  )
+
+  it.effect("through the thread that owns the pool", () =>
+    Effect.gen(function* () {
+      const threads = yield* ring
+      const here = yield* Ring
+      // Nobody is blocked here, so what comes back here is answered.
+      assert.strictEqual(yield* threads.pass({ handles: [yield* NodeBlocking.handle(Ring)] }), "the end")
+      const handles = [yield* handleOf(threads), yield* handleOf(here)]
+      assert.strictEqual(pass(handles), "WouldDeadlock")
+      assert.strictEqual(pass([yield* handleOf(threads)]), "the end")
+    }).pipe(Effect.provide(Ring.layer(ringHandlers)))
+  )
+})
+
+describe("ten thousand calls", () => {
+  const seed = Number(process.env["CHAOS_SEED"] ?? 20261126)
+  const calls = Number(process.env["CHAOS_CALLS"] ?? 10_000) / 4
+
+  it.live(
+    "of four threads with random time-outs, disposals and lost threads: each ends with its own answer, or says why not",
+    () =>
+      Effect.gen(function* () {
+        const pool = yield* Crew
+        const beats = yield* Effect.forkChild(
+          Effect.forever(Effect.andThen(Effect.exit(pool.echo({ id: 2 })), Effect.yieldNow))
+        )
+        yield* Effect.scoped(
+          Effect.gen(function* () {
+            const callers = yield* Effect.forEach([1, 2, 3, 4], (caller) =>
+              Effect.flatMap(NodeBlocking.handle(Crew), (handle) =>
+                callerThread({ what: "chaos", handle, seed: seed + caller, calls }, "workerData")
+              )
+            )
+            for (const { answer } of callers) {
+              const { counts } = (yield* answer) as Outcomes
+              assert.isAbove(counts["answered"] ?? 0, calls / 10, `seed ${seed}: ${JSON.stringify(counts)}`)
+              const known = ["answered", "Sorry", "disposed", "TimedOut", "NoRoom", "ThreadLost", "ended", "not ended"]
+              for (const what of Object.keys(counts)) assert.include(known, what, `seed ${seed}`)
+            }
+          })
+        )
+        yield* Fiber.interrupt(beats)
+        yield* eventually(() => {
+          const { active, threads, waiting } = HostPool.stats(pool)
+          assert.deepStrictEqual({ active, threads, waiting }, { active: 0, threads: 2, waiting: 0 }, `seed ${seed}`)
+        })
+      }).pipe(Effect.provide(crew({ size: 2, concurrency: 8 }))),
+    300_000
+  )
+})
