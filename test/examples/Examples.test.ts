@@ -177,6 +177,73 @@ describe("examples/pool", () => {
   })
 })
 
+describe("examples/blocking", () => {
+  it("tasks of one executor answer synchronous code of another thread and fibers, in the order in which they are done", () => {
+    const { lines, status } = run("blocking")
+    assert.strictEqual(status, 0)
+    assert.deepStrictEqual(lines, [
+      "sync thread: ready",
+      "fiber: hello ada",
+      "sync thread: 40 + 2 = 42",
+      "sync thread: TimedOut",
+      "fiber: 7 is even: false"
+    ])
+  })
+})
+
+describe("examples/http-server", () => {
+  it.live(
+    "calls a guest for each request, streams what a thread computes, and closes when it is told to",
+    () =>
+      Effect.gen(function* () {
+        const server = yield* Effect.acquireRelease(
+          Effect.sync(() => spawn(process.execPath, [fileOf("http-server/main.ts")])),
+          (server) => Effect.sync(() => server.kill("SIGKILL"))
+        )
+        let printed = ""
+        const address = yield* Effect.promise<string>(
+          () =>
+            new Promise((resolve) => {
+              server.stdout.on("data", (chunk) => {
+                printed += chunk
+                const found = /Listening on (http:\S+)/.exec(printed)
+                if (found !== null) resolve(found[1]!)
+              })
+            })
+        )
+        const answers = yield* Effect.forEach(
+          Array.from({ length: 20 }, (_, i) => "word ".repeat(i)),
+          (body) => Effect.promise(async () => (await fetch(address, { method: "POST", body })).json()),
+          { concurrency: 8 }
+        )
+        const Words = Schema.Array(Schema.Struct({ words: Schema.Int }))
+        const words = yield* Schema.decodeUnknownEffect(Words)(answers)
+        assert.deepStrictEqual(
+          words.map(({ words }) => words),
+          Array.from({ length: 20 }, (_, i) => i)
+        )
+        const some = yield* Effect.promise(async () => (await fetch(`${address}/primes?from=999900`)).text())
+        assert.deepStrictEqual(some.trim().split("\n").slice(0, 2), ["999907", "999917"])
+        // A client that goes away has its call interrupted: the only thread answers the next.
+        yield* Effect.promise(async () => {
+          const client = new AbortController()
+          const { body } = await fetch(`${address}/primes?from=2`, { signal: client.signal })
+          await body!.getReader().read()
+          client.abort()
+        })
+        const again = yield* Effect.promise(async () => (await fetch(`${address}/primes?from=999900`)).text())
+        assert.strictEqual(again, some)
+        assert.strictEqual(yield* Effect.promise(async () => (await fetch(address)).status), 404)
+
+        const ended = new Promise((resolve) => server.once("exit", resolve))
+        server.kill("SIGTERM")
+        assert.strictEqual(yield* Effect.promise(() => ended), 0)
+        assert.match(printed, /closed\n$/)
+      }),
+    60_000
+  )
+})
+
 describe("examples/instances", () => {
   it("spreads calls over eight instances", () => {
     const { lines } = run("instances")
