@@ -44,6 +44,7 @@ const ids = Array.from({ length: 10 }, (_, id) => id)
 const calls: Readonly<Record<string, TopologyCase["call"]>> = {
   string: ({ conformance }) => Effect.map(conformance.echo_string({ value: text }), same(text)),
   struct: ({ conformance }) => Effect.map(conformance.echo_point({ value: point }), same(point)),
+  sync1: ({ conformance }) => Effect.map(conformance.via_host_sync_string({ text }), same(text)),
   async1: ({ conformance }) => Effect.map(conformance.via_host_echo({ text }), same(text)),
   join10: ({ conformance }) => Effect.map(conformance.join({ count: 10 }), same(ids))
 }

@@ -1,8 +1,8 @@
 // A program of somebody who has installed the packages: a plugin on a thread, its host functions on a pool, and the pool by itself
-// through promises. Its argument is the plugin; it prints the hash of its own source, twice.
+// through promises and blocking. Its argument is the plugin; it prints the hash of its own source, three times.
 import { readFile } from "node:fs/promises"
 import { fileURLToPath } from "node:url"
-import { NodeGuestThread, NodeHostPool, NodePluginModule } from "@fiberhost/node"
+import { NodeBlocking, NodeGuestThread, NodeHostPool, NodePluginModule } from "@fiberhost/node"
 import { Effect, Layer } from "effect"
 import { Hashing, Imports, Reporter } from "./contract.js"
 
@@ -36,3 +36,10 @@ console.log(report.files[0].sha256)
 
 await using hashing = await NodeHostPool.open(Hashing, pool)
 console.log(await hashing.sha256({ bytes: await readFile(path) }))
+
+const bytes = await readFile(path)
+const blocking = Effect.gen(function* () {
+  using hashing = NodeBlocking.open(Hashing, yield* NodeBlocking.handle(Hashing))
+  return hashing.sha256.runOrThrow({ bytes })
+})
+console.log(await Effect.runPromise(Effect.scoped(blocking).pipe(Effect.provide(NodeHostPool.layer(Hashing, pool)))))

@@ -162,6 +162,40 @@ describe("a sync host function that takes its time", () => {
     })
   )
 
+  it.live("a thousand times in one call of the guest, while guests of other threads go on", () =>
+    Effect.gen(function* () {
+      const { executor, load } = yield* life({ threads: 2 })
+      const file = fileURLToPath(import.meta.url)
+      let reads = 0
+      const ask_sync = ({ text }: { readonly text: string }) =>
+        Effect.as(
+          Effect.promise(async () => {
+            await readFile(file)
+            reads++
+          }),
+          text
+        )
+      const asks = `(local $i i32) (loop $again
+        (drop (call $ask_sync (i64.const ${data.hello})))
+        (local.set $i (i32.add (local.get $i) (i32.const 1)))
+        (br_if $again (i32.lt_u (local.get $i) (local.get $n)))) (local.get $i)`
+      const guest = yield* Wat.make({ module: compile(plugin({ number: asks })) }).pipe(
+        Effect.provide(WatImports.toLayer({ ask: ({ text }) => Effect.succeed(text), ask_sync })),
+        Effect.provide(executor)
+      )
+      const other = yield* load()
+      const call = yield* start(guest.number({ n: 1000 }))
+      let answered = 0
+      while (call.pollUnsafe() === undefined) {
+        assert.strictEqual(yield* other.echo_u32({ value: answered }), answered)
+        answered++
+      }
+      assert.strictEqual(yield* Fiber.join(call), 1000)
+      assert.strictEqual(reads, 1000)
+      assert.isAbove(answered, 10)
+    })
+  )
+
   it.live("a function of a host pool answers it", () =>
     Effect.gen(function* () {
       const { executor } = yield* life()

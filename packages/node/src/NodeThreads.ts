@@ -33,6 +33,11 @@ export interface Options {
    * 100 microseconds. More than a millisecond is a millisecond.
    */
   readonly busyPoll?: Duration.Input
+  /**
+   * The program that sees threads end while who owns them is blocked (`NodeBlocking`), for a bundle that has its own copy of
+   * it. Default: `@fiberhost/node/NodeThreadWatcher`.
+   */
+  readonly watcher?: URL
 }
 
 /** Threads that the calling thread owns. */
@@ -54,7 +59,7 @@ export const layer = (options: Options = {}): Layer.Layer<Thread.Threads> =>
             thread.terminate()
           })
       ),
-    watcher
+    watcher: startWatcher(options.watcher)
   })
 
 const startWorker = ({ data, module, name }: Thread.Program, options: Options): Thread.Thread => {
@@ -77,9 +82,11 @@ const startWorker = ({ data, module, name }: Thread.Program, options: Options): 
 /** This thread's end of a port to each thread, until a watcher is given it. */
 const lifelines = new WeakMap<Thread.Thread, MessagePort>()
 
-const watcher: Effect.Effect<Thread.Watcher, Thread.ThreadError, Scope.Scope> = Effect.gen(function* () {
+const startWatcher = Effect.fnUntraced(function* (
+  program: URL | undefined
+): Effect.fn.Return<Thread.Watcher, Thread.ThreadError, Scope.Scope> {
   const worker = yield* Effect.acquireRelease(
-    Effect.sync(() => new Worker(new URL(import.meta.resolve("@fiberhost/node/NodeThreadWatcher")))),
+    Effect.sync(() => new Worker(program ?? new URL(import.meta.resolve("@fiberhost/node/NodeThreadWatcher")))),
     (worker) => Effect.promise(() => worker.terminate())
   )
   yield* Effect.callback<void, Thread.ThreadError>((resume) => {
