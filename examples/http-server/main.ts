@@ -4,6 +4,7 @@
 //   node examples/http-server/main.ts     then: curl --data-binary @README.md http://127.0.0.1:PORT/
 //                                               curl http://127.0.0.1:PORT/primes?from=900000
 import { createHash } from "node:crypto"
+import { once } from "node:events"
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
 import type { AddressInfo } from "node:net"
 import { buffer } from "node:stream/consumers"
@@ -20,7 +21,8 @@ const runtime = ManagedRuntime.make(
     NodeHostPool.layer(Primes, {
       program: new URL("../pool/primes.worker.ts", import.meta.url),
       initial: { largest: 1_000_000 },
-      size: 1
+      size: 1,
+      concurrency: 1
     })
   )
 )
@@ -54,8 +56,10 @@ const answer = async (request: IncomingMessage, response: ServerResponse, signal
     response.setHeader("content-type", "application/json").end(JSON.stringify(report))
   } else if (url.pathname === "/primes") {
     // The thread computes no further than the client reads.
-    for await (const prime of primes.list({ from: Number(url.searchParams.get("from")) }, { signal })) {
-      if (!response.write(`${prime}\n`)) await new Promise((resolve) => response.once("drain", resolve))
+    const from = Number(url.searchParams.get("from"))
+    if (!Number.isSafeInteger(from)) return void response.writeHead(400).end("from must be an integer\n")
+    for await (const prime of primes.list({ from }, { signal })) {
+      if (!response.write(`${prime}\n`)) await once(response, "drain", { signal })
     }
     response.end()
   } else {

@@ -224,7 +224,7 @@ describe("examples/http-server", () => {
         )
         const some = yield* Effect.promise(async () => (await fetch(`${address}/primes?from=999900`)).text())
         assert.deepStrictEqual(some.trim().split("\n").slice(0, 2), ["999907", "999917"])
-        // A client that goes away has its call interrupted: the only thread answers the next.
+        // A client that goes away has its call interrupted: the only thread, which has one call at a time, answers the next.
         yield* Effect.promise(async () => {
           const client = new AbortController()
           const { body } = await fetch(`${address}/primes?from=2`, { signal: client.signal })
@@ -234,6 +234,7 @@ describe("examples/http-server", () => {
         const again = yield* Effect.promise(async () => (await fetch(`${address}/primes?from=999900`)).text())
         assert.strictEqual(again, some)
         assert.strictEqual(yield* Effect.promise(async () => (await fetch(address)).status), 404)
+        assert.strictEqual(yield* Effect.promise(async () => (await fetch(`${address}/primes?from=x`)).status), 400)
 
         const ended = new Promise((resolve) => server.once("exit", resolve))
         server.kill("SIGTERM")

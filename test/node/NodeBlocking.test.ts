@@ -79,12 +79,15 @@ describe("synchronous code of the thread that owns a pool", () => {
       {
         using receiver = pool.hang.spawnBlockingOrThrow({ id: "late" })
         const late = reasonOf(receiver.recv({ timeout: "20 millis" }))
-        assert.deepStrictEqual(late, new BlockingError.TimedOut({ waitedFor: "reply", milliseconds: 20 }))
+        assert.deepStrictEqual(late, new BlockingError.TimedOut({ waitedFor: "reply", milliseconds: 20, goesOn: true }))
         assert.isTrue(Option.isNone(receiver.tryRecv()))
         assert.isFalse(pool.wasInterrupted.runOrThrow({ id: "late" }))
       }
       assert.isTrue(pool.wasInterrupted.runOrThrow({ id: "late" }))
-      assert.strictEqual(reasonOf(pool.hang.run({ id: "run" }, { timeout: 20 }))._tag, "TimedOut")
+      assert.deepStrictEqual(
+        reasonOf(pool.hang.run({ id: "run" }, { timeout: 20 })),
+        new BlockingError.TimedOut({ waitedFor: "reply", milliseconds: 20, goesOn: false })
+      )
       assert.isTrue(pool.wasInterrupted.runOrThrow({ id: "run" }))
     }).pipe(Effect.provide(work))
   )
@@ -98,10 +101,10 @@ describe("synchronous code of the thread that owns a pool", () => {
       yield* eventually(() => assert.strictEqual(gate.began, 1))
       const held = blocking.hold.trySpawn({ gate: gate.memory })
       assert.isTrue(Result.isSuccess(held))
-      assert.deepStrictEqual(reasonOf(blocking.greet.trySpawn()), new HostCallError.NoRoom({ capacity: 2 }))
+      assert.deepStrictEqual(reasonOf(blocking.greet.trySpawn()), new BlockingError.NoRoom({ concurrency: 2 }))
       assert.deepStrictEqual(
         reasonOf(blocking.greet.spawnBlocking(undefined, { timeout: 20 })),
-        new BlockingError.TimedOut({ waitedFor: "room", milliseconds: 20 })
+        new BlockingError.TimedOut({ waitedFor: "room", milliseconds: 20, goesOn: false })
       )
       const waiting = yield* Effect.forkChild(pool.greet(), { startImmediately: true })
       assert.deepStrictEqual(HostPool.stats(pool), { waiting: 1, active: 2, threads: 1, lost: 0 })
@@ -160,8 +163,10 @@ describe("a handle", () => {
       const other = left.hang.spawnBlockingOrThrow({ id: "caller" })
       left[Symbol.dispose]()
       assert.strictEqual(reasonOf(other.recv())._tag, "Released")
-      while (!(yield* pool.wasInterrupted({ id: "scope" }))) yield* Effect.yieldNow
-      while (!(yield* pool.wasInterrupted({ id: "caller" }))) yield* Effect.yieldNow
+      for (const id of ["scope", "caller"]) {
+        const wasInterrupted = pool.wasInterrupted({ id })
+        assert.isTrue(yield* Effect.repeat(wasInterrupted, { until: (it) => it, times: 10_000 }))
+      }
       assert.strictEqual(HostPool.stats(pool).active, 0)
     }).pipe(Effect.provide(work))
   )
@@ -180,12 +185,12 @@ describe("a handle", () => {
       const scope = yield* Scope.make()
       const handle = yield* Scope.provide(NodeBlocking.handle(Work), scope)
       assert.match(
-        refused(() => NodeBlocking.open(Ring, handle)),
+        refused(() => NodeBlocking.open(Ring, handle as never)),
         /"test\/Ring" cannot be opened: this is a handle of "suite\/Work"/
       )
       for (const garbage of [undefined, null, 1, "x", {}, { ...handle, bell: 1 }, new Proxy({}, {})]) {
         assert.match(
-          refused(() => NodeBlocking.open(Work, garbage)),
+          refused(() => NodeBlocking.open(Work, garbage as never)),
           /this is no handle/
         )
       }
@@ -218,11 +223,18 @@ describe("a handle", () => {
   )
 })
 
-const anywhere: ReadonlyArray<readonly [string, Layer.Layer<Work, Thread.ThreadError>]> = [
-  ["over threads", work],
-  ["in the application's thread", Work.layer(handlers, { concurrency: 2 })]
+type WorkLayer = Layer.Layer<Work, Thread.ThreadError>
+
+/** The second of each has room for one call. */
+const anywhere: ReadonlyArray<readonly [string, WorkLayer, WorkLayer]> = [
+  ["over threads", work, NodeHostPool.layer(Work, { program: workProgram, size: 1, concurrency: 1 })],
+  [
+    "in the application's thread",
+    Work.layer(handlers, { concurrency: 2 }),
+    Work.layer(handlers, { concurrency: 1, capacity: 0 })
+  ]
 ]
-for (const [where, layer] of anywhere) {
+for (const [where, layer, oneAtATime] of anywhere) {
   describe(`synchronous code of another thread, with a pool ${where}`, () => {
     for (const how of ["workerData", "postMessage"] as const) {
       it.effect(`is given its handle by ${how}`, () =>
@@ -244,6 +256,19 @@ for (const [where, layer] of anywhere) {
         assert.strictEqual(yield* answer, "Released")
         yield* eventually(() => assert.strictEqual(HostPool.stats(pool).active, 0))
       }).pipe(Effect.provide(layer))
+    )
+
+    it.effect("is answered when its handle's scope ends while it waits for room", () =>
+      Effect.gen(function* () {
+        const pool = yield* Work
+        const scope = yield* Scope.make()
+        const handle = yield* Scope.provide(NodeBlocking.handle(Work), scope)
+        const { answer } = yield* callerThread({ what: "room", handle }, "workerData")
+        yield* eventually(() => assert.strictEqual(HostPool.stats(pool).active, 1))
+        yield* Effect.promise(() => new Promise((resolve) => setTimeout(resolve, 50)))
+        yield* Scope.close(scope, Exit.void)
+        assert.deepStrictEqual(yield* answer, [true, "Released"])
+      }).pipe(Effect.provide(oneAtATime))
     )
 
     it.effect("leaves nothing behind when it is terminated while it is blocked", () =>

@@ -14,13 +14,15 @@ class Hashing extends HostPool.Service<Hashing>()("types/Hashing", [
   Rpc.make("warm"),
   Rpc.make("lines", { payload: { path: Schema.String }, success: Schema.String, stream: true })
 ]) {}
+class Other extends HostPool.Service<Other>()("types/Other", [Rpc.make("warm")]) {}
 declare const bytes: Uint8Array<ArrayBuffer>
 
 // What is inferred
 
 const handle = NodeBlocking.handle(Hashing)
 same<typeof handle, Effect.Effect<Blocking.Handle<Hashing>, Thread.ThreadError, Scope.Scope | Hashing>>(true)
-const hashing = NodeBlocking.open(Hashing, handle)
+declare const given: Blocking.Handle<Hashing>
+const hashing = NodeBlocking.open(Hashing, given)
 const hash = hashing.sha256.run({ bytes }, { timeout: "1 second" })
 same<typeof hash, Result.Result<string, TooLong | Blocking.CallError>>(true)
 const receiver = hashing.sha256.spawnBlockingOrThrow({ bytes })
@@ -45,5 +47,9 @@ hashing.lines
 // @ts-expect-error the answer is a string
 const wrong: number = hashing.sha256.runOrThrow({ bytes })
 void wrong
+// @ts-expect-error a handle of another contract
+NodeBlocking.open(Other, given)
+// @ts-expect-error the Effect that makes the handle
+NodeBlocking.open(Hashing, handle)
 // @ts-expect-error an unknown option
 hashing.sha256.spawnBlocking({ bytes }, { capacity: 1 })

@@ -128,7 +128,7 @@ export const provide = <R>(context: Context.Context<R>, permit: Permit): Context
 export const make = (options?: Options): Admission =>
   new AdmissionImpl(
     count("concurrency", options?.concurrency ?? Infinity, 1),
-    count("capacity", options?.capacity ?? 100, 0)
+    count("capacity", options?.capacity ?? defaultCapacity, 0)
   )
 
 class AdmissionImpl implements Admission {
@@ -312,6 +312,9 @@ const isUnder = (permit: PermitImpl, admission: AdmissionImpl): boolean => {
     inner = inner.outer
   }
 }
+
+/** How many may wait, unless it is said. */
+export const defaultCapacity = 100
 
 const count = (name: string, value: number, least: number): number => {
   if (value === Infinity || (Number.isInteger(value) && value >= least)) return value

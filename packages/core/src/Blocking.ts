@@ -63,7 +63,7 @@ export interface BlockingFunction<R extends Rpc.Any> {
   ) => Result.Result<Receiver<Rpc.Success<R>, Rpc.Error<R>>, CallError>
   /** As `spawnBlocking`, and throws what that fails with. */
   readonly spawnBlockingOrThrow: (payload: Rpc.Payload<R>, options?: Options) => Receiver<Rpc.Success<R>, Rpc.Error<R>>
-  /** Starts a call, or fails with `NoRoom`. */
+  /** Starts a call, or fails with `NoRoom` (or `WouldDeadlock`, when no room would come). */
   readonly trySpawn: (payload: Rpc.Payload<R>) => Result.Result<Receiver<Rpc.Success<R>, Rpc.Error<R>>, CallError>
   /** As `trySpawn`, and throws what that fails with. */
   readonly trySpawnOrThrow: (payload: Rpc.Payload<R>) => Receiver<Rpc.Success<R>, Rpc.Error<R>>
@@ -100,7 +100,7 @@ export const handle = <Self, R extends Rpc.Any, Init>(
 /** Opens a handle in the calling thread. Throws a `BlockingError` (`HandleRefused`) when that cannot be. */
 export const open = <Self, R extends Rpc.Any, Init>(
   contract: HostPool.Any<Self, R, Init>,
-  handle: unknown,
+  handle: Handle<Self>,
   channels: Channels
 ): Opened<R> => {
   const refused = (detail: string) =>
@@ -109,11 +109,15 @@ export const open = <Self, R extends Rpc.Any, Init>(
       reason: new BlockingError.HandleRefused({ detail })
     })
   const given = Option.getOrUndefined(decodeHandle(handle))
-  if (given === undefined) throw refused("this is no handle. Give it the value that `NodeBlocking.handle` made")
+  if (given === undefined) throw refused("this is no handle. Give it the value that `handle` made")
   if (given.contract !== contract.key) throw refused(`this is a handle of "${given.contract}"`)
   const bell = new Bell(given.bell)
   if (!bell.open(channels.threadId)) {
-    throw refused(bell.isReleased ? "it was released" : "it is open already. Make a handle for each caller")
+    throw refused(
+      bell.isReleased
+        ? "it was released: its scope has ended, or its caller has left. Make another"
+        : "it is open already. Make a handle for each caller"
+    )
   }
 
   const codecs = Array.from(contract.codecs.values())
@@ -138,24 +142,16 @@ const decodeHandle = Schema.decodeUnknownOption(Handles.Handle)
 
 /** Types are the contract's; its codecs check what they say. */
 const functionOf = (caller: Caller, index: number): BlockingFunction<Rpc.Any> => {
-  const spawn = (payload: unknown, milliseconds: number) =>
+  const spawn = (payload: unknown, milliseconds: number | "fail") =>
     Result.map(caller.spawn(index, payload, milliseconds), (call) => receiverOf(caller, call))
   const spawnBlocking = (payload: unknown, options?: Options) => spawn(payload, millisecondsOf(options))
-  const run = (payload: unknown, options?: Options): Result.Result<unknown, unknown> => {
-    const milliseconds = millisecondsOf(options)
-    const end = performance.now() + milliseconds
-    const call = caller.spawn(index, payload, milliseconds)
-    if (Result.isFailure(call)) return call
-    const failure = caller.wait(call.success, Math.max(0, end - performance.now()))
-    if (failure === undefined) return answerOf(call.success)
-    call.success.interrupt()
-    return Result.fail(failure)
-  }
+  const run = (payload: unknown, options?: Options): Result.Result<unknown, unknown> =>
+    Result.flatMap(caller.run(index, payload, millisecondsOf(options)), answerOf)
   const functions = {
     spawnBlocking,
     spawnBlockingOrThrow: (payload: unknown, options?: Options) => getOrThrow(spawnBlocking(payload, options)),
-    trySpawn: (payload: unknown) => spawn(payload, 0),
-    trySpawnOrThrow: (payload: unknown) => getOrThrow(spawn(payload, 0)),
+    trySpawn: (payload: unknown) => spawn(payload, "fail"),
+    trySpawnOrThrow: (payload: unknown) => getOrThrow(spawn(payload, "fail")),
     run,
     runOrThrow: (payload: unknown, options?: Options) => getOrThrow(run(payload, options))
   }

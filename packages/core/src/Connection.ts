@@ -190,7 +190,7 @@ export class Connection {
 
   // Blocking
 
-  /** Reads a message on the stack of who has waited for it: of a thread that is blocked no turn ends. */
+  /** Takes a message that a blocked thread has fetched itself: its turns have no end, and no limit. */
   accept(message: unknown): void {
     for (const earlier of this.held.splice(0)) this.receive(earlier)
     this.receive(message)

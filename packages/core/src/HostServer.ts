@@ -76,8 +76,8 @@ export class HostServer {
       }),
       () =>
         Effect.suspend(() => {
-          for (const door of this.doors.values()) door.close()
-          return Fiber.interruptAll(this.owner.fibers)
+          const callers = Array.from(this.doors.values()).flatMap((door) => door.close())
+          return Fiber.interruptAll([...this.owner.fibers, ...callers])
         })
     )
   }

@@ -43,7 +43,7 @@ export interface Port {
    * thread that has gone to sleep is woken for 15 to 40 us of its sender's time. Where a platform cannot, threads sleep.
    */
   readonly poll?: () => unknown
-  /** Worker side: while `poll` polls it also looks whether this word changes, and then gives up for who is told of that. */
+  /** Worker side: while `poll` polls it also looks whether this word changes, and then returns, so that the event loop delivers. */
   readonly watch?: (words: Int32Array, index: number) => void
   /** Owner's side: how long the event loop does not sleep while an answer may come soon, in milliseconds. Default: 0. */
   readonly busyPoll?: number
@@ -133,7 +133,7 @@ export class Outbox {
     this.writer.rewind(mark)
   }
 
-  /** Whether what is there shows buffers that their owners may write to soon. */
+  /** Whether what is there refers to buffers that their owners may write to soon. */
   get isLent(): boolean {
     return this.writer.beside!.isLent
   }

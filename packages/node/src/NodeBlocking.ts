@@ -20,7 +20,7 @@ import { channels } from "./internal/Channels.ts"
 
 /**
  * A handle of the pool: a value for `workerData`, `postMessage`, or for synchronous code in this thread. One caller opens
- * it, once; it ends with the scope. The pool may run in this thread (`layer`) or over threads (`NodeHostPool.layer`). Synchronous code
+ * it, once; it ends with the scope. Complete once each thread of the pool listens, so not while one computes. The pool may run in this thread (`layer`) or over threads (`NodeHostPool.layer`). Synchronous code
  * of this thread needs the latter: what would wait for itself is refused with `WouldDeadlock`.
  */
 export const handle = <Self, R extends Rpc.Any, Init>(
@@ -30,5 +30,5 @@ export const handle = <Self, R extends Rpc.Any, Init>(
 /** Opens a handle in the calling thread, whoever started that. Throws a `BlockingError` (`HandleRefused`) when that cannot be. */
 export const open = <Self, R extends Rpc.Any, Init>(
   contract: HostPool.Any<Self, R, Init>,
-  handle: unknown
+  handle: Blocking.Handle<Self>
 ): Blocking.Opened<R> => Blocking.open(contract, handle, channels)

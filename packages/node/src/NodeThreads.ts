@@ -82,19 +82,24 @@ const startWorker = ({ data, module, name }: Thread.Program, options: Options): 
 /** This thread's end of a port to each thread, until a watcher is given it. */
 const lifelines = new WeakMap<Thread.Thread, MessagePort>()
 
+const watcherFailed = (detail: string): Thread.ThreadError =>
+  new Thread.ThreadError({ thread: "the watcher of threads", reason: new Thread.StartFailed({ detail }) })
+
 const startWatcher = Effect.fnUntraced(function* (
   program: URL | undefined
 ): Effect.fn.Return<Thread.Watcher, Thread.ThreadError, Scope.Scope> {
   const worker = yield* Effect.acquireRelease(
-    Effect.sync(() => new Worker(program ?? new URL(import.meta.resolve("@fiberhost/node/NodeThreadWatcher")))),
+    Effect.try({
+      try: () => new Worker(program ?? new URL(import.meta.resolve("@fiberhost/node/NodeThreadWatcher"))),
+      catch: (error) => watcherFailed(`${String(error)}. In a bundle, name its program: NodeThreads.Options.watcher`)
+    }),
     (worker) => Effect.promise(() => worker.terminate())
   )
   yield* Effect.callback<void, Thread.ThreadError>((resume) => {
-    const failed = (detail: string) =>
-      resume(Effect.fail(new Thread.ThreadError({ thread: "watcher", reason: new Thread.StartFailed({ detail }) })))
+    const failed = (detail: string) => resume(Effect.fail(watcherFailed(detail)))
     worker.once("message", () => resume(Effect.void))
     worker.on("error", (error) => failed(String(error)))
-    worker.once("exit", () => failed("its program ended"))
+    worker.on("exit", () => failed("its program ended"))
   })
   worker.unref()
   const post = (message: Message, transfer: Array<Transferable> = []) => worker.postMessage(message, transfer)

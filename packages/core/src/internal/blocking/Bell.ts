@@ -14,7 +14,7 @@ const listener = 0
 const held = 1
 const slotWords = 2
 
-export const State = { Unopened: 0, Opened: 1, Released: 2 } as const
+const State = { Unopened: 0, Opened: 1, Released: 2 } as const
 
 export class Bell {
   readonly memory: SharedArrayBuffer
@@ -52,9 +52,16 @@ export class Bell {
     return Atomics.load(this.words, opener) - 1
   }
 
-  /** A thread's side: it listens to the caller from now on, or does not any more. */
-  setListener(slot: number, generation: number | undefined): void {
-    Atomics.store(this.words, at(slot, listener), generation === undefined ? 0 : generation + 1)
+  /** A thread's side: it listens to the caller from now on. He has no places on it: what he had on its predecessor ended with that. */
+  listen(slot: number, generation: number): void {
+    Atomics.store(this.words, at(slot, held), 0)
+    Atomics.store(this.words, at(slot, listener), generation + 1)
+  }
+
+  /** A thread's side: it does not listen any more. The places that the caller had taken on it: he has none now. */
+  leave(slot: number, generation: number): number {
+    const before = Atomics.compareExchange(this.words, at(slot, listener), generation + 1, 0)
+    return before === generation + 1 ? Atomics.exchange(this.words, at(slot, held), 0) : 0
   }
 
   /** Whether that thread listens. */
@@ -76,11 +83,6 @@ export class Bell {
       count = found
     }
     return false
-  }
-
-  /** A thread's side: all places that the caller had on it. He has none any more. */
-  takeBack(slot: number): number {
-    return Atomics.exchange(this.words, at(slot, held), 0)
   }
 
   /** The caller looks again, also when it is blocked. */
@@ -107,4 +109,4 @@ export class Bell {
 const at = (slot: number, word: number): number => headWords + slot * slotWords + word
 
 /** How long the thread polls before it sleeps, in milliseconds: waking it takes its waker longer than a short call. */
-export const polled = 0.05
+const polled = 0.05

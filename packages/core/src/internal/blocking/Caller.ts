@@ -41,10 +41,10 @@ export class Caller {
     this.waits = new WaitsFor(handle.waits)
   }
 
-  /** Starts a call on the least busy thread, and blocks for up to `milliseconds` while there is no room. */
-  spawn(index: number, payload: unknown, milliseconds: number): Result.Result<BlockingCall, Failure> {
+  /** Starts a call on the least busy thread. While there is no room it blocks for up to `milliseconds`, or fails. */
+  spawn(index: number, payload: unknown, milliseconds: number | "fail"): Result.Result<BlockingCall, Failure> {
     const { name } = this.codecs[index]!
-    const end = performance.now() + milliseconds
+    const end = performance.now() + (milliseconds === "fail" ? 0 : milliseconds)
     while (true) {
       const heard = this.board.roomCount
       this.read()
@@ -55,23 +55,45 @@ export class Caller {
 
       const deadlock = this.neverRoom()
       if (deadlock !== undefined) return blockingFailure(name, new BlockingError.WouldDeadlock({ detail: deadlock }))
-      if (milliseconds === 0) return callFailure(name, new HostCallError.NoRoom({ capacity: this.handle.concurrency }))
+      if (milliseconds === "fail") {
+        return blockingFailure(name, new BlockingError.NoRoom({ concurrency: this.handle.concurrency }))
+      }
       const left = end - performance.now()
-      if (left <= 0) return blockingFailure(name, new BlockingError.TimedOut({ waitedFor: "room", milliseconds }))
+      if (left <= 0) {
+        return blockingFailure(name, new BlockingError.TimedOut({ waitedFor: "room", milliseconds, goesOn: false }))
+      }
       this.board.waitForRoom(heard, left)
     }
   }
 
+  /** Starts a call and blocks until it has its exit: for up to `milliseconds` altogether, then it is interrupted. */
+  run(index: number, payload: unknown, milliseconds: number): Result.Result<BlockingCall, Failure> {
+    const end = performance.now() + milliseconds
+    const call = this.spawn(index, payload, milliseconds)
+    if (Result.isFailure(call)) return call
+    const failure = this.waitUntil(call.success, end, { milliseconds, goesOn: false })
+    if (failure === undefined) return call
+    call.success.interrupt()
+    return Result.fail(failure)
+  }
+
   /** Blocks for up to `milliseconds` until the call has its exit, or says why not. */
   wait(call: BlockingCall, milliseconds: number): BlockingError.BlockingError | undefined {
-    const end = performance.now() + milliseconds
+    return this.waitUntil(call, performance.now() + milliseconds, { milliseconds, goesOn: true })
+  }
+
+  private waitUntil(
+    call: BlockingCall,
+    end: number,
+    late: { readonly milliseconds: number; readonly goesOn: boolean }
+  ): BlockingError.BlockingError | undefined {
     const self = this.channels.threadId
     while (true) {
       const { count } = this.bell
       this.read()
       if (call.exit !== undefined) return undefined
       const left = end - performance.now()
-      if (left <= 0) return failed(call.codec.name, new BlockingError.TimedOut({ waitedFor: "reply", milliseconds }))
+      if (left <= 0) return failed(call.codec.name, new BlockingError.TimedOut({ waitedFor: "reply", ...late }))
       if (!this.waits.begin(self, this.board.threadId(call.line.place.slot))) {
         return failed(call.codec.name, new BlockingError.WouldDeadlock({ detail: circle }))
       }
@@ -90,14 +112,15 @@ export class Caller {
     if (isReleased) this.settle(() => new BlockingError.Released())
     else if (isClosed) this.settle(() => new HostCallError.Closed())
     for (const line of lost) this.lose(line)
+    if (isReleased || isClosed) {
+      for (const line of this.lines.values()) line.close()
+      this.lines.clear()
+    }
     for (const call of this.calls) if (call.exit !== undefined) this.calls.delete(call)
   }
 
   /** Interrupts what is not answered, and leaves. */
   close(): void {
-    if (this.bell.isReleased) return this.read()
-    for (const line of this.lines.values()) line.close()
-    this.lines.clear()
     this.bell.release()
     this.read()
   }
@@ -173,7 +196,7 @@ export class Caller {
 
   private lose(line: ThreadLine): void {
     this.lines.delete(line.place.slot)
-    line.lost(this.codecs[this.board.lastRan(line.place.slot)]?.name)
+    line.lost(this.codecs[this.board.lastRan(line.place)]?.name)
   }
 
   private settle(reason: () => HostCallError.Closed | BlockingError.Released): void {

@@ -2,6 +2,7 @@
  * Callee's side: where a caller that may block its thread reaches this one. It serves the caller's calls as the owner's
  * are served, and rings the caller's bell for each message.
  */
+import type * as Fiber from "effect/Fiber"
 import * as Wire from "../../Wire.ts"
 import type { Board, Place } from "../pool/Board.ts"
 import { CallServer, type Service } from "../pool/CallServer.ts"
@@ -49,7 +50,7 @@ export class Door {
           if (!this.isOpen) return
           this.channel.post(message, transfer)
           // Before this thread does anything else: it may wait for the caller next.
-          waits.end(this.bell.opener)
+          waits.answered(this.bell.opener, channels.threadId)
           this.bell.ring()
         }
       },
@@ -65,13 +66,12 @@ export class Door {
       // A caller that breaks the protocol is shut out, and told nothing but that.
       onFault: () => {
         this.bell.release()
+        board.announceRoom()
         this.close()
       },
       isBusy: options.isBusy
     })
-    // Places on the thread that was in the slot before ended with it.
-    this.bell.takeBack(place.slot)
-    this.bell.setListener(place.slot, place.generation)
+    this.bell.listen(place.slot, place.generation)
     board.announceRoom()
   }
 
@@ -79,18 +79,19 @@ export class Door {
     return this.calls.isRunning
   }
 
-  /** Interrupts what runs for the caller, who hears no more of it. */
-  close(): void {
-    if (!this.isOpen) return
+  /** Interrupts what runs for the caller, who hears no more of it; it is returned. */
+  close(): ReadonlyArray<Fiber.Fiber<unknown, unknown>> {
+    if (!this.isOpen) return this.calls.fibers
     this.calls.connection.flush()
     this.isOpen = false
     const { onClosed, onFree, place } = this.options
-    this.bell.setListener(place.slot, undefined)
+    const places = this.bell.leave(place.slot, place.generation)
     this.channel.close()
     const { fibers } = this.calls
     // What has not arrived does so no more. What runs keeps its place until it has ended.
-    for (let left = this.bell.takeBack(place.slot) - fibers.length; left > 0; left--) onFree()
+    for (let left = places - fibers.length; left > 0; left--) onFree()
     for (const fiber of fibers) fiber.interruptUnsafe()
     onClosed()
+    return fibers
   }
 }

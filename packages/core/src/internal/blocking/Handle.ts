@@ -1,7 +1,6 @@
 /** What a handle is made of: values that a structured clone keeps. */
 import * as Schema from "effect/Schema"
-
-const SharedMemory = Schema.declare((it: unknown): it is SharedArrayBuffer => it instanceof SharedArrayBuffer)
+import { SharedMemory } from "../SharedMemory.ts"
 
 export const Handle = Schema.Struct({
   fiberhost: Schema.Literal("handle"),

@@ -4,7 +4,7 @@
  *
  * A thread says what it waits for before it looks whether that leads back to it, and who answers takes that back before
  * it does anything else. So of the threads of a circle at least the last one sees it, and a circle that is read twice
- * without a change is one.
+ * without a change is one. Who waits for room waits for no one thread: whether that is in vain is looked at once, when it begins.
  */
 import * as Context from "effect/Context"
 
@@ -37,7 +37,12 @@ export class WaitsFor {
     return false
   }
 
-  /** `thread` does not wait any more: it has been answered, or has given up. */
+  /** `by`, the calling thread, has answered `thread`, which may wait for another by now. */
+  answered(thread: number, by: number): void {
+    Atomics.compareExchange(this.words, at(thread) + target, by + 1, 0)
+  }
+
+  /** `thread`, the calling one, does not wait any more. */
   end(thread: number): void {
     Atomics.store(this.words, at(thread) + target, 0)
   }

@@ -67,12 +67,6 @@ export class Board {
     return Atomics.load(this.words, at(slot, state)) & loadMask
   }
 
-  get totalLoad(): number {
-    let load = 0
-    for (let slot = 0; slot < this.size; slot++) load += this.load(slot)
-    return load
-  }
-
   /** The thread in the slot, if it takes calls. */
   ready(slot: number): Place | undefined {
     const word = Atomics.load(this.words, at(slot, state))
@@ -145,9 +139,10 @@ export class Board {
     this.announceRoom()
   }
 
-  /** The function that the thread began last: its index, or -1. */
-  lastRan(slot: number): number {
-    return Atomics.load(this.words, at(slot, ran)) - 1
+  /** The function that the thread began last: its index, or -1; also when another thread is in its slot. */
+  lastRan({ generation, slot }: Place): number {
+    const index = Atomics.load(this.words, at(slot, ran)) - 1
+    return Atomics.load(this.words, at(slot, state)) >>> 17 === generation ? index : -1
   }
 
   setLastRan(slot: number, index: number): void {

@@ -3,9 +3,11 @@
  * another thread, so a program behaves the same over both.
  */
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import * as Admission from "../../Admission.ts"
 import * as Executor from "../../Executor.ts"
 import type { FunctionCodec } from "../../FunctionCodec.ts"
 import * as HostCallError from "../../HostCallError.ts"
@@ -65,7 +67,10 @@ export const make = Effect.fnUntraced(function* (
   }
 
   // The calling thread is the only one on the board. It takes what the executor takes: calls that run and calls that wait.
-  const concurrency = Math.min((options?.concurrency ?? Infinity) + (options?.capacity ?? defaultCapacity), maxLoad)
+  const concurrency = Math.min(
+    (options?.concurrency ?? Infinity) + (options?.capacity ?? Admission.defaultCapacity),
+    maxLoad
+  )
   const board = Board.make(1)
   const place: Place = { slot: 0, generation: board.begin(0) }
   board.open(0)
@@ -104,9 +109,10 @@ export const make = Effect.fnUntraced(function* (
         })
       }),
       (door) =>
-        Effect.sync(() => {
+        Effect.suspend(() => {
           bell.release()
-          door.close()
+          board.announceRoom()
+          return Fiber.interruptAll(door.close())
         })
     )
     return { name, bell: bell.memory, board: board.memory, waits: waits.memory, concurrency }
@@ -137,9 +143,6 @@ const executed = (
       error._tag === "ExecutorError" ? notRun(implementation.codec.name, error) : error
     )
 })
-
-/** An executor's. */
-const defaultCapacity = 100
 
 const carriedArguments = (codec: FunctionCodec, payload: unknown) =>
   Result.flatMap(codec.encodeArguments(payload), codec.decodeArguments)

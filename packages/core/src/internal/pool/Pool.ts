@@ -79,10 +79,10 @@ export class Pool {
   readonly board: Board
   lost = 0
   private readonly settle = (): void => {
-    if (this.phase === "Open") return
     const { active, waiting } = this.stats
-    if (active === 0 && waiting === 0) Deferred.doneUnsafe(this.idle, Effect.void)
-    else this.board.ownerWaits = true
+    const isDraining = this.phase !== "Open"
+    this.board.ownerWaits = waiting > 0 || (isDraining && active > 0)
+    if (isDraining && active === 0 && waiting === 0) Deferred.doneUnsafe(this.idle, Effect.void)
   }
   private readonly waiting = new WaitingLine(this.settle)
   private readonly threads: Array<PoolThread> = []
@@ -280,6 +280,7 @@ export class Pool {
   dismiss(name: string): void {
     this.callers.get(name)?.release()
     this.callers.delete(name)
+    this.board.announceRoom()
     for (const thread of this.threads) thread.dismiss(name)
   }
 

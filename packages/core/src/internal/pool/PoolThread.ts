@@ -116,6 +116,7 @@ export class PoolThread implements Server {
   dismiss(name: string): void {
     this.admitted(name)
     this.connection.signal(Signal.dismiss, Signal.encode(Signal.detailCodec, name))
+    this.connection.flush()
   }
 
   private admitted(name: string): void {
@@ -138,7 +139,7 @@ export class PoolThread implements Server {
 
   /** What is known of the end of its program. */
   loss({ detail, exitCode }: Thread.Exit): Thread.Loss {
-    const lastRan = this.functions[this.board.lastRan(this.place.slot)]
+    const lastRan = this.functions[this.board.lastRan(this.place)]
     return {
       ...(exitCode === undefined ? {} : { exitCode }),
       detail: this.fault ?? detail,

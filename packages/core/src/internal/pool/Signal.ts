@@ -3,6 +3,7 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as Codec from "../../Codec.ts"
 import { CodecFailure } from "../../CodecError.ts"
+import { SharedMemory, SharedMemoryBeside } from "../SharedMemory.ts"
 
 /** To the thread: end. It interrupts what it runs, runs its finalizers and exits. */
 export const close = 1
@@ -21,7 +22,7 @@ export const room = 8
 /** `name` is the door's; `bell` the memory that wakes the caller: see `Bell`. */
 export const Admission = Schema.Struct({
   name: Schema.String,
-  bell: Codec.cloned((it): it is SharedArrayBuffer => it instanceof SharedArrayBuffer, "shared memory")
+  bell: SharedMemoryBeside
 })
 export type Admission = typeof Admission.Type
 export const admissionCodec = Codec.make(Admission)
@@ -35,8 +36,6 @@ export const LogRecord = Schema.Struct({
 })
 export type LogRecord = typeof LogRecord.Type
 export const logCodec = Codec.make(LogRecord)
-
-const SharedMemory = Schema.declare((it: unknown): it is SharedArrayBuffer => it instanceof SharedArrayBuffer)
 
 /** What a thread is started with. */
 export const Start = Schema.Struct({

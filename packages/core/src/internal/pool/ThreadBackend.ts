@@ -5,6 +5,7 @@
 
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
@@ -91,10 +92,15 @@ export const make = (
     const bell = Bell.make(pool.board.size)
     const name = crypto.randomUUID()
     if (watching !== undefined) yield* watching.bell(bell.memory)
-    yield* Effect.acquireRelease(
-      Effect.callback<void>((resume) => pool.admit(name, bell, watching, () => resume(Effect.void))),
+    const listening = yield* Effect.acquireRelease(
+      Effect.sync(() => {
+        const listening = Deferred.makeUnsafe<void>()
+        pool.admit(name, bell, watching, () => Deferred.doneUnsafe(listening, Effect.void))
+        return listening
+      }),
       () => Effect.sync(() => pool.dismiss(name))
     )
+    yield* Deferred.await(listening)
     return {
       name,
       bell: bell.memory,
