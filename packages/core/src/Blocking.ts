@@ -111,6 +111,7 @@ export const open = <Self, R extends Rpc.Any, Init>(
   const given = Option.getOrUndefined(decodeHandle(handle))
   if (given === undefined) throw refused("this is no handle. Give it the value that `handle` made")
   if (given.contract !== contract.key) throw refused(`this is a handle of "${given.contract}"`)
+  if (given.bell.byteLength < Bell.make(new Board(given.board).size).memory.byteLength) throw refused("it is damaged")
   const bell = new Bell(given.bell)
   if (!bell.open(channels.threadId)) {
     throw refused(
@@ -128,6 +129,9 @@ export const open = <Self, R extends Rpc.Any, Init>(
   }
   return Object.assign(functions, { [Symbol.dispose]: () => caller.close() }) as unknown as Opened<R>
 }
+
+/** A watcher's side: its owner lives. */
+export const beat = (board: SharedArrayBuffer): void => new Board(board).beat()
 
 /**
  * A watcher's side: the thread in that place has ended. It is not alive for its pool any more, and who waits for it looks

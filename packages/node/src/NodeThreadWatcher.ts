@@ -24,6 +24,12 @@ export type Message = typeof Message.Type
 
 const decode = Schema.decodeUnknownSync(Message)
 const bells = new Map<number, SharedArrayBuffer>()
+const boards = new Set<SharedArrayBuffer>()
+
+/** Its owner's end is its own: who is blocked on the owner's threads sees that it signs no more. */
+setInterval(() => {
+  for (const board of boards) Blocking.beat(board)
+}, 500).unref()
 
 parentPort?.on("message", (received: unknown) => {
   const message = decode(received)
@@ -31,6 +37,7 @@ parentPort?.on("message", (received: unknown) => {
     const { board, lifeline, place } = message
     lifeline.on("close", () => Blocking.announceEnd(board, place, bells.values()))
     lifeline.start()
+    boards.add(board)
   } else if (message.what === "bell") {
     bells.set(message.id, message.bell)
   } else {

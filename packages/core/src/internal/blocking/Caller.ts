@@ -21,6 +21,9 @@ import { WaitsFor } from "./WaitsFor.ts"
 
 export type Failure = HostCallError.HostCallError | BlockingError.BlockingError
 
+/** Why no call is begun. */
+type Refusal = HostCallError.Closed | HostCallError.NoThread | BlockingError.Reason
+
 export class Caller {
   private readonly handle: Handle
   private readonly codecs: ReadonlyArray<FunctionCodec>
@@ -31,6 +34,8 @@ export class Caller {
   /** By slot. */
   private readonly lines = new Map<number, ThreadLine>()
   private readonly calls = new Set<BlockingCall>()
+  /** The watcher's last sign of life, when it was looked for, and how long it had not changed while it was: in milliseconds. */
+  private lastBeat = { count: 0, looked: 0, silent: 0 }
 
   constructor(handle: Handle, codecs: ReadonlyArray<FunctionCodec>, channels: Channels) {
     this.handle = handle
@@ -43,27 +48,9 @@ export class Caller {
 
   /** Starts a call on the least busy thread. While there is no room it blocks for up to `milliseconds`, or fails. */
   spawn(index: number, payload: unknown, milliseconds: number | "fail"): Result.Result<BlockingCall, Failure> {
-    const { name } = this.codecs[index]!
-    const end = performance.now() + (milliseconds === "fail" ? 0 : milliseconds)
-    while (true) {
-      const heard = this.board.roomCount
-      this.read()
-      if (this.bell.isReleased) return blockingFailure(name, new BlockingError.Released())
-      if (this.board.phase !== Phase.Open) return callFailure(name, new HostCallError.Closed())
-      const place = this.reserve()
-      if (place !== undefined) return this.send(index, payload, place)
-
-      const deadlock = this.neverRoom()
-      if (deadlock !== undefined) return blockingFailure(name, new BlockingError.WouldDeadlock({ detail: deadlock }))
-      if (milliseconds === "fail") {
-        return blockingFailure(name, new BlockingError.NoRoom({ concurrency: this.handle.concurrency }))
-      }
-      const left = end - performance.now()
-      if (left <= 0) {
-        return blockingFailure(name, new BlockingError.TimedOut({ waitedFor: "room", milliseconds, goesOn: false }))
-      }
-      this.board.waitForRoom(heard, left)
-    }
+    const place = this.look()
+    if (milliseconds !== "fail") return this.begin(index, payload, place ?? this.waitForRoom(milliseconds))
+    return this.begin(index, payload, place ?? new BlockingError.NoRoom({ concurrency: this.handle.concurrency }))
   }
 
   /** Starts a call and blocks until it has its exit: for up to `milliseconds` altogether, then it is interrupted. */
@@ -97,7 +84,7 @@ export class Caller {
       if (!this.waits.begin(self, this.board.threadId(call.line.place.slot))) {
         return failed(call.codec.name, new BlockingError.WouldDeadlock({ detail: circle }))
       }
-      this.bell.wait(count, left)
+      this.bell.wait(count, Math.min(left, pulse))
       this.waits.end(self)
     }
   }
@@ -107,7 +94,8 @@ export class Caller {
     // What ended is asked for first: what was posted before that is there then.
     const isReleased = this.bell.isReleased
     const isClosed = this.board.phase === Phase.Closed
-    const lost = Array.from(this.lines.values()).filter(({ place }) => this.board.isLost(place))
+    const allLost = this.ownerIsGone()
+    const lost = Array.from(this.lines.values()).filter(({ place }) => allLost || this.board.isLost(place))
     for (const line of this.lines.values()) line.read()
     if (isReleased) this.settle(() => new BlockingError.Released())
     else if (isClosed) this.settle(() => new HostCallError.Closed())
@@ -123,6 +111,48 @@ export class Caller {
   close(): void {
     this.bell.release()
     this.read()
+  }
+
+  /** A place on a thread, why there will be none, or undefined when it is worth waiting. */
+  private look(): Place | Refusal | undefined {
+    this.read()
+    if (this.bell.isReleased) return new BlockingError.Released()
+    if (this.board.phase !== Phase.Open) return new HostCallError.Closed()
+    return this.reserve() ?? this.neverRoom()
+  }
+
+  /** Blocks until there is a place, or it is known that there will be none in time. */
+  private waitForRoom(milliseconds: number): Place | Refusal {
+    const end = performance.now() + milliseconds
+    const self = this.channels.threadId
+    try {
+      return this.board.waitForRoom<Place | Refusal>(
+        () => {
+          const found = this.look()
+          if (found !== undefined) return found
+          if (performance.now() >= end) {
+            return new BlockingError.TimedOut({ waitedFor: "room", milliseconds, goesOn: false })
+          }
+          // Of several threads it waits for any: that stands in no table, and is looked at again now and then.
+          const [only, ...others] = this.ready()
+          if (only === undefined || others.length > 0 || this.waits.begin(self, this.threadId(only))) return undefined
+          return new BlockingError.WouldDeadlock({ detail: circle })
+        },
+        () => Math.min(Math.max(0, end - performance.now()), pulse)
+      )
+    } finally {
+      this.waits.end(self)
+    }
+  }
+
+  private begin(index: number, payload: unknown, place: Place | Refusal): Result.Result<BlockingCall, Failure> {
+    if (!("_tag" in place)) return this.send(index, payload, place)
+    const { name } = this.codecs[index]!
+    return Result.fail(
+      place._tag === "Closed" || place._tag === "NoThread"
+        ? new HostCallError.HostCallError({ function: name, reason: place })
+        : failed(name, place)
+    )
   }
 
   private send(index: number, payload: unknown, place: Place): Result.Result<BlockingCall, Failure> {
@@ -144,7 +174,7 @@ export class Caller {
       let least = this.handle.concurrency
       for (const place of this.threads()) {
         const load = this.board.load(place.slot)
-        if (load >= least || refused.has(place.slot) || this.isOwn(place)) continue
+        if (load >= least || refused.has(place.slot) || this.waitsForSelf(place)) continue
         chosen = place
         least = load
       }
@@ -162,26 +192,52 @@ export class Caller {
     if (this.bell.giveBack(place.slot)) this.board.release(place)
   }
 
+  /** Threads that take calls of this caller. */
   private threads(): ReadonlyArray<Place> {
-    const threads: Array<Place> = []
-    for (let slot = 0; slot < this.board.size; slot++) {
-      const place = this.board.ready(slot)
-      if (place !== undefined && this.bell.isListening(slot, place.generation)) threads.push(place)
-    }
-    return threads
+    return this.ready().filter(({ generation, slot }) => this.bell.isListening(slot, generation))
   }
 
-  private isOwn({ slot }: Place): boolean {
-    return this.board.threadId(slot) === this.channels.threadId
+  private ready(): ReadonlyArray<Place> {
+    const ready: Array<Place> = []
+    for (let slot = 0; slot < this.board.size; slot++) {
+      const place = this.board.ready(slot)
+      if (place !== undefined) ready.push(place)
+    }
+    return ready
+  }
+
+  private threadId({ slot }: Place): number {
+    return this.board.threadId(slot)
+  }
+
+  /** Whether the thread is this one, or is blocked until this one has answered. */
+  private waitsForSelf(place: Place): boolean {
+    return this.waits.leads(this.threadId(place), this.channels.threadId)
   }
 
   /** Why waiting for room is in vain. */
-  private neverRoom(): string | undefined {
-    const threads = this.threads()
-    const self = this.channels.threadId
-    if (threads.length === 0 && this.handle.owner === self) return noThread
-    const waits = ({ slot }: Place) => this.waits.leads(this.board.threadId(slot), self)
-    return threads.length > 0 && threads.every(waits) ? circle : undefined
+  private neverRoom(): HostCallError.NoThread | BlockingError.WouldDeadlock | undefined {
+    const { expected } = this.board
+    if (expected === 0) return new HostCallError.NoThread({ detail: "has ended" })
+    if (this.ownerIsGone()) return new HostCallError.NoThread({ detail: ownerGone })
+    const ready = this.ready()
+    if (!ready.every((place) => this.waitsForSelf(place))) return undefined
+    // The owner starts those that are not there yet.
+    const ownerCan = !this.waits.leads(this.handle.owner, this.channels.threadId)
+    if (ready.length < expected && ownerCan) return undefined
+    return new BlockingError.WouldDeadlock({ detail: ready.length < expected ? noThread : circle })
+  }
+
+  /** Whether the pool's owner has ended, and its threads with it: its watcher, which never blocks, has been silent for long. */
+  private ownerIsGone(): boolean {
+    const { beats } = this.board
+    const now = performance.now()
+    if (beats === 0 || beats !== this.lastBeat.count || now - this.lastBeat.looked > 3 * pulse) {
+      this.lastBeat = { count: beats, looked: now, silent: 0 }
+      return false
+    }
+    this.lastBeat = { count: beats, looked: now, silent: this.lastBeat.silent + (now - this.lastBeat.looked) }
+    return this.lastBeat.silent > silence
   }
 
   private lineTo(place: Place): ThreadLine {
@@ -211,13 +267,14 @@ export class Caller {
 const circle =
   "every thread that could answer waits for this one. Answer it first, or make the call from a thread that nobody waits for"
 const noThread =
-  "no thread of the pool is left, and the one that starts another is this one. Let its event loop turn, or raise the pool's size"
+  "no other thread of the pool is left, and the one that starts another is, or waits for, this one. Let its event loop turn, " +
+  "or raise the pool's size"
+const ownerGone = "ended with the thread that owned the pool"
+
+/** How long one waits before one looks for what rings no bell, in milliseconds. */
+const pulse = 250
+/** How long a watcher must be silent, while it is looked for, before its owner is taken for gone: it signs ten times as often. */
+const silence = 5000
 
 const failed = (name: string, reason: BlockingError.Reason): BlockingError.BlockingError =>
   new BlockingError.BlockingError({ function: name, reason })
-
-const blockingFailure = (name: string, reason: BlockingError.Reason): Result.Result<never, Failure> =>
-  Result.fail(failed(name, reason))
-
-const callFailure = (name: string, reason: HostCallError.Reason): Result.Result<never, Failure> =>
-  Result.fail(new HostCallError.HostCallError({ function: name, reason }))

@@ -4,7 +4,7 @@
  *
  * A thread says what it waits for before it looks whether that leads back to it, and who answers takes that back before
  * it does anything else. So of the threads of a circle at least the last one sees it, and a circle that is read twice
- * without a change is one. Who waits for room waits for no one thread: whether that is in vain is looked at once, when it begins.
+ * without a change is one. Who waits for room on one of several threads stands in no table, and looks again now and then.
  */
 import * as Context from "effect/Context"
 

@@ -9,12 +9,17 @@
 
 export const Phase = { Open: 0, Draining: 1, Closed: 2 } as const
 
-/** Words of the head: the pool's phase; a count that changes when there is room; who waits for that, blocked or in the owner's lines. */
+/**
+ * Words of the head: the pool's phase; a count that changes when there is room; who waits for that, blocked or in the owner's
+ * lines; how many threads there are or will be; a count that changes while the owner lives, if a watcher sees to that.
+ */
 const phase = 0
 const room = 1
 const blocked = 2
 const ownerWaits = 3
-const headWords = 4
+const expected = 4
+const beats = 5
+const headWords = 6
 
 /** Words of a thread: its generation, readiness, end and load; the function that it began last, plus one; messages posted to it by callers; its platform's number. */
 const state = 0
@@ -180,16 +185,38 @@ export class Board {
     Atomics.store(this.words, ownerWaits, waits ? 1 : 0)
   }
 
-  /** What to compare with before one waits for room: see `waitForRoom`. */
-  get roomCount(): number {
-    return Atomics.load(this.words, room)
+  /** Threads that are there, or that the owner will start: 0 when its policy starts no more. */
+  get expected(): number {
+    return Atomics.load(this.words, expected)
   }
 
-  /** Blocks this thread until there may be room, or for so many milliseconds. */
-  waitForRoom(heard: number, milliseconds: number): void {
+  set expected(threads: number) {
+    Atomics.store(this.words, expected, threads)
+    this.announceRoom()
+  }
+
+  /** Changes as long as the owner's watcher lives, which does not outlive the owner; 0 where there is none. */
+  get beats(): number {
+    return Atomics.load(this.words, beats)
+  }
+
+  beat(): void {
+    Atomics.add(this.words, beats, 1)
+  }
+
+  /**
+   * Calls `look` until it has an answer, and blocks this thread in between: until there may be room, or for as many milliseconds
+   * as it says. Who gives room back while it looks is heard.
+   */
+  waitForRoom<A>(look: () => A | undefined, milliseconds: () => number): A {
     Atomics.add(this.words, blocked, 1)
     try {
-      Atomics.wait(this.words, room, heard, milliseconds)
+      while (true) {
+        const heard = Atomics.load(this.words, room)
+        const found = look()
+        if (found !== undefined) return found
+        Atomics.wait(this.words, room, heard, milliseconds())
+      }
     } finally {
       Atomics.sub(this.words, blocked, 1)
     }

@@ -74,6 +74,7 @@ export const make = Effect.fnUntraced(function* (
   const board = Board.make(1)
   const place: Place = { slot: 0, generation: board.begin(0) }
   board.open(0)
+  board.expected = 1
   const context = yield* Effect.context<never>()
   const bells = new Set<Bell>()
   yield* Effect.addFinalizer(() =>

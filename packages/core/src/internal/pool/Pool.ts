@@ -79,9 +79,10 @@ export class Pool {
   readonly board: Board
   lost = 0
   private readonly settle = (): void => {
-    const { active, waiting } = this.stats
     const isDraining = this.phase !== "Open"
-    this.board.ownerWaits = waiting > 0 || (isDraining && active > 0)
+    // Said before it looks: who gives a place back in between tells it.
+    this.board.ownerWaits = isDraining || this.stats.waiting > 0
+    const { active, waiting } = this.stats
     if (isDraining && active === 0 && waiting === 0) Deferred.doneUnsafe(this.idle, Effect.void)
   }
   private readonly waiting = new WaitingLine(this.settle)
@@ -94,6 +95,8 @@ export class Pool {
   /** Callers on other threads that are let in, by their handle's name, and what sees threads end while the owner is blocked. */
   private readonly callers = new Map<string, Bell>()
   private watcher: Thread.Watcher | undefined
+  /** Whether others than the owner may have calls on its threads. */
+  private isShared = false
   private phase: "Open" | "Draining" | "Closed" = "Open"
   private readonly idle = Deferred.makeUnsafe<void>()
 
@@ -143,7 +146,7 @@ export class Pool {
     line.add(call)
     this.board.ownerWaits = true
     // Room that a caller on another thread gave back before that would be told to nobody.
-    if (this.callers.size > 0) this.pumpAll()
+    if (this.isShared) this.pumpAll()
   }
 
   /** A slot for one more thread, with the least number that is free. */
@@ -152,6 +155,7 @@ export class Pool {
     while (this.slots.some((slot) => slot.number === number)) number++
     const slot = new Slot(number, new WaitingLine(this.settle))
     this.slots.push(slot)
+    this.expect()
     return slot
   }
 
@@ -159,6 +163,11 @@ export class Pool {
   remove(slot: Slot): void {
     const at = this.slots.indexOf(slot)
     if (at >= this.pinnable) this.slots.splice(at, 1)
+    this.expect()
+  }
+
+  private expect(): void {
+    this.board.expected = this.slots.filter(({ gaveUp }) => gaveUp === undefined).length
   }
 
   /** Slots that keys are not pinned to, whose threads had nothing to do since this was asked last. They get no more calls. */
@@ -266,6 +275,7 @@ export class Pool {
       for (const { place, thread } of this.threads) watcher.watch(thread, this.board.memory, place)
     }
     this.callers.set(name, bell)
+    this.isShared = true
     let left = 1
     const listening = () => {
       if (--left === 0) onListening()
