@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { BlockingError, HostCallError, HostPool, type Thread, ThreadPool } from "@fiberhost/core"
 import { NodeBlocking, NodeHostPool, NodeThreads } from "@fiberhost/node"
-import { Effect, Exit, Fiber, type Layer, Option, Result, Scope } from "effect"
+import { Effect, Exit, Fiber, type Layer, Option, Result, Schedule, Scope } from "effect"
 import { callerThread, type Outcomes } from "../fixtures/blockingCaller.ts"
 import { eventually } from "../fixtures/eventually.ts"
 import { pass, Ring, ringHandlers } from "../fixtures/ring.ts"
@@ -9,9 +9,10 @@ import { handlers, TooSmall, Work } from "../fixtures/work.ts"
 import { Crew, type Ending, Gate } from "../fixtures/workCrew.ts"
 
 const workProgram = new URL("../fixtures/work.worker.ts", import.meta.url)
+const crewProgram = new URL("../fixtures/workCrew.worker.ts", import.meta.url)
 const crew = (options?: { readonly size?: number; readonly concurrency?: number; readonly memory?: number }) =>
   NodeHostPool.layer(Crew, {
-    program: new URL("../fixtures/workCrew.worker.ts", import.meta.url),
+    program: crewProgram,
     initial: { greeting: "hello" },
     size: options?.size ?? 1,
     concurrency: options?.concurrency ?? 64,
@@ -134,6 +135,20 @@ describe("synchronous code of the thread that owns a pool", () => {
       }).pipe(Effect.provide(crew()))
     )
   }
+
+  it.effect("is told when a lost thread is not replaced any more", () =>
+    Effect.gen(function* () {
+      using pool = NodeBlocking.open(Crew, yield* NodeBlocking.handle(Crew))
+      const owned = yield* Crew
+      assert.strictEqual(reasonOf(pool.end.run({ how: "exit" }))._tag, "ThreadLost")
+      yield* eventually(() => assert.strictEqual(HostPool.stats(owned).threads, 0))
+      yield* eventually(() => assert.strictEqual(reasonOf(pool.greet.run())._tag, "NoThread"))
+    }).pipe(
+      Effect.provide(
+        NodeHostPool.layer(Crew, { program: crewProgram, initial: { greeting: "hello" }, restart: Schedule.recurs(0) })
+      )
+    )
+  )
 
   it.effect("is not harmed by the loss of another thread", () =>
     Effect.gen(function* () {
@@ -309,6 +324,19 @@ describe("blocking on what only the blocked thread can answer is refused", () =>
       assert.strictEqual(yield* a.pass({ handles: yield* way(1, 2, 1) }), "WouldDeadlock")
       assert.strictEqual(yield* a.pass({ handles: yield* way(1, 2, 0) }), "WouldDeadlock")
       assert.strictEqual(yield* a.pass({ handles: yield* way(1, 2) }), "the end")
+    })
+  )
+
+  it.effect("but not while another thread could answer, or is about to be started", () =>
+    Effect.gen(function* () {
+      const two = yield* ThreadPool.make(Ring, {
+        program: new URL("../fixtures/ring.worker.ts", import.meta.url),
+        size: 2
+      }).pipe(Effect.provide(NodeThreads.layer()))
+      const one = yield* ring
+      // From a thread of the first pool over the second and back: its other thread answers.
+      const handles = [yield* handleOf(one), yield* handleOf(two)]
+      assert.strictEqual(yield* two.pass({ handles }), "the end")
     })
   )
 

@@ -134,8 +134,9 @@ export class Caller {
             return new BlockingError.TimedOut({ waitedFor: "room", milliseconds, goesOn: false })
           }
           // Of several threads it waits for any: that stands in no table, and is looked at again now and then.
-          const [only, ...others] = this.ready()
-          if (only === undefined || others.length > 0 || this.waits.begin(self, this.threadId(only))) return undefined
+          const [only] = this.ready()
+          if (this.board.expected > 1 || only === undefined) return undefined
+          if (this.waits.begin(self, this.threadId(only))) return undefined
           return new BlockingError.WouldDeadlock({ detail: circle })
         },
         () => Math.min(Math.max(0, end - performance.now()), pulse)
