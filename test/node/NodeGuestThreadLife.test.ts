@@ -17,7 +17,7 @@ import {
 } from "../fixtures/conformance.ts"
 import { eventually, turn } from "../fixtures/eventually.ts"
 import { recordedThreads } from "../fixtures/recordedThreads.ts"
-import { compile, data, plugin, Wat, WatImports } from "../fixtures/wat.ts"
+import { compile, data, plugin, Wat, WatImports, WatPool } from "../fixtures/wat.ts"
 
 type Replaced = Parameters<typeof conformanceHost>[0]
 type Guest = Conformance["Service"]
@@ -210,6 +210,23 @@ describe("a sync host function that takes its time", () => {
       const text = "é".repeat(2 ** 19)
       assert.isTrue((yield* guest.via_host_sync_string({ text })) === text)
       assert.strictEqual((yield* reasonOf(guest.reenter_sync({ depth: 1 })))._tag, "HostFunctionFailed")
+    })
+  )
+
+  it.live("is lost with its host thread: the guest's call says so, and other guests of its thread go on", () =>
+    Effect.gen(function* () {
+      const { executor, load } = yield* life()
+      const program = new URL("../fixtures/wat.mortal.worker.ts", import.meta.url)
+      const host = yield* WatImports.toLayer(Effect.map(WatPool, ({ ask, ask_sync }) => ({ ask, ask_sync }))).pipe(
+        Layer.provide(NodeHostPool.layer(WatPool, { program, size: 1 })),
+        Layer.build
+      )
+      const guest = yield* Wat.make({ module: compile(plugin()) }).pipe(Effect.provide(host), Effect.provide(executor))
+      const other = yield* load()
+      const reason = yield* reasonOf(guest.relay_sync())
+      assert.instanceOf(reason, GuestError.HostFunctionFailed)
+      assert.strictEqual(reason.error.reason._tag, "ThreadLost")
+      assert.strictEqual(yield* other.echo_u32({ value: 7 }), 7)
     })
   )
 
