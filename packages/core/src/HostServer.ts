@@ -14,8 +14,8 @@ import { Door } from "./internal/blocking/Door.ts"
 import { WaitsFor } from "./internal/blocking/WaitsFor.ts"
 import type { Reader } from "./internal/msgpack/MsgPackReader.ts"
 import { Board, type Place } from "./internal/pool/Board.ts"
-import { CallServer, type Service } from "./internal/pool/CallServer.ts"
 import * as Signal from "./internal/pool/Signal.ts"
+import { CallServer, type Service } from "./internal/serve/CallServer.ts"
 import * as Wire from "./Wire.ts"
 
 export interface Options {

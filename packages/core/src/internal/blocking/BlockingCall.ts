@@ -9,7 +9,7 @@ import type * as Thread from "../../Thread.ts"
 import * as Wire from "../../Wire.ts"
 import type { Reader } from "../msgpack/MsgPackReader.ts"
 import type { Writer } from "../msgpack/MsgPackWriter.ts"
-import type { ThreadLine } from "./ThreadLine.ts"
+import type { ThreadConnection } from "./ThreadConnection.ts"
 
 export class BlockingCall implements OutgoingCall {
   readonly target = 0
@@ -17,26 +17,26 @@ export class BlockingCall implements OutgoingCall {
   readonly flags = typedFlag
   readonly index: number
   readonly codec: FunctionCodec
-  readonly line: ThreadLine
+  readonly thread: ThreadConnection
   /** Its answer, or why there is none; undefined while it is waited for. */
   exit: Exit.Exit<unknown, unknown> | undefined
   private payload: unknown
   private id = 0
 
-  constructor(index: number, codec: FunctionCodec, line: ThreadLine, payload: unknown) {
+  constructor(index: number, codec: FunctionCodec, thread: ThreadConnection, payload: unknown) {
     this.index = index
     this.codec = codec
-    this.line = line
+    this.thread = thread
     this.payload = payload
   }
 
   /** Sends it, or says which argument does not fit. */
   send(): CodecError | undefined {
-    const sent = this.line.connection.call(this)
+    const sent = this.thread.connection.call(this)
     this.payload = undefined
     if (typeof sent !== "number") return sent
     this.id = sent
-    this.line.connection.flush()
+    this.thread.connection.flush()
     return undefined
   }
 
@@ -44,8 +44,8 @@ export class BlockingCall implements OutgoingCall {
   interrupt(): void {
     if (this.exit !== undefined) return
     this.fail(new HostCallError.Interrupted())
-    this.line.connection.interrupt(this.id)
-    this.line.connection.flush()
+    this.thread.connection.interrupt(this.id)
+    this.thread.connection.flush()
   }
 
   writeArguments(writer: Writer): CodecError | undefined {
@@ -67,7 +67,7 @@ export class BlockingCall implements OutgoingCall {
   }
 
   onLost({ detail }: Thread.Exit): void {
-    const { lastRan, name } = this.line
+    const { lastRan, name } = this.thread
     this.fail(new HostCallError.ThreadLost({ detail, thread: name, ...(lastRan === undefined ? {} : { lastRan }) }))
   }
 

@@ -16,7 +16,8 @@ import { Bell } from "./Bell.ts"
 import { BlockingCall } from "./BlockingCall.ts"
 import type { Channels } from "./Channels.ts"
 import type { Handle } from "./Handle.ts"
-import { ThreadLine } from "./ThreadLine.ts"
+import { OwnerLife, pulse } from "./OwnerLife.ts"
+import { ThreadConnection } from "./ThreadConnection.ts"
 import { WaitsFor } from "./WaitsFor.ts"
 
 export type Failure = HostCallError.HostCallError | BlockingError.BlockingError
@@ -32,10 +33,9 @@ export class Caller {
   private readonly bell: Bell
   private readonly waits: WaitsFor
   /** By slot. */
-  private readonly lines = new Map<number, ThreadLine>()
+  private readonly threads = new Map<number, ThreadConnection>()
   private readonly calls = new Set<BlockingCall>()
-  /** The watcher's last sign of life, when it was looked for, and how long it had not changed while it was: in milliseconds. */
-  private lastBeat = { count: 0, looked: 0, silent: 0 }
+  private readonly owner: OwnerLife
 
   constructor(handle: Handle, codecs: ReadonlyArray<FunctionCodec>, channels: Channels) {
     this.handle = handle
@@ -44,6 +44,7 @@ export class Caller {
     this.board = new Board(handle.board)
     this.bell = new Bell(handle.bell)
     this.waits = new WaitsFor(handle.waits)
+    this.owner = new OwnerLife(this.board)
   }
 
   /** Starts a call on the least busy thread. While there is no room it blocks for up to `milliseconds`, or fails. */
@@ -81,7 +82,7 @@ export class Caller {
       if (call.exit !== undefined) return undefined
       const left = end - performance.now()
       if (left <= 0) return failed(call.codec.name, new BlockingError.TimedOut({ waitedFor: "reply", ...late }))
-      if (!this.waits.begin(self, this.board.threadId(call.line.place.slot))) {
+      if (!this.waits.begin(self, this.board.threadId(call.thread.place.slot))) {
         return failed(call.codec.name, new BlockingError.WouldDeadlock({ detail: circle }))
       }
       this.bell.wait(count, Math.min(left, pulse))
@@ -94,15 +95,15 @@ export class Caller {
     // What ended is asked for first: what was posted before that is there then.
     const isReleased = this.bell.isReleased
     const isClosed = this.board.phase === Phase.Closed
-    const allLost = this.ownerIsGone()
-    const lost = Array.from(this.lines.values()).filter(({ place }) => allLost || this.board.isLost(place))
-    for (const line of this.lines.values()) line.read()
+    const allLost = this.owner.isOver
+    const lost = Array.from(this.threads.values()).filter(({ place }) => allLost || this.board.isLost(place))
+    for (const thread of this.threads.values()) thread.read()
     if (isReleased) this.settle(() => new BlockingError.Released())
     else if (isClosed) this.settle(() => new HostCallError.Closed())
-    for (const line of lost) this.lose(line)
+    for (const thread of lost) this.lose(thread)
     if (isReleased || isClosed) {
-      for (const line of this.lines.values()) line.close()
-      this.lines.clear()
+      for (const thread of this.threads.values()) thread.close()
+      this.threads.clear()
     }
     for (const call of this.calls) if (call.exit !== undefined) this.calls.delete(call)
   }
@@ -158,7 +159,7 @@ export class Caller {
 
   private send(index: number, payload: unknown, place: Place): Result.Result<BlockingCall, Failure> {
     const codec = this.codecs[index]!
-    const call = new BlockingCall(index, codec, this.lineTo(place), payload)
+    const call = new BlockingCall(index, codec, this.threadOf(place), payload)
     this.calls.add(call)
     const refused = call.send()
     if (refused === undefined) return Result.succeed(call)
@@ -173,7 +174,7 @@ export class Caller {
     while (true) {
       let chosen: Place | undefined
       let least = this.handle.concurrency
-      for (const place of this.threads()) {
+      for (const place of this.listening()) {
         const load = this.board.load(place.slot)
         if (load >= least || refused.has(place.slot) || this.waitsForSelf(place)) continue
         chosen = place
@@ -194,7 +195,7 @@ export class Caller {
   }
 
   /** Threads that take calls of this caller. */
-  private threads(): ReadonlyArray<Place> {
+  private listening(): ReadonlyArray<Place> {
     return this.ready().filter(({ generation, slot }) => this.bell.isListening(slot, generation))
   }
 
@@ -220,7 +221,7 @@ export class Caller {
   private neverRoom(): HostCallError.NoThread | BlockingError.WouldDeadlock | undefined {
     const { expected } = this.board
     if (expected === 0) return new HostCallError.NoThread({ detail: "has ended" })
-    if (this.ownerIsGone()) return new HostCallError.NoThread({ detail: ownerGone })
+    if (this.owner.isOver) return new HostCallError.NoThread({ detail: ownerGone })
     const ready = this.ready()
     if (!ready.every((place) => this.waitsForSelf(place))) return undefined
     // The owner starts those that are not there yet.
@@ -229,31 +230,19 @@ export class Caller {
     return new BlockingError.WouldDeadlock({ detail: ready.length < expected ? noThread : circle })
   }
 
-  /** Whether the pool's owner has ended, and its threads with it: its watcher, which never blocks, has been silent for long. */
-  private ownerIsGone(): boolean {
-    const { beats } = this.board
-    const now = performance.now()
-    if (beats === 0 || beats !== this.lastBeat.count || now - this.lastBeat.looked > 3 * pulse) {
-      this.lastBeat = { count: beats, looked: now, silent: 0 }
-      return false
-    }
-    this.lastBeat = { count: beats, looked: now, silent: this.lastBeat.silent + (now - this.lastBeat.looked) }
-    return this.lastBeat.silent > silence
-  }
-
-  private lineTo(place: Place): ThreadLine {
-    const line = this.lines.get(place.slot)
-    if (line?.place.generation === place.generation) return line
-    if (line !== undefined) this.lose(line)
+  private threadOf(place: Place): ThreadConnection {
+    const thread = this.threads.get(place.slot)
+    if (thread?.place.generation === place.generation) return thread
+    if (thread !== undefined) this.lose(thread)
     const { contract, name } = this.handle
-    const made = new ThreadLine(contract, name, place, this.board, this.channels, () => this.lose(made))
-    this.lines.set(place.slot, made)
+    const made = new ThreadConnection(contract, name, place, this.board, this.channels, () => this.lose(made))
+    this.threads.set(place.slot, made)
     return made
   }
 
-  private lose(line: ThreadLine): void {
-    this.lines.delete(line.place.slot)
-    line.lost(this.codecs[this.board.lastRan(line.place)]?.name)
+  private lose(thread: ThreadConnection): void {
+    this.threads.delete(thread.place.slot)
+    thread.lost(this.codecs[this.board.lastRan(thread.place)]?.name)
   }
 
   private settle(reason: () => HostCallError.Closed | BlockingError.Released): void {
@@ -271,11 +260,6 @@ const noThread =
   "no other thread of the pool is left, and the one that starts another is, or waits for, this one. Let its event loop turn, " +
   "or raise the pool's size"
 const ownerGone = "ended with the thread that owned the pool"
-
-/** How long one waits before one looks for what rings no bell, in milliseconds. */
-const pulse = 250
-/** How long a watcher must be silent, while it is looked for, before its owner is taken for gone: it signs ten times as often. */
-const silence = 5000
 
 const failed = (name: string, reason: BlockingError.Reason): BlockingError.BlockingError =>
   new BlockingError.BlockingError({ function: name, reason })

@@ -5,7 +5,7 @@
 import type * as Fiber from "effect/Fiber"
 import * as Wire from "../../Wire.ts"
 import type { Board, Place } from "../pool/Board.ts"
-import { CallServer, type Service } from "../pool/CallServer.ts"
+import { CallServer, type Service } from "../serve/CallServer.ts"
 import { Bell } from "./Bell.ts"
 import type { Channel, Channels } from "./Channels.ts"
 import type { WaitsFor } from "./WaitsFor.ts"

@@ -5,7 +5,7 @@ import type { Board, Place } from "../pool/Board.ts"
 import type { Channel, Channels } from "./Channels.ts"
 import { channelName, released } from "./Door.ts"
 
-export class ThreadLine implements Server {
+export class ThreadConnection implements Server {
   readonly awaitsMessage = false
   readonly place: Place
   readonly name: string
