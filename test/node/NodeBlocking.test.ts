@@ -1,9 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
 import { BlockingError, HostCallError, HostPool, type Thread, ThreadPool } from "@fiberhost/core"
-import { NodeBlocking, NodeHostPool, NodeThreads } from "@fiberhost/node"
-import { Effect, Exit, Fiber, type Layer, Option, Result, Schedule, Scope } from "effect"
+import { NodeBlocking, NodeGuestThread, NodeHostPool, NodeThreads } from "@fiberhost/node"
+import { GuestExecutor } from "@fiberhost/wasm-host"
+import { Effect, Exit, Fiber, Layer, Option, Result, Schedule, Scope } from "effect"
 import { callerThread, type Outcomes } from "../fixtures/blockingCaller.ts"
+import { Conformance, conformanceHost, conformanceModule } from "../fixtures/conformance.ts"
 import { eventually } from "../fixtures/eventually.ts"
+import { GuestPool, guestPool } from "../fixtures/guestPool.ts"
 import { pass, Ring, ringHandlers } from "../fixtures/ring.ts"
 import { handlers, TooSmall, Work } from "../fixtures/work.ts"
 import { Crew, type Ending, Gate } from "../fixtures/workCrew.ts"
@@ -300,6 +303,31 @@ for (const [where, layer, oneAtATime] of anywhere) {
     )
   })
 }
+
+describe("a plugin's functions, as those of a pool", () => {
+  const executors = { "in the application's thread": GuestExecutor.layer(), "on a thread": NodeGuestThread.layer() }
+  for (const [where, executor] of Object.entries(executors)) {
+    it.live(`with the guest ${where}: another thread blocks for them, and its own host's thread is refused`, () =>
+      Effect.gen(function* () {
+        const { answer } = yield* callerThread(
+          { what: "guest", handle: yield* NodeBlocking.handle(GuestPool) },
+          "workerData"
+        )
+        assert.deepStrictEqual(yield* answer, ["from a blocked thread", "Trapped"])
+        using guest = NodeBlocking.open(GuestPool, yield* NodeBlocking.handle(GuestPool))
+        // The host functions of the guest live here.
+        assert.strictEqual(reasonOf(guest.viaHost.run({ text: "" }))._tag, "WouldDeadlock")
+      }).pipe(
+        Effect.provide(
+          guestPool.pipe(
+            Layer.provide(Conformance.layer({ module: conformanceModule })),
+            Layer.provide(Layer.merge(conformanceHost(), executor))
+          )
+        )
+      )
+    )
+  }
+})
 
 describe("blocking on what only the blocked thread can answer is refused", () => {
   const ring = ThreadPool.make(Ring, { program: new URL("../fixtures/ring.worker.ts", import.meta.url) }).pipe(
