@@ -1,5 +1,6 @@
+import { Worker } from "node:worker_threads"
 import { assert, describe, it } from "@effect/vitest"
-import { BlockingError, HostCallError, HostPool, type Thread, ThreadPool } from "@fiberhost/core"
+import { type Blocking, BlockingError, HostCallError, HostPool, type Thread, ThreadPool } from "@fiberhost/core"
 import { NodeBlocking, NodeGuestThread, NodeHostPool, NodeThreads } from "@fiberhost/node"
 import { GuestExecutor } from "@fiberhost/wasm-host"
 import { Effect, Exit, Fiber, Layer, Option, Result, Schedule, Scope } from "effect"
@@ -303,6 +304,27 @@ for (const [where, layer, oneAtATime] of anywhere) {
     )
   })
 }
+
+describe("a pool whose owner is a worker", () => {
+  it.live(
+    "tells who is blocked on it that its owner has ended",
+    () =>
+      Effect.gen(function* () {
+        const owner = yield* Effect.acquireRelease(
+          Effect.sync(() => new Worker(new URL("../fixtures/poolOwner.worker.ts", import.meta.url))),
+          (owner) => Effect.promise(() => owner.terminate())
+        )
+        const handle = yield* Effect.promise<Blocking.Handle<Work>>(
+          () => new Promise((resolve) => owner.once("message", resolve))
+        )
+        const { answer } = yield* callerThread({ what: "hang", handle }, "workerData")
+        yield* Effect.sleep("1 second")
+        yield* Effect.promise(() => owner.terminate())
+        assert.strictEqual(yield* answer, "ThreadLost")
+      }),
+    30_000
+  )
+})
 
 describe("a plugin's functions, as those of a pool", () => {
   const executors = { "in the application's thread": GuestExecutor.layer(), "on a thread": NodeGuestThread.layer() }

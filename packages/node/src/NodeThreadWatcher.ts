@@ -38,6 +38,7 @@ parentPort?.on("message", (received: unknown) => {
     lifeline.on("close", () => Blocking.announceEnd(board, place, bells.values()))
     lifeline.start()
     boards.add(board)
+    Blocking.beat(board)
   } else if (message.what === "bell") {
     bells.set(message.id, message.bell)
   } else {
