@@ -3,7 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { type Blocking, BlockingError, HostCallError, HostPool, type Thread, ThreadPool } from "@fiberhost/core"
 import { NodeBlocking, NodeGuestThread, NodeHostPool, NodeThreads } from "@fiberhost/node"
 import { GuestExecutor } from "@fiberhost/wasm-host"
-import { Effect, Exit, Fiber, Layer, Option, Result, Schedule, Scope } from "effect"
+import { Context, Deferred, Effect, Exit, Fiber, Layer, Option, Result, Schedule, Scope } from "effect"
 import { callerThread, type Outcomes } from "../fixtures/blockingCaller.ts"
 import { Conformance, conformanceHost, conformanceModule } from "../fixtures/conformance.ts"
 import { eventually } from "../fixtures/eventually.ts"
@@ -387,6 +387,24 @@ describe("blocking on what only the blocked thread can answer is refused", () =>
       // From a thread of the first pool over the second and back: its other thread answers.
       const handles = [yield* handleOf(one), yield* handleOf(two)]
       assert.strictEqual(yield* two.pass({ handles }), "the end")
+    })
+  )
+
+  it.effect("while what its thread has answered before is not held up", () =>
+    Effect.gen(function* () {
+      const threads = yield* ring
+      const first = yield* Deferred.make<void>()
+      const here = yield* Layer.build(
+        Ring.layer({ pass: () => Effect.as(Deferred.await(first), "after the first") })
+      ).pipe(Effect.map(Context.get(Ring)))
+      const answers = yield* Effect.all(
+        [
+          Effect.tap(threads.pass({ handles: [] }), () => Deferred.succeed(first, undefined)),
+          threads.pass({ handles: [yield* handleOf(here)] })
+        ],
+        { concurrency: "unbounded" }
+      )
+      assert.deepStrictEqual(answers, ["the end", "after the first"])
     })
   )
 

@@ -224,12 +224,14 @@ export class Connection {
     const writer = outbox.begin(kind, id)
     let whole = false
     this.writing++
+    outbox.isWriting = true
     try {
       const refused = write(writer, what)
       whole = refused === undefined
       return refused
     } finally {
       this.writing--
+      outbox.isWriting = false
       if (!whole) outbox.rewind(mark)
       const nested = this.outboxes[this.writing + 1]
       if (nested !== undefined && !nested.isEmpty) {

@@ -86,8 +86,11 @@ export class Outbox {
   private scheduled = false
   /** Whether there were several the last time. */
   private busy = false
+  /** Whether a frame is begun whose writer has not come to its end. */
+  isWriting = false
   private readonly flushScheduled = () => {
     this.scheduled = false
+    unposted.delete(this)
     this.busy = this.begun > fewFrames
     this.begun = 0
     this.flush()
@@ -112,6 +115,7 @@ export class Outbox {
     this.makeRoom()
     if (!this.scheduled) {
       this.scheduled = true
+      unposted.add(this)
       if (this.busy) afterTurn(this.flushScheduled)
       else queueMicrotask(this.flushScheduled)
     }
@@ -181,6 +185,14 @@ export class Outbox {
     this.flush()
     this.batchFrames = larger
   }
+}
+
+/** This thread's outboxes whose turn has not ended. */
+const unposted = new Set<Outbox>()
+
+/** Posts what this thread has to say to anybody: it is about to block. */
+export const flushAll = (): void => {
+  for (const outbox of unposted) if (!outbox.isWriting) outbox.flush()
 }
 
 /** A message's frames, or a `CodecFailure` thrown when the message is none. */

@@ -11,6 +11,7 @@ import * as BlockingError from "../../BlockingError.ts"
 import type { FunctionCodec } from "../../FunctionCodec.ts"
 import * as HostCallError from "../../HostCallError.ts"
 import * as HostFunction from "../../HostFunction.ts"
+import * as Wire from "../../Wire.ts"
 import { Board, Phase, type Place } from "../pool/Board.ts"
 import { Bell } from "./Bell.ts"
 import { BlockingCall } from "./BlockingCall.ts"
@@ -85,6 +86,7 @@ export class Caller {
       if (!this.waits.begin(self, this.board.threadId(call.thread.place.slot))) {
         return failed(call.codec.name, new BlockingError.WouldDeadlock({ detail: circle }))
       }
+      Wire.flushAll()
       this.bell.wait(count, Math.min(left, pulse))
       this.waits.end(self)
     }
@@ -126,6 +128,7 @@ export class Caller {
   private waitForRoom(milliseconds: number): Place | Refusal {
     const end = performance.now() + milliseconds
     const self = this.channels.threadId
+    Wire.flushAll()
     try {
       return this.board.waitForRoom<Place | Refusal>(
         () => {
