@@ -30,7 +30,7 @@ export interface Service {
 export interface Options {
   readonly port: Wire.Port
   readonly service: Service
-  /** A call is answered: its place is free. */
+  /** The answer of a call leaves: its place is free. */
   readonly onAnswered: () => void
   readonly onSignal: (id: number, reader: Reader) => void
   readonly onFault: (detail: string) => void
@@ -41,6 +41,8 @@ export interface Options {
 export class CallServer implements Connection.Server {
   readonly connection: Connection.Connection
   private readonly options: Options
+  /** Answers that have not been posted. */
+  private answered = 0
   private readonly running = new Map<
     number,
     { readonly fiber: Fiber.Fiber<unknown, unknown>; sender?: ElementSender }
@@ -48,7 +50,17 @@ export class CallServer implements Connection.Server {
 
   constructor(options: Options) {
     this.options = options
-    this.connection = new Connection.Connection(options.port, this, options.onFault)
+    const { port } = options
+    this.connection = new Connection.Connection({ ...port, post: this.post }, this, options.onFault)
+  }
+
+  /**
+   * Places are given back with the answers that leave: an answer that its thread's end overtakes has its place still, and before
+   * the caller can have read it he finds room.
+   */
+  private readonly post: Wire.Port["post"] = (message, transfer) => {
+    for (; this.answered > 0; this.answered--) this.options.onAnswered()
+    this.options.port.post(message, transfer)
   }
 
   /** A handler that runs, and the end of the handlers, need the thread's other turns. */
@@ -139,12 +151,12 @@ export class CallServer implements Connection.Server {
       else refused = bytes.failure
     }
     if (refused !== undefined) return this.fail(id, HostFunction.answerRefused(codec.name, refused))
-    this.options.onAnswered()
+    this.answered++
   }
 
   private fail(id: number, error: HostCallError.HostCallError): void {
     this.connection.fail(id, HostCallError.encode(error))
-    this.options.onAnswered()
+    this.answered++
   }
 }
 
