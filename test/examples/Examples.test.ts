@@ -1,8 +1,9 @@
-import { spawn, spawnSync } from "node:child_process"
+import { type ChildProcessByStdio, spawn, spawnSync } from "node:child_process"
 import { createHash } from "node:crypto"
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import type { Readable, Writable } from "node:stream"
 import { fileURLToPath } from "node:url"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Schema } from "effect"
@@ -16,6 +17,21 @@ const run = (example: string, ...args: ReadonlyArray<string>) => {
   })
   return { status, stderr, stdout, lines: stdout.trimEnd().split("\n") }
 }
+
+/** Where a server listens, once it says so; fails when it ends before. */
+const addressOf = (server: ChildProcessByStdio<Writable | null, Readable, Readable | null>): Effect.Effect<string> =>
+  Effect.promise(
+    () =>
+      new Promise((resolve, reject) => {
+        let printed = ""
+        server.once("exit", (code) => reject(new Error(`it ended with ${code}`)))
+        server.stdout.on("data", (chunk) => {
+          printed += chunk
+          const found = /Listening on (http:\S+)/.exec(printed)
+          if (found !== null) resolve(found[1]!)
+        })
+      })
+  )
 
 const temporary = Effect.acquireRelease(
   Effect.sync(() => mkdtempSync(join(tmpdir(), "fiberhost-"))),
@@ -120,17 +136,7 @@ describe("examples/per-request", () => {
                 })
             )
         )
-        const address = yield* Effect.promise<string>(
-          () =>
-            new Promise((resolve) => {
-              let printed = ""
-              server.stdout.on("data", (chunk) => {
-                printed += chunk
-                const found = /Listening on (http:\S+)/.exec(printed)
-                if (found !== null) resolve(found[1]!)
-              })
-            })
-        )
+        const address = yield* addressOf(server)
         const answers = yield* Effect.forEach(
           Array.from({ length: 50 }, (_, i) => "word ".repeat(i)),
           (body) => Effect.promise(async () => (await fetch(address, { method: "POST", body })).json()),
@@ -201,16 +207,10 @@ describe("examples/http-server", () => {
           (server) => Effect.sync(() => server.kill("SIGKILL"))
         )
         let printed = ""
-        const address = yield* Effect.promise<string>(
-          () =>
-            new Promise((resolve) => {
-              server.stdout.on("data", (chunk) => {
-                printed += chunk
-                const found = /Listening on (http:\S+)/.exec(printed)
-                if (found !== null) resolve(found[1]!)
-              })
-            })
-        )
+        server.stdout.on("data", (chunk) => {
+          printed += chunk
+        })
+        const address = yield* addressOf(server)
         const answers = yield* Effect.forEach(
           Array.from({ length: 20 }, (_, i) => "word ".repeat(i)),
           (body) => Effect.promise(async () => (await fetch(address, { method: "POST", body })).json()),

@@ -17,7 +17,6 @@ import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
 import * as BlockingError from "./BlockingError.ts"
-import type * as HostCallError from "./HostCallError.ts"
 import * as HostPool from "./HostPool.ts"
 import { Bell } from "./internal/blocking/Bell.ts"
 import type { BlockingCall } from "./internal/blocking/BlockingCall.ts"
@@ -35,7 +34,7 @@ export interface Handle<in out Self> {
 }
 
 /** Why there is no answer: a `BlockingError` if it was the waiting, a `HostCallError` if it was the call. */
-export type CallError = HostCallError.HostCallError | BlockingError.BlockingError
+export type CallError = Failure
 
 /** `timeout`: how long to block at most; a `TimedOut` error says that it was not long enough. Default: for ever. */
 export interface Options {

@@ -55,7 +55,7 @@ export class HostServer {
         // The owner's messages cannot be trusted: this thread ends, and the owner sees it.
         throw new Error(`the owner of this thread sent what is no frame: ${detail}`)
       },
-      isBusy: () => this.closing || this.isServingCallers
+      isBusy: this.isBusy
     })
     if (options.channels !== undefined) this.board.setThreadId(slot, options.channels.threadId)
     options.port.watch?.(this.board.words, this.board.ringIndex(slot))
@@ -82,7 +82,9 @@ export class HostServer {
     )
   }
 
-  private get isServingCallers(): boolean {
+  /** Whether the thread ends, or runs something for anybody. */
+  private readonly isBusy = (): boolean => {
+    if (this.closing || this.owner.isRunning) return true
     for (const door of this.doors.values()) if (door.isRunning) return true
     return false
   }
@@ -118,7 +120,7 @@ export class HostServer {
         this.board.release(this.place)
         if (this.board.ownerWaits) this.connection.signal(Signal.room, nothing)
       },
-      isBusy: () => this.closing || this.owner.isRunning,
+      isBusy: this.isBusy,
       onClosed: () => this.doors.delete(name)
     })
     this.doors.set(name, door)

@@ -79,11 +79,13 @@ export class Pool {
   readonly board: Board
   lost = 0
   private readonly settle = (): void => {
-    const isDraining = this.phase !== "Open"
+    const isOpen = this.phase === "Open"
+    if (isOpen && !this.isShared) return
     // Said before it looks: who gives a place back in between tells it.
-    this.board.ownerWaits = isDraining || this.stats.waiting > 0
+    this.board.ownerWaits = !isOpen || this.stats.waiting > 0
+    if (isOpen) return
     const { active, waiting } = this.stats
-    if (isDraining && active === 0 && waiting === 0) Deferred.doneUnsafe(this.idle, Effect.void)
+    if (active === 0 && waiting === 0) Deferred.doneUnsafe(this.idle, Effect.void)
   }
   private readonly waiting = new WaitingLine(this.settle)
   private readonly threads: Array<PoolThread> = []
@@ -144,9 +146,10 @@ export class Pool {
       return call.fail(new HostCallError.NoRoom({ capacity: this.capacity }))
     }
     line.add(call)
+    if (!this.isShared) return
     this.board.ownerWaits = true
     // Room that a caller on another thread gave back before that would be told to nobody.
-    if (this.isShared) this.pumpAll()
+    this.pumpAll()
   }
 
   /** A slot for one more thread, with the least number that is free. */
@@ -276,6 +279,7 @@ export class Pool {
     }
     this.callers.set(name, bell)
     this.isShared = true
+    this.settle()
     let left = 1
     const listening = () => {
       if (--left === 0) onListening()
