@@ -65,7 +65,7 @@ const timed = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
 
 const nothing = { calls: 0, hostCalls: 0, abandoned: 0, heldAsyncValues: 0, alive: true }
 const inHand = (guest: Guest) => {
-  const { memory: _, ...stats } = Plugin.stats(guest)[0]!
+  const { memory: _, used: __, ...stats } = Plugin.stats(guest)[0]!
   return stats
 }
 

@@ -64,6 +64,11 @@ export class AnswerRefused extends Schema.TaggedError<AnswerRefused>()("AnswerRe
   detail: Schema.String
 }) {}
 
+/** Its guest has so many host functions that have not ended, as many as it may. */
+export class TooManyHostCalls extends Schema.TaggedError<TooManyHostCalls>()("TooManyHostCalls", {
+  limit: Schema.Number
+}) {}
+
 /** A sync host function did not finish while the guest waited on the stack. */
 export class Unfinished extends Schema.TaggedError<Unfinished>()("Unfinished", {}) {}
 
@@ -75,6 +80,7 @@ export const Reason = Schema.Union([
   ArgumentsRefused,
   AnswerRefused,
   Unfinished,
+  TooManyHostCalls,
   ThreadLost,
   NoThread
 ])
@@ -92,9 +98,15 @@ export class HostCallError extends Schema.TaggedError<HostCallError>()("HostCall
 
 /** What a cause without a typed failure says: the host function died or was interrupted. */
 export const fromCause = (name: string, cause: Cause.Cause<never>): HostCallError =>
-  Cause.hasDies(cause)
-    ? fromDefect(name, Cause.squash(cause))
-    : new HostCallError({ function: name, reason: new Interrupted() })
+  Cause.hasDies(cause) ? fromDefect(name, Cause.squash(cause)) : interrupted(name)
+
+/** The function was interrupted before it answered. */
+export const interrupted = (name: string): HostCallError =>
+  new HostCallError({ function: name, reason: new Interrupted() })
+
+/** The caller's arguments do not fit. `path` names the one. */
+export const argumentsRefused = (name: string, path: string, detail: string): HostCallError =>
+  new HostCallError({ function: name, reason: new ArgumentsRefused({ path, detail }) })
 
 /** The function has a bug: it died of `cause`. */
 export const fromDefect = (name: string, cause: unknown): HostCallError =>
@@ -138,6 +150,8 @@ const describe = (reason: Reason): string => {
         "declare the function async (Rpc.make) in the contract and in the guest, make its Effect synchronous, or run the " +
         "guest on a thread of its own, which may wait (NodeGuestThread.layer)"
       )
+    case "TooManyHostCalls":
+      return `was not started: its guest has ${reason.limit} host functions that have not ended, as many as it may`
     case "ThreadLost":
       return `was not answered: ${reason.thread} was lost: ${describeLoss(reason)}`
     case "NoThread":

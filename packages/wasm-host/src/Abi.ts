@@ -6,6 +6,7 @@
  * Everything else is MessagePack in guest memory, by the rules of `Codec` in `@fiberhost/core`.
  */
 import * as Context from "effect/Context"
+import type * as Duration from "effect/Duration"
 import * as Rpc from "effect/rpc/Rpc"
 import * as Schema from "effect/Schema"
 
@@ -31,6 +32,22 @@ export const IsSync = Context.Reference<boolean>("@fiberhost/wasm-host/Abi/IsSyn
  * `Rpc.make("read", { .. error: ReadError }).annotate(Abi.OnInterrupt, new ReadInterrupted())`.
  */
 export class OnInterrupt extends Context.Service<OnInterrupt, unknown>()("@fiberhost/wasm-host/Abi/OnInterrupt") {}
+
+/**
+ * How long a call of the function may take at most, in the place of the executor's `deadline`:
+ * `Rpc.make("render", ..).annotate(Abi.Deadline, "100 millis")`. See `GuestCall.withDeadline`.
+ */
+export class Deadline extends Context.Service<Deadline, Duration.Input>()("@fiberhost/wasm-host/Abi/Deadline") {}
+
+/**
+ * Whether a call may be made twice: `Rpc.make("find", ..).annotate(Abi.Idempotent, true)`. Then a supervisor makes a call
+ * that died with its guest again, in the next instance.
+ */
+export const Idempotent = Context.Reference<boolean>("@fiberhost/wasm-host/Abi/Idempotent", {
+  defaultValue: () => false
+})
+
+export const isIdempotent = (rpc: Rpc.Any): boolean => Context.get(rpc.annotations, Idempotent)
 
 /** A sync function, in its type too. */
 export interface Sync<

@@ -6,6 +6,9 @@
  */
 import { HostCallError } from "@fiberhost/core/HostCallError"
 import { describeLoss } from "@fiberhost/core/Thread"
+import * as Cause from "effect/Cause"
+import type * as Exit from "effect/Exit"
+import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 
 // Loading
@@ -48,6 +51,23 @@ export class Busy extends Schema.TaggedError<Busy>()("Busy", {}) {}
 
 /** The guest or its executor was closed before the call settled, or before it began. */
 export class Closed extends Schema.TaggedError<Closed>()("Closed", {}) {}
+
+// Time
+
+/** Where a call is: it waits for room, for its turn or for an instance; the guest has it; or a host function of its does. */
+export const Phase = Schema.Literals(["waiting", "guest", "host"])
+export type Phase = typeof Phase.Type
+
+/**
+ * The call had no answer by its deadline, and the guest no longer works for it. `phase` is where it was then; the times
+ * are what it had spent where, in milliseconds.
+ */
+export class DeadlineExceeded extends Schema.TaggedError<DeadlineExceeded>()("DeadlineExceeded", {
+  phase: Phase,
+  waiting: Schema.Number,
+  inGuest: Schema.Number,
+  inHost: Schema.Number
+}) {}
 
 // Values
 
@@ -114,6 +134,9 @@ export class ThreadLost extends Schema.TaggedError<ThreadLost>()("ThreadLost", {
   lastRan: Schema.optionalKey(Schema.String)
 }) {}
 
+/** The guest died, and its supervisor replaces it no more. `detail` is why it died last. */
+export class GaveUp extends Schema.TaggedError<GaveUp>()("GaveUp", { detail: Schema.String }) {}
+
 export const Reason = Schema.Union([
   ModuleUnreadable,
   InvalidModule,
@@ -123,6 +146,7 @@ export const Reason = Schema.Union([
   NoRoom,
   Busy,
   Closed,
+  DeadlineExceeded,
   ValueRefused,
   ValueTooLarge,
   AnswerRefused,
@@ -132,7 +156,8 @@ export const Reason = Schema.Union([
   HostFunctionFailed,
   WouldDeadlock,
   Poisoned,
-  ThreadLost
+  ThreadLost,
+  GaveUp
 ])
 export type Reason = typeof Reason.Type
 
@@ -147,6 +172,12 @@ export class GuestError extends Schema.TaggedError<GuestError>()("GuestError", {
     const where = this.function === undefined ? this.plugin : `${this.plugin}.${this.function}`
     return `${where}: ${describe(this.reason)}`
   }
+}
+
+/** Why a call failed, if not for a reason of its contract's, nor of a bug. */
+export const reasonOf = ({ cause }: Exit.Failure<unknown, unknown>): Reason | undefined => {
+  const error = Cause.findError(cause)
+  return Result.isSuccess(error) && error.success instanceof GuestError ? error.success.reason : undefined
 }
 
 /**
@@ -182,6 +213,13 @@ export const describe = (reason: Reason): string => {
       return "the guest cannot answer at once: it is on the stack or on another thread, or its executor is full. Call the function as an Effect"
     case "Closed":
       return "the guest is closed"
+    case "DeadlineExceeded":
+      return (
+        `no answer by the deadline, ${where[reason.phase]}: ${milliseconds(reason.waiting)} waiting, ` +
+        `${milliseconds(reason.inGuest)} in the guest, ${milliseconds(reason.inHost)} in host functions. ${help[reason.phase]}`
+      )
+    case "GaveUp":
+      return `the guest died and is not replaced any more; the last time: ${reason.detail}. Load the plugin again`
     case "ValueRefused":
       return `the value does not fit the contract${at(reason.path)}: ${reason.detail}`
     case "ValueTooLarge":
@@ -211,6 +249,20 @@ export const describe = (reason: Reason): string => {
       return `the instance is dead: the call of ${reason.by} killed it (${reason.detail}). Make a new one`
   }
 }
+
+const where = {
+  waiting: "while it waited for its turn",
+  guest: "while the guest had it",
+  host: "while a host function had it"
+} as const
+
+const help = {
+  waiting: "Raise the executor's concurrency or add instances",
+  guest: "Give it more time, or less to do",
+  host: "Look at what its host functions wait for"
+} as const
+
+const milliseconds = (value: number): string => `${Math.round(value)} ms`
 
 /** fp-bindgen-support joins through `futures::join_all`, which wakes itself above this many futures. */
 const joinLimit = 30

@@ -7,55 +7,50 @@
  * executor's, whichever ends first.
  */
 import * as Admission from "@fiberhost/core/Admission"
-import type * as FunctionCodec from "@fiberhost/core/FunctionCodec"
 import type * as HostFunction from "@fiberhost/core/HostFunction"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 import * as GuestError from "./GuestError.ts"
+import * as CallGate from "./internal/call/CallGate.ts"
+import type { Instance } from "./internal/call/Instance.ts"
 import * as Guest from "./internal/guest/Guest.ts"
-import * as GuestCall from "./internal/guest/GuestCall.ts"
-import { GuestCodec } from "./internal/guest/GuestCodec.ts"
+import { GuestInstance } from "./internal/guest/GuestInstance.ts"
+import * as GuestLimits from "./internal/guest/GuestLimits.ts"
 import * as HostCall from "./internal/guest/HostCall.ts"
 import * as Link from "./internal/module/Link.ts"
 import * as ModuleCache from "./internal/module/ModuleCache.ts"
 import * as PluginModule from "./PluginModule.ts"
 
-export interface Options {
+export interface Options extends CallGate.Options {
   /** Calls that are active at once, from admission until they settle. Default: unbounded. */
   readonly concurrency?: number
   /** Calls that wait for their turn before more are held back. Default: 100. */
   readonly capacity?: number
-  /** What a call finds when as many wait already: it suspends its caller (the default), or fails with `NoRoom`. */
-  readonly whenFull?: GuestCall.WhenFull
+}
+
+/** What one guest may use at most. Default: no limit but the ABI's. */
+export interface Limits {
+  /**
+   * Bytes of linear memory, in whole pages of 64 KiB. It binds the guest itself, which sees an allocation fail; a module
+   * that comes compiled has its limits already, and is refused.
+   */
+  readonly memory?: number
+  /** Host functions that have not ended. One more is not started: the guest gets its Err, or the call fails. */
+  readonly hostCalls?: number
+  /** Bytes of one value, as encoded, in either direction. At most, and by default, 16 MiB less one byte. */
+  readonly valueBytes?: number
 }
 
 export interface LoadOptions {
   readonly module: PluginModule.Source
   readonly signature: Link.PluginSignature
-  /** The codecs of the guest functions, in the order of `signature.exports`. */
-  readonly functions: ReadonlyArray<FunctionCodec.FunctionCodec>
   /** The byte faces of the host functions, in the order of `signature.imports`. */
   readonly hosts: ReadonlyArray<HostFunction.Bytes>
   /** Guest functions that the module must not leave out. */
   readonly require: "all" | ReadonlyArray<string>
-}
-
-/** A running instance. */
-export interface LoadedGuest {
-  /** Functions of the contract that the module leaves out. */
-  readonly missing: ReadonlyArray<string>
-  /**
-   * Calls the function at this index of `signature.exports`. Payload, success and failure are the contract's: they are
-   * checked by its codecs, so nothing more is known of them here. Everything else fails with a `GuestError`.
-   */
-  readonly call: (index: number, payload: unknown) => Effect.Effect<unknown, unknown>
-  /** Whether it lives in the calling thread, so that a call may be answered before it returns. */
-  readonly inCallingThread: boolean
-  /** Calls that it has in hand, or infinitely many when it is dead: what balances calls over several guests. */
-  readonly busy: () => number
-  readonly stats: () => Guest.Stats
+  readonly limits: Limits
 }
 
 export class GuestExecutor extends Context.Service<
@@ -65,7 +60,9 @@ export class GuestExecutor extends Context.Service<
      * A new instance. Fails with `InvalidModule`, `LinkMismatch`, `MissingExports` (a required function is left out),
      * `InstantiationFailed` or `Closed`.
      */
-    readonly load: (options: LoadOptions) => Effect.Effect<LoadedGuest, GuestError.GuestError, Scope.Scope>
+    readonly load: (options: LoadOptions) => Effect.Effect<Instance, GuestError.GuestError, Scope.Scope>
+    /** What calls to its guests pass, and what is done about those that are left. */
+    readonly gate: CallGate.CallGate
     /** Takes no new call and completes when those that are in have settled. */
     readonly drain: Effect.Effect<void>
     readonly stats: () => Admission.Stats
@@ -95,13 +92,14 @@ export const make = Effect.fnUntraced(function* (
   const compile = yield* ModuleCache.make
 
   const load = Effect.fnUntraced(function* ({
-    functions: codecs,
     hosts,
+    limits,
     module: source,
     require,
     signature
-  }: LoadOptions): Effect.fn.Return<LoadedGuest, GuestError.GuestError, Scope.Scope> {
+  }: LoadOptions): Effect.fn.Return<Instance, GuestError.GuestError, Scope.Scope> {
     const { plugin } = signature
+    const guestLimits = GuestLimits.of(limits)
     const refuse = (reason: GuestError.Reason) => new GuestError.GuestError({ plugin, reason })
     const module = yield* compile(source, plugin)
     const missing = yield* Link.resolve(module.interface, signature, require)
@@ -117,7 +115,8 @@ export const make = Effect.fnUntraced(function* (
                 ...PluginModule.instantiable(module),
                 signature,
                 hosts: hosts.map(HostCall.inThread),
-                context
+                context,
+                limits: guestLimits
               }),
             catch: (error) => refuse(new GuestError.InstantiationFailed({ detail: String(error) }))
           })
@@ -130,17 +129,27 @@ export const make = Effect.fnUntraced(function* (
           Effect.sync(() => guests.delete(guest))
         )
     )
-    const gate: GuestCall.Gate = { admission, whenFull: options.whenFull ?? "suspend" }
-    const functions = codecs.map((codec) => new GuestCodec(plugin, codec, missing))
-    return {
-      missing,
-      call: (index, payload) =>
-        functions[index]!.leftOut ?? GuestCall.run(guest, index, functions[index]!, payload, gate),
-      inCallingThread: true,
-      busy: () => (guest.dead === undefined ? guest.calls.size : Infinity),
-      stats: () => guest.stats
-    }
+    return new GuestInstance(guest, missing)
   })
 
-  return GuestExecutor.of({ load, drain: admission.drain, stats: () => admission.stats })
+  const context = yield* Effect.context<never>()
+  const warn = once(() =>
+    Effect.runForkWith(context)(
+      Effect.logWarning(
+        "A call has a deadline, and its guest runs in the application's thread: its caller is told in time, but nothing can " +
+          "stop a guest there that does not return. Run it on a thread of its own: NodeGuestThread.layer()"
+      )
+    )
+  )
+  const gate = CallGate.make(admission, options, warn)
+  return GuestExecutor.of({ load, gate, drain: admission.drain, stats: () => admission.stats })
 })
+
+const once = (run: () => void): (() => void) => {
+  let isDone = false
+  return () => {
+    if (isDone) return
+    isDone = true
+    run()
+  }
+}

@@ -5,6 +5,7 @@ import type * as Wire from "@fiberhost/core/Wire"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
+import { CallTable } from "./internal/thread/CallTable.ts"
 import { GuestServer } from "./internal/thread/GuestServer.ts"
 import * as GuestWire from "./internal/thread/GuestWire.ts"
 import { ReplyCell } from "./internal/thread/ReplyCell.ts"
@@ -19,7 +20,7 @@ export class NotAThread extends Schema.TaggedError<NotAThread>("@fiberhost/wasm-
 /** Serves guests on `port` until the owner ends it. `start` is what the owner gave the thread. */
 export const run = (port: Wire.Port, start: unknown): Effect.Effect<void, NotAThread> =>
   Effect.gen(function* () {
-    const { ran, reply } = yield* Effect.mapError(
+    const { calls, ran, reply } = yield* Effect.mapError(
       Schema.decodeUnknownEffect(GuestWire.Start)(start),
       () => new NotAThread()
     )
@@ -28,6 +29,7 @@ export const run = (port: Wire.Port, start: unknown): Effect.Effect<void, NotATh
       port,
       reply: new ReplyCell(reply),
       ran: new Int32Array(ran),
+      table: new CallTable(calls),
       onClose: () => Deferred.doneUnsafe(closing, Effect.void)
     })
     yield* Deferred.await(closing)

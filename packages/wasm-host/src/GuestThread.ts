@@ -17,8 +17,9 @@ import * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
 import * as GuestError from "./GuestError.ts"
 import * as GuestExecutor from "./GuestExecutor.ts"
-import type * as GuestCall from "./internal/guest/GuestCall.ts"
-import { GuestCodec } from "./internal/guest/GuestCodec.ts"
+import * as CallGate from "./internal/call/CallGate.ts"
+import type { Instance } from "./internal/call/Instance.ts"
+import * as GuestLimits from "./internal/guest/GuestLimits.ts"
 import * as Link from "./internal/module/Link.ts"
 import * as ModuleCache from "./internal/module/ModuleCache.ts"
 import * as ControlCall from "./internal/thread/ControlCall.ts"
@@ -46,7 +47,7 @@ export const make = Effect.fnUntraced(function* (
   options: Options
 ): Effect.fn.Return<GuestExecutor.GuestExecutor["Service"], Thread.ThreadError, Thread.Threads | Scope.Scope> {
   const admission = Admission.make(options)
-  const gate: GuestCall.Gate = { admission, whenFull: options.whenFull ?? "suspend" }
+  const gate = CallGate.make(admission, options)
   const grace = options.grace ?? "5 seconds"
   const compile = yield* ModuleCache.make
   const services = yield* Effect.context<Thread.Threads>()
@@ -96,13 +97,14 @@ export const make = Effect.fnUntraced(function* (
   }, replacing.withPermits(1))
 
   const load = Effect.fnUntraced(function* ({
-    functions: codecs,
     hosts,
+    limits,
     module: source,
     require,
     signature
-  }: GuestExecutor.LoadOptions): Effect.fn.Return<GuestExecutor.LoadedGuest, GuestError.GuestError, Scope.Scope> {
+  }: GuestExecutor.LoadOptions): Effect.fn.Return<Instance, GuestError.GuestError, Scope.Scope> {
     const { plugin } = signature
+    const guestLimits = GuestLimits.of(limits)
     const refuse = (reason: GuestError.Reason) => new GuestError.GuestError({ plugin, reason })
     const module = yield* compile(source, plugin)
     const missing = yield* Link.resolve(module.interface, signature, require)
@@ -115,7 +117,15 @@ export const make = Effect.fnUntraced(function* (
     // Looked at in the step that registers the guest: the executor may have closed while the thread was chosen.
     const open = Effect.suspend(() => {
       if (closed) return Effect.fail(refuse(new GuestError.Closed()))
-      const guest = new RemoteGuest({ number: ++lastGuest, thread, signature, hosts, context })
+      const guest = new RemoteGuest({
+        number: ++lastGuest,
+        thread,
+        signature,
+        hosts,
+        context,
+        missing,
+        limits: guestLimits
+      })
       guests.add(guest)
       thread.add(guest)
       return Effect.succeed(guest)
@@ -135,19 +145,13 @@ export const make = Effect.fnUntraced(function* (
       module: compiled,
       moduleImports: imports,
       signaturesChecked,
+      limits: guestLimits,
       stats: guest.sharedStats
     }).pipe(Effect.mapError(() => refuse(guest.thread.loss)))
     if (Result.isFailure(loaded)) return yield* refuse(loaded.failure as GuestError.Reason)
 
-    const functions = codecs.map((codec) => new GuestCodec(plugin, codec, missing))
-    return {
-      missing,
-      call: (index, payload) => functions[index]!.leftOut ?? guest.call(index, functions[index]!, payload, gate),
-      inCallingThread: false,
-      busy: () => (guest.stats.alive ? guest.calls.size : Infinity),
-      stats: () => guest.stats
-    }
+    return guest
   })
 
-  return GuestExecutor.GuestExecutor.of({ load, drain: admission.drain, stats: () => admission.stats })
+  return GuestExecutor.GuestExecutor.of({ load, gate, drain: admission.drain, stats: () => admission.stats })
 })

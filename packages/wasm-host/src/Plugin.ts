@@ -12,18 +12,23 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
+import * as PubSub from "effect/PubSub"
 import * as Result from "effect/Result"
 import type * as Rpc from "effect/rpc/Rpc"
 import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
 import * as Abi from "./Abi.ts"
 import * as GuestError from "./GuestError.ts"
-import * as GuestExecutor from "./GuestExecutor.ts"
+import type * as GuestExecutor from "./GuestExecutor.ts"
 import type * as HostFunctions from "./HostFunctions.ts"
-import type * as Guest from "./internal/guest/Guest.ts"
+import { noStats, type Stats } from "./internal/call/Instance.ts"
+import { loadGuest } from "./internal/call/LoadGuest.ts"
+import type { PluginGuest } from "./internal/call/PluginGuest.ts"
 import { GuestCodec } from "./internal/guest/GuestCodec.ts"
 import type * as Link from "./internal/module/Link.ts"
 import * as Signature from "./internal/module/Signature.ts"
 import type * as PluginModule from "./PluginModule.ts"
+import type * as Supervisor from "./Supervisor.ts"
 
 /** A guest function: its own failures typed by its contract, everything else a `GuestError`. */
 export type GuestFunction<R extends Rpc.Any> = (
@@ -51,16 +56,27 @@ export type SyncGuestFunction<R extends Rpc.Any> = (
 
 /** The value of a plugin's service: its guest functions, and under a symbol what `missing` and `stats` read. */
 export type Plugin<R extends Rpc.Any> = Functions<R> & {
-  readonly [GuestsTypeId]: ReadonlyArray<GuestExecutor.LoadedGuest>
+  readonly [GuestsTypeId]: ReadonlyArray<PluginGuest>
+  readonly [HealthTypeId]: Stream.Stream<Supervisor.Event>
 }
 
 const GuestsTypeId: unique symbol = Symbol.for("~fiberhost/wasm-host/Plugin/guests")
+const HealthTypeId: unique symbol = Symbol.for("~fiberhost/wasm-host/Plugin/health")
 
 export interface MakeOptions<R extends Rpc.Any, E = never, Env = never> {
   /** The plugin's code, or an Effect that gets it. */
   readonly module: PluginModule.Source | Effect.Effect<PluginModule.Source, E, Env>
   /** Guest functions that the module must not leave out. Default: none, each fails when called. */
   readonly require?: "all" | ReadonlyArray<R["_tag"]>
+  /** What is done when its guest dies or wears out. Default: nothing, a dead guest stays dead. */
+  readonly supervisor?: Supervisor.Policy
+  /**
+   * Runs on each replacement before any call does: what gives it the state that the dead guest had. If it fails the
+   * replacement is not used, and the policy is asked again.
+   */
+  readonly onReplace?: (plugin: Functions<R>) => Effect.Effect<void, unknown>
+  /** What its guest may use at most. */
+  readonly limits?: GuestExecutor.Limits
 }
 
 export interface LayerOptions<R extends Rpc.Any, E = never, Env = never> extends MakeOptions<R, E, Env> {
@@ -125,13 +141,25 @@ export const Service =
       if (!Number.isInteger(instances) || instances < 1) {
         return yield* Effect.die(new RangeError(`instances is ${instances}: it must be an integer of at least 1`))
       }
-      const executor = yield* GuestExecutor.GuestExecutor
       const faces: HostFunctions.HostFunctions = contract.imports === undefined ? new Map() : yield* contract.imports
       const hosts = signature.imports.map(({ name }) => faces.get(name)!)
       const module = isEffect(options.module) ? yield* options.module : options.module
-      const functions = Array.from(codecs.values())
-      const load = executor.load({ module, signature, functions, hosts, require: options.require ?? [] })
-      return typed<R>(id, codecs, yield* Effect.replicateEffect(load, instances))
+      const events = yield* Effect.acquireRelease(PubSub.sliding<Supervisor.Event>(healthBuffer), PubSub.shutdown)
+      const { limits = {}, onReplace, require = [], supervisor } = options
+      const guests = yield* Effect.forEach(Array.from({ length: instances }).keys(), (instance) =>
+        loadGuest({
+          module,
+          signature,
+          functions: Array.from(codecs.values()),
+          hosts,
+          require,
+          limits,
+          supervisor,
+          onReplace: onReplace && ((guest) => onReplace(typed<R>(id, codecs, [guest], Stream.empty))),
+          onEvent: (incident) => void PubSub.publishUnsafe(events, { instance, ...incident })
+        })
+      )
+      return typed<R>(id, codecs, guests, Stream.fromPubSub(events))
     })
 
     const layer: ServiceClass<Self, Id, Imports, R>["layer"] = (options) => Layer.effect(service, make(options))
@@ -139,7 +167,7 @@ export const Service =
     const layerTest: ServiceClass<Self, Id, Imports, R>["layerTest"] = (functions) =>
       Layer.effect(
         service,
-        Effect.map(double(id, codecs, functions), (guest) => typed<R>(id, codecs, [guest]))
+        Effect.map(double(id, codecs, functions), (guest) => typed<R>(id, codecs, [guest], Stream.empty))
       )
 
     return Object.assign(service, { exports: contract.exports, make, layer, layerTest })
@@ -156,15 +184,24 @@ const twinTaken = (path: string): CodecError =>
 export const missing = <R extends Rpc.Any>(plugin: Plugin<R>): ReadonlyArray<string> =>
   plugin[GuestsTypeId][0]?.missing ?? []
 
-/** What each instance of the plugin has in hand now. */
-export const stats = <R extends Rpc.Any>(plugin: Plugin<R>): ReadonlyArray<Guest.Stats> =>
-  plugin[GuestsTypeId].map((guest) => guest.stats())
+/** What each guest of the plugin has in hand now, and what its instance has used so far. */
+export const stats = <R extends Rpc.Any>(plugin: Plugin<R>): ReadonlyArray<Stats> =>
+  plugin[GuestsTypeId].map(({ stats }) => stats)
+
+/**
+ * What happens to the plugin's guests from now on. Never fails, and ends with the plugin. A reader that falls behind by
+ * more than 256 events misses the oldest.
+ */
+export const health = <R extends Rpc.Any>(plugin: Plugin<R>): Stream.Stream<Supervisor.Event> => plugin[HealthTypeId]
+
+const healthBuffer = 256
 
 /** Caller's side: the functions of a plugin over its guests. */
 const typed = <R extends Rpc.Any>(
   plugin: string,
   codecs: ReadonlyMap<string, FunctionCodec.FunctionCodec>,
-  guests: ReadonlyArray<GuestExecutor.LoadedGuest>
+  guests: ReadonlyArray<PluginGuest>,
+  health: Stream.Stream<Supervisor.Event>
 ): Plugin<R> => {
   const [first, ...others] = guests
   const functions = Array.from(codecs.values(), ({ name, rpc }, index) => {
@@ -184,17 +221,17 @@ const typed = <R extends Rpc.Any>(
     }
     return Abi.isSync(rpc) ? { [name]: call, [`${name}Unsafe`]: twin } : { [name]: call }
   })
-  return { ...Object.assign({}, ...functions), [GuestsTypeId]: guests } as Plugin<R>
+  return { ...Object.assign({}, ...functions), [GuestsTypeId]: guests, [HealthTypeId]: health } as Plugin<R>
 }
 
 /** Narrows without losing the Effect's own types. */
 const isEffect = <A, E, Env>(value: A | Effect.Effect<A, E, Env>): value is Effect.Effect<A, E, Env> =>
   Effect.isEffect(value)
 
-const leastBusy = (guests: ReadonlyArray<GuestExecutor.LoadedGuest>): GuestExecutor.LoadedGuest => {
+const leastBusy = (guests: ReadonlyArray<PluginGuest>): PluginGuest => {
   let chosen = guests[0]!
-  for (let i = 1, least = chosen.busy(); i < guests.length && least > 0; i++) {
-    const busy = guests[i]!.busy()
+  for (let i = 1, least = chosen.busy; i < guests.length && least > 0; i++) {
+    const { busy } = guests[i]!
     if (busy < least) {
       chosen = guests[i]!
       least = busy
@@ -208,10 +245,10 @@ const double = Effect.fnUntraced(function* <H extends object>(
   plugin: string,
   codecs: ReadonlyMap<string, FunctionCodec.FunctionCodec>,
   handlers: H
-): Effect.fn.Return<GuestExecutor.LoadedGuest, never, HostFunction.Services<H>> {
+): Effect.fn.Return<PluginGuest, never, HostFunction.Services<H>> {
   const implementations = yield* HostFunction.implement(codecs, handlers)
   const missing = Array.from(codecs.keys()).filter((name) => !implementations.has(name))
-  const functions = Array.from(codecs.values(), (codec) => new GuestCodec(plugin, codec, missing))
+  const functions = Array.from(codecs.values(), (codec) => new GuestCodec(plugin, codec, missing, Infinity))
   return {
     missing,
     call: (index, payload) => {
@@ -219,8 +256,8 @@ const double = Effect.fnUntraced(function* <H extends object>(
       return guestCodec.leftOut ?? called(guestCodec, payload, implementations.get(guestCodec.codec.name)!)
     },
     inCallingThread: true,
-    busy: () => 0,
-    stats: () => ({ calls: 0, hostCalls: 0, abandoned: 0, heldAsyncValues: 0, memory: 0, alive: true })
+    busy: 0,
+    stats: { ...noStats, alive: true }
   }
 })
 

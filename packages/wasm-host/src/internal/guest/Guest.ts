@@ -11,6 +11,7 @@ import * as Connection from "@fiberhost/core/Connection"
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as GuestError from "../../GuestError.ts"
+import type { Stats } from "../call/Instance.ts"
 import * as Link from "../module/Link.ts"
 import { AsyncValues } from "./AsyncValues.ts"
 import { EntryLock } from "./EntryLock.ts"
@@ -18,6 +19,14 @@ import * as GuestCall from "./GuestCall.ts"
 import { GuestMemory } from "./GuestMemory.ts"
 import * as HostCall from "./HostCall.ts"
 import * as RunningHostCall from "./RunningHostCall.ts"
+
+/** What a guest may use while it runs. */
+export interface Limits {
+  /** Host functions that have not ended. */
+  readonly hostCalls: number
+  /** Bytes of one value. */
+  readonly valueBytes: number
+}
 
 export interface Options {
   readonly compiled: WebAssembly.Module
@@ -30,26 +39,16 @@ export interface Options {
   readonly hosts: ReadonlyArray<HostCall.Host>
   /** What a host function runs with when no call owns it. */
   readonly context: Context.Context<never>
+  readonly limits: Limits
   /** Told of what `stats` says anew: before and after each entry, and when a guest that is dead has one host call less. */
   readonly onChange?: (guest: Guest) => void
-}
-
-/** What a guest has in hand. `abandoned`: host functions whose guest futures will never be answered. */
-export interface Stats {
-  readonly calls: number
-  readonly hostCalls: number
-  readonly abandoned: number
-  /** AsyncValues that wait for older calls to settle before they are freed. */
-  readonly heldAsyncValues: number
-  /** Bytes of linear memory. */
-  readonly memory: number
-  readonly alive: boolean
 }
 
 export class Guest {
   readonly signature: Link.PluginSignature
   readonly hosts: ReadonlyArray<HostCall.Host>
   readonly context: Context.Context<never>
+  readonly limits: Limits
   readonly lock = new EntryLock()
   /** Calls whose callers wait for an answer, entered or not. */
   readonly calls = new Set<GuestCall.GuestCall>()
@@ -61,6 +60,9 @@ export class Guest {
   readonly exports: ReadonlyArray<((...args: Array<number | bigint>) => number | bigint | undefined) | undefined>
   readonly resolve: (asyncValue: bigint, answer: bigint) => void
   abandoned = 0
+  readonly used = { entries: 0, hostCalls: 0, inside: 0 }
+  /** Told why it died, once, after its calls. */
+  onDeath: ((reason: GuestError.Reason) => void) | undefined
   /** Why it must not be entered. */
   dead: GuestError.Reason | undefined
   /** The call that the entry on the stack runs for; undefined also for one that nobody owns. */
@@ -80,6 +82,7 @@ export class Guest {
     this.signature = options.signature
     this.hosts = options.hosts
     this.context = options.context
+    this.limits = options.limits
     this.signaturesChecked = options.signaturesChecked
     this.changed = () => options.onChange?.(this)
     const { exports } = new WebAssembly.Instance(options.compiled, importsOf(this, options.imports))
@@ -87,7 +90,8 @@ export class Guest {
     this.memory = new GuestMemory(
       exports["memory"] as WebAssembly.Memory,
       functionOf("__fp_malloc")!,
-      functionOf("__fp_free")!
+      functionOf("__fp_free")!,
+      options.limits.valueBytes
     )
     this.asyncValues = new AsyncValues(this.memory)
     this.resolve = functionOf(Link.guestResolve)!
@@ -101,7 +105,8 @@ export class Guest {
       abandoned: this.abandoned,
       heldAsyncValues: this.asyncValues.held,
       memory: this.memory.byteLength,
-      alive: this.dead === undefined
+      alive: this.dead === undefined,
+      used: { ...this.used }
     }
   }
 
@@ -114,6 +119,9 @@ export class Guest {
       if (this.dead !== undefined) return
       this.current = call
       this.entered = true
+      this.used.entries++
+      const usage = call?.usage
+      usage?.enter()
       this.changed()
       try {
         step()
@@ -124,6 +132,7 @@ export class Guest {
       } finally {
         this.current = undefined
         this.entered = false
+        if (usage !== undefined) this.used.inside += usage.leave()
         this.changed()
       }
     })
@@ -188,6 +197,9 @@ export class Guest {
     for (const call of this.calls) call.fail(this.dead!)
     this.unresolved.clear()
     for (const hostCall of this.hostCalls) hostCall.interrupt()
+    const { onDeath } = this
+    this.onDeath = undefined
+    onDeath?.(this.dead!)
   }
 
   /** A resumed caller may enter the guest again, and settle others: they are resumed by the loop that is running. */

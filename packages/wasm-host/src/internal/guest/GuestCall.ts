@@ -1,99 +1,38 @@
 /**
- * A call of a guest function, from the caller's point of view: one question, one answer, over many entries.
+ * A call in its guest: one answer, over many entries.
  *
- * It belongs to the caller's fiber, which waits for it without a fiber of its own. Interrupting the caller settles it at
- * once; what the guest still does for it is then nobody's: its host functions are interrupted, and a late answer is
- * taken, freed and dropped.
+ * It ends for its caller when it is answered, when the guest dies, or when the caller leaves. What the guest still does for
+ * one whose caller has left is nobody's: its host functions are interrupted, and a late answer is taken, freed and dropped.
  */
 import type * as Admission from "@fiberhost/core/Admission"
 import type * as Context from "effect/Context"
-import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Result from "effect/Result"
 import * as GuestError from "../../GuestError.ts"
+import type { Usage } from "../call/Usage.ts"
 import * as Signature from "../module/Signature.ts"
 import type { Age } from "./AsyncValues.ts"
 import * as FatPtr from "./FatPtr.ts"
 import type { Guest } from "./Guest.ts"
-import type { GuestCodec } from "./GuestCodec.ts"
-import * as RunningHostCall from "./RunningHostCall.ts"
-
-/** What callers do when the executor is full: wait, or fail with `NoRoom`. */
-export type WhenFull = "suspend" | "fail"
-
-/** Where calls are admitted, and what they do when it is full. */
-export interface Gate {
-  readonly admission: Admission.Admission
-  readonly whenFull: WhenFull
-}
+import { TooLong } from "./GuestMemory.ts"
+import type { RunningHostCall } from "./RunningHostCall.ts"
 
 export type GuestExit = Exit.Exit<Uint8Array, GuestError.GuestError>
 
-/** The guest call in the caller's fiber: its payload in, its answer out. */
-export const run = (
-  guest: Guest,
-  index: number,
-  guestCodec: GuestCodec,
-  payload: unknown,
-  gate: Gate
-): Effect.Effect<unknown, unknown> =>
-  Effect.withFiber((fiber) =>
-    Effect.callback((resume) => {
-      const args = guestCodec.encode(payload)
-      if (Result.isFailure(args)) return resume(guestCodec.fail(args.failure))
-      const settled = (exit: GuestExit) => resume(Exit.isSuccess(exit) ? guestCodec.decode(exit.value) : exit)
-      const call = new GuestCall(guest, index, fiber.context, settled)
-      const exit = start(call, args.success, gate)
-      if (exit === undefined) return Effect.sync(() => call.abandon())
-      return settled(exit)
-    })
-  )
+/** On whose behalf the guest is entered. */
+export interface Caller {
+  readonly context: Context.Context<never>
+  readonly permit: Admission.Permit | undefined
+}
 
 /**
- * The guest call, step by step: room in the executor, a turn on the guest's stack, arguments in, the export, and for an
- * async one its answer through `resolved`. `args` are one MessagePack value each, checked by the contract and no longer
- * than a guest accepts; the answer is one MessagePack value. Its exit if it has one already, otherwise `resume` is
- * called. Without a gate it enters at once.
+ * The call in its guest, step by step: a turn on the guest's stack, arguments in, the export, and for an async one its
+ * answer through `resolved`. `args` are one MessagePack value each, checked by the contract and no longer than a guest
+ * accepts; the answer is one MessagePack value. Its exit if it has one already, otherwise `onExit` is told later.
  */
-export const start = (
-  call: GuestCall,
-  args: ReadonlyArray<Uint8Array>,
-  gate: Gate | undefined
-): GuestExit | undefined => {
-  begin(call, args, gate)
+export const start = (call: GuestCall, args: ReadonlyArray<Uint8Array>): GuestExit | undefined => {
+  enter(call, args)
   // Settled by now: its fiber goes on here, whoever else is being resumed.
   return call.takeExit()
-}
-
-const begin = (call: GuestCall, args: ReadonlyArray<Uint8Array>, gate: Gate | undefined): void => {
-  if (gate === undefined) return enter(call, args)
-  const hostFunction = RunningHostCall.blockedBy(call.context, call.guest)
-  if (hostFunction !== undefined) return call.fail(new GuestError.WouldDeadlock({ hostFunction }))
-  admit(call, gate, () => enter(call, args))
-}
-
-/** What waits for room. It leaves its permit when it settles. */
-export interface Entrant {
-  readonly context: Context.Context<never>
-  permit: Admission.Permit | undefined
-  readonly fail: (reason: GuestError.Reason) => void
-}
-
-/** Room in the executor: `enter` is called once, now or when its turn comes. */
-export const admit = (call: Entrant, { admission, whenFull }: Gate, enter: () => void): void => {
-  const permit = whenFull === "fail" ? admission.tryEnter(call.context) : admission.request(call.context)
-  if (permit === "NoRoom") return call.fail(new GuestError.NoRoom({ capacity: admission.capacity }))
-  if (permit === "Closed") return call.fail(new GuestError.Closed())
-  call.permit = permit
-
-  if (permit.state === "Active") return enter()
-  permit.onChange = () => {
-    if (permit.state === "Refused") return call.fail(new GuestError.Closed())
-    if (permit.state !== "Active") return
-    // Two changes in one turn are told twice, and a call enters once.
-    permit.onChange = undefined
-    enter()
-  }
 }
 
 const enter = (call: GuestCall, args: ReadonlyArray<Uint8Array>): void => {
@@ -101,11 +40,12 @@ const enter = (call: GuestCall, args: ReadonlyArray<Uint8Array>): void => {
   if (guest.dead !== undefined) return call.fail(guest.dead)
   guest.enter("call", call, () => {
     if (call.isSettled) return
+    call.hasBegun = true
     const raws = passArguments(call, args)
     if (raws === undefined) return
     if (!signature.sync) call.age = guest.asyncValues.begin()
     const answer = guest.exports[call.index]!(...raws)
-    if (signature.sync) call.succeed(answerOf(guest, signature, answer))
+    if (signature.sync) call.answer(answerOf(guest, signature, answer))
     else call.returned(answer as bigint)
   })
 }
@@ -129,8 +69,11 @@ const passArguments = (call: GuestCall, args: ReadonlyArray<Uint8Array>): Array<
   return raws
 }
 
+/** An answer as it was taken from the guest. */
+type Taken = Uint8Array | TooLong
+
 /** Guest to host: the answer of a sync export as MessagePack. */
-const answerOf = (guest: Guest, { result }: Signature.Signature, answer: number | bigint | undefined): Uint8Array => {
+const answerOf = (guest: Guest, { result }: Signature.Signature, answer: number | bigint | undefined): Taken => {
   if (result === "void") return nil
   return result === "bytes" ? guest.memory.take(answer as bigint) : Signature.fromRaw(result, answer!)
 }
@@ -155,34 +98,52 @@ export class GuestCall {
   readonly guest: Guest
   readonly index: number
   readonly signature: Signature.Signature
-  readonly context: Context.Context<never>
+  readonly caller: Caller
   /** What its starter knows it by. */
   readonly id: number
+  /** Of a measured call. */
+  readonly usage: Usage | undefined
+  /** Whether the guest has been entered for it. */
+  hasBegun = false
   /** Host functions that it waits for. They pass to the guest when it settles before them. */
-  readonly hostCalls = new Set<RunningHostCall.RunningHostCall>()
-  permit: Admission.Permit | undefined
+  readonly hostCalls = new Set<RunningHostCall>()
   age: Age | undefined
-  early: { readonly asyncValue: bigint; readonly answer: Uint8Array } | undefined
+  early: { readonly asyncValue: bigint; readonly answer: Taken } | undefined
   /** The last line that the guest logged for this call. */
   logged: string | undefined
-  private resume: ((exit: GuestExit) => void) | undefined
+  private onExit: ((exit: GuestExit) => void) | undefined
   private hasReturned = false
   private starting = true
   private exit: GuestExit | undefined
 
-  constructor(guest: Guest, index: number, context: Context.Context<never>, resume: (exit: GuestExit) => void, id = 0) {
+  constructor(
+    guest: Guest,
+    index: number,
+    caller: Caller,
+    onExit: (exit: GuestExit) => void,
+    options: { readonly id?: number; readonly usage?: Usage | undefined } = {}
+  ) {
     this.guest = guest
     this.index = index
-    this.id = id
+    this.id = options.id ?? 0
+    this.usage = options.usage
     this.signature = guest.signature.exports[index]!
-    this.context = context
-    this.resume = resume
+    this.caller = caller
+    this.onExit = onExit
     guest.calls.add(this)
+  }
+
+  get context(): Context.Context<never> {
+    return this.caller.context
+  }
+
+  get permit(): Admission.Permit | undefined {
+    return this.caller.permit
   }
 
   /** Whether the caller has its answer, or has left. */
   get isSettled(): boolean {
-    return this.resume === undefined
+    return this.onExit === undefined
   }
 
   /** Whether its export is on the stack, so that the guest may resolve an AsyncValue not known yet. */
@@ -210,15 +171,16 @@ export class GuestCall {
   }
 
   /** The guest never touches an export's AsyncValue once it is resolved and the export has returned: freed here. */
-  private finish(asyncValue: bigint, answer: Uint8Array): void {
+  private finish(asyncValue: bigint, answer: Taken): void {
     this.guest.memory.release(asyncValue)
     this.guest.asyncValues.settle(this.age!)
     // fp-bindgen's SPEC.md lets a guest answer nothing with the null pointer.
-    this.succeed(answer.byteLength === 0 ? nil : answer)
+    this.answer(!(answer instanceof TooLong) && answer.byteLength === 0 ? nil : answer)
   }
 
-  succeed(answer: Uint8Array): void {
-    this.settle(Exit.succeed(answer))
+  answer(answer: Taken): void {
+    if (!(answer instanceof TooLong)) return this.settle(Exit.succeed(answer))
+    this.fail(new GuestError.AnswerRefused({ path: "", detail: answer.detail }))
   }
 
   fail(reason: GuestError.Reason): void {
@@ -231,7 +193,7 @@ export class GuestCall {
 
   /** The caller was interrupted: nobody waits for the answer, nor for the host functions that would lead to it. */
   abandon(): void {
-    if (this.resume === undefined) return
+    if (this.onExit === undefined) return
     this.leave()
     for (const hostCall of this.hostCalls) hostCall.interrupt()
   }
@@ -248,19 +210,18 @@ export class GuestCall {
   }
 
   private settle(exit: GuestExit): void {
-    const resume = this.resume
-    if (resume === undefined) return
+    const { onExit } = this
+    if (onExit === undefined) return
     this.leave()
     for (const hostCall of this.hostCalls) hostCall.owner = undefined
     this.hostCalls.clear()
     if (this.starting) this.exit = exit
-    else this.guest.settle(() => resume(exit))
+    else this.guest.settle(() => onExit(exit))
   }
 
   private leave(): void {
-    this.resume = undefined
+    this.onExit = undefined
     this.guest.calls.delete(this)
-    this.permit?.leave()
   }
 }
 

@@ -9,7 +9,6 @@ import * as Wire from "@fiberhost/core/Wire"
 import * as Exit from "effect/Exit"
 import * as Result from "effect/Result"
 import * as GuestError from "../../GuestError.ts"
-import { maxValueBytes } from "./GuestMemory.ts"
 
 /** How a call of it ended: its answer, its own failure, or a `GuestError`. */
 export type TypedExit = Exit.Exit<unknown, unknown>
@@ -20,8 +19,12 @@ export class GuestCodec {
   /** What a call fails with when the module leaves the function out. */
   readonly leftOut: Exit.Exit<never, GuestError.GuestError> | undefined
 
-  constructor(plugin: string, codec: FunctionCodec, missing: ReadonlyArray<string>) {
+  private readonly valueBytes: number
+
+  /** `valueBytes`: the longest argument that the guest takes. */
+  constructor(plugin: string, codec: FunctionCodec, missing: ReadonlyArray<string>, valueBytes: number) {
     this.plugin = plugin
+    this.valueBytes = valueBytes
     this.codec = codec
     this.leftOut = missing.includes(codec.name)
       ? this.fail(new GuestError.MissingExports({ names: [codec.name] }))
@@ -34,7 +37,13 @@ export class GuestCodec {
 
   /** One MessagePack value for each argument. */
   encode(payload: unknown): Result.Result<ReadonlyArray<Uint8Array>, GuestError.Reason> {
-    return Result.mapError(this.codec.encodeArguments(payload), valueRefused)
+    const args = this.codec.encodeArguments(payload)
+    if (Result.isFailure(args)) return Result.fail(valueRefused(args.failure))
+    const tooLong = args.success.findIndex(({ byteLength }) => byteLength > this.valueBytes)
+    if (tooLong < 0) return Result.succeed(args.success)
+    return Result.fail(
+      new GuestError.ValueTooLarge({ path: this.codec.arguments[tooLong]!.name, limit: this.valueBytes })
+    )
   }
 
   /** The answer from its MessagePack value. */
@@ -44,7 +53,7 @@ export class GuestCodec {
 
   /** To another thread: appends the arguments, or says what does not fit. */
   write(payload: unknown, writer: Codec.Writer): CodecError | undefined {
-    return writer.plain(maxValueBytes, () => this.codec.writeArguments(payload, writer))
+    return writer.plain(this.valueBytes, () => this.codec.writeArguments(payload, writer))
   }
 
   /** From another thread: the answer in the value that the reader stands before. */

@@ -11,14 +11,36 @@ import * as FatPtr from "./FatPtr.ts"
 /** The longest value that a guest accepts, in bytes: it traps on a length of 2^24 and more. */
 export const maxValueBytes = 0xff_ffff
 
+/** A value of the guest's that is longer than it may be. Both in bytes. */
+export class TooLong {
+  readonly length: number
+  readonly limit: number
+  constructor(length: number, limit: number) {
+    this.length = length
+    this.limit = limit
+  }
+
+  get detail(): string {
+    return `it is ${this.length} bytes long, and its guest's limit is ${this.limit}`
+  }
+}
+
 export class GuestMemory {
   readonly memory: WebAssembly.Memory
   private readonly malloc: (length: number) => bigint
   private readonly free: (ptr: bigint) => void
+  private readonly valueBytes: number
   private bytes: Uint8Array<ArrayBuffer>
 
-  constructor(memory: WebAssembly.Memory, malloc: (length: number) => bigint, free: (ptr: bigint) => void) {
+  /** `valueBytes`: the longest value that is taken from the guest. */
+  constructor(
+    memory: WebAssembly.Memory,
+    malloc: (length: number) => bigint,
+    free: (ptr: bigint) => void,
+    valueBytes: number
+  ) {
     this.memory = memory
+    this.valueBytes = valueBytes
     this.malloc = malloc
     this.free = free
     this.bytes = new Uint8Array(memory.buffer)
@@ -58,10 +80,11 @@ export class GuestMemory {
   }
 
   /**
-   * Guest to host: copies the value out and frees it. The null pointer is the empty value and is not freed.
-   * Throws a `GuestFault` for a pointer that does not lie in memory.
+   * Guest to host: copies the value out and frees it; one that is longer than the guest's limit is only freed, and is
+   * `TooLong`. The null pointer is the empty value and is not freed. Throws a `GuestFault` for a pointer that does not lie
+   * in memory.
    */
-  take(ptr: bigint): Uint8Array<ArrayBuffer> {
+  take(ptr: bigint): Uint8Array<ArrayBuffer> | TooLong {
     const offset = FatPtr.offsetOf(ptr)
     const length = FatPtr.lengthOf(ptr)
     const view = this.view()
@@ -72,7 +95,7 @@ export class GuestMemory {
         })
       )
     }
-    const copy = view.slice(offset, offset + length)
+    const copy = length > this.valueBytes ? new TooLong(length, this.valueBytes) : view.slice(offset, offset + length)
     if (ptr !== 0n) this.free(ptr)
     return copy
   }

@@ -9,18 +9,18 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Result from "effect/Result"
 import type { Signature } from "../module/Signature.ts"
-import { maxValueBytes } from "./GuestMemory.ts"
 
 /** How a host function ended: one MessagePack value, or why there is none. */
 export type HostExit = Exit.Exit<Uint8Array, HostCallError.HostCallError>
 
-/** A function that failed behind such an Err is logged in `context`, for nobody else would hear of it. */
+/** `valueBytes`: the longest that the guest takes. A function that failed behind such an Err is logged in `context`, for nobody else would hear of it. */
 export const answerOf = (
   { name, onInterrupt }: Signature,
   exit: HostExit,
+  valueBytes: number,
   context: () => Context.Context<never>
 ): Result.Result<Uint8Array, HostCallError.HostCallError> => {
-  const error = Exit.isSuccess(exit) ? tooLarge(name, exit.value) : errorOf(name, exit.cause)
+  const error = Exit.isSuccess(exit) ? tooLarge(name, exit.value, valueBytes) : errorOf(name, exit.cause)
   if (error === undefined) return Result.succeed((exit as Exit.Success<Uint8Array>).value)
   if (onInterrupt === undefined) return Result.fail(error)
   if (error.reason._tag !== "Interrupted") Effect.runForkWith(context())(Effect.logError(error))
@@ -32,13 +32,13 @@ const errorOf = (name: string, cause: Cause.Cause<HostCallError.HostCallError>):
   return Result.isSuccess(error) ? error.success : HostCallError.fromCause(name, error.failure)
 }
 
-const tooLarge = (name: string, value: Uint8Array): HostCallError.HostCallError | undefined =>
-  value.byteLength <= maxValueBytes
+const tooLarge = (name: string, value: Uint8Array, valueBytes: number): HostCallError.HostCallError | undefined =>
+  value.byteLength <= valueBytes
     ? undefined
     : new HostCallError.HostCallError({
         function: name,
         reason: new HostCallError.AnswerRefused({
           path: "",
-          detail: `it is ${value.byteLength} bytes long, and a guest takes at most ${maxValueBytes}`
+          detail: `it is ${value.byteLength} bytes long, and its guest takes at most ${valueBytes}`
         })
       })

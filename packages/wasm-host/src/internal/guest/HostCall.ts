@@ -13,6 +13,7 @@ import * as GuestError from "../../GuestError.ts"
 import * as Signature from "../module/Signature.ts"
 import type { Guest } from "./Guest.ts"
 import type * as GuestCall from "./GuestCall.ts"
+import { TooLong } from "./GuestMemory.ts"
 import { answerOf, type HostExit } from "./HostAnswer.ts"
 import { RunningHostCall } from "./RunningHostCall.ts"
 
@@ -29,16 +30,34 @@ export type Host = (
 export class HostCall extends RunningHostCall<GuestCall.GuestCall> {
   readonly guest: Guest
   readonly index: number
+  /** What its guest waits for; 0 for a sync function. */
+  readonly asyncValue: bigint
+  private isAnswered = false
 
-  constructor(guest: Guest, index: number) {
+  constructor(guest: Guest, index: number, asyncValue: bigint) {
     super(guest.signature.plugin, guest.signature.imports[index]!, guest.current, guest.context)
     this.guest = guest
     this.index = index
+    this.asyncValue = asyncValue
     guest.hostCalls.add(this)
+    guest.used.hostCalls++
   }
 
   protected get waits(): unknown {
     return this.guest
+  }
+
+  /** The answer of an async function that took its time. Later ones are dropped. */
+  answer(exit: HostExit): void {
+    if (this.isAnswered || this.signature.sync) return
+    this.isAnswered = true
+    complete(this, exit)
+  }
+
+  answerInterrupted(): boolean {
+    if (this.isAnswered || this.ending.hasCome) return false
+    this.answer(Exit.fail(HostCallError.interrupted(this.signature.name)))
+    return true
   }
 
   end(): void {
@@ -71,12 +90,13 @@ export const run = (guest: Guest, index: number, raws: ReadonlyArray<number | bi
   const signature = guest.signature.imports[index]!
   const args = takeArguments(guest, signature, raws)
   const asyncValue = signature.sync ? 0n : guest.asyncValues.allocate()
-  const hostCall = new HostCall(guest, index)
-  const exit = start(hostCall, args, (exit) => complete(hostCall, asyncValue, exit))
+  const refused = args instanceof HostCallError.HostCallError ? args : overLimit(guest, signature)
+  const hostCall = new HostCall(guest, index, asyncValue)
+  const exit = refused === undefined ? start(hostCall, args as ReadonlyArray<Uint8Array>) : refuse(hostCall, refused)
   if (guest.dead !== undefined) throw unwind(guest, guest.dead)
 
   if (signature.sync) {
-    const answer = answerOf(signature, exit ?? unfinished(signature), () => hostCall.context)
+    const answer = answerOf(signature, exit ?? unfinished(signature), guest.limits.valueBytes, () => hostCall.context)
     // No value may be made up, and the guest waits for one on its stack.
     if (Result.isFailure(answer)) throw unwind(guest, new GuestError.HostFunctionFailed({ error: answer.failure }))
     return passAnswer(guest, signature, answer.success)
@@ -85,7 +105,7 @@ export const run = (guest: Guest, index: number, raws: ReadonlyArray<number | bi
   if (exit === undefined) return asyncValue
   const value = writeAnswer(
     hostCall,
-    answerOf(signature, exit, () => hostCall.context)
+    answerOf(signature, exit, guest.limits.valueBytes, () => hostCall.context)
   )
   if (value !== undefined) {
     guest.asyncValues.fill(asyncValue, value)
@@ -94,30 +114,52 @@ export const run = (guest: Guest, index: number, raws: ReadonlyArray<number | bi
   return asyncValue
 }
 
-/** Guest to host: one MessagePack value for each argument; those in guest memory are freed. */
+/**
+ * Guest to host: one MessagePack value for each argument; those in guest memory are freed. Or why the function is not
+ * started: one is too long.
+ */
 const takeArguments = (
   guest: Guest,
-  signature: Signature.Signature,
+  { arguments: kinds, name }: Signature.Signature,
   raws: ReadonlyArray<number | bigint>
-): ReadonlyArray<Uint8Array> =>
-  signature.arguments.map((kind, position) => {
+): ReadonlyArray<Uint8Array> | HostCallError.HostCallError => {
+  let refused: HostCallError.HostCallError | undefined
+  const args: Array<Uint8Array> = []
+  for (const [position, kind] of kinds.entries()) {
     const raw = raws[position]!
-    return kind === "bytes" ? guest.memory.take(raw as bigint) : Signature.fromRaw(kind, raw)
-  })
+    const taken = kind === "bytes" ? guest.memory.take(raw as bigint) : Signature.fromRaw(kind, raw)
+    if (!(taken instanceof TooLong)) args.push(taken)
+    else refused ??= HostCallError.argumentsRefused(name, "", taken.detail)
+  }
+  return refused ?? args
+}
+
+/** Why one more host function is not started. */
+const overLimit = (
+  { hostCalls, limits }: Guest,
+  { name }: Signature.Signature
+): HostCallError.HostCallError | undefined =>
+  hostCalls.size < limits.hostCalls
+    ? undefined
+    : new HostCallError.HostCallError({
+        function: name,
+        reason: new HostCallError.TooManyHostCalls({ limit: limits.hostCalls })
+      })
+
+const refuse = (hostCall: HostCall, error: HostCallError.HostCallError): HostExit => {
+  hostCall.end()
+  return Exit.fail(error)
+}
 
 /**
- * Starts the function on this stack. Its exit if it has one already; otherwise it goes on, and `onExit` is told, unless
- * the function is sync: nobody could take its answer.
+ * Starts the function on this stack. Its exit if it has one already; otherwise it goes on and is answered later, unless it
+ * is sync: nobody could take its answer.
  */
-const start = (
-  hostCall: HostCall,
-  args: ReadonlyArray<Uint8Array>,
-  onExit: (exit: HostExit) => void
-): HostExit | undefined => {
+const start = (hostCall: HostCall, args: ReadonlyArray<Uint8Array>): HostExit | undefined => {
   const { guest, index, signature } = hostCall
   const started = guest.hosts[index]!(args, hostCall, (exit) => {
     hostCall.end()
-    if (!signature.sync) onExit(exit)
+    hostCall.answer(exit)
   })
   if (typeof started !== "function") {
     hostCall.end()
@@ -138,10 +180,10 @@ const passAnswer = (guest: Guest, { result }: Signature.Signature, answer: Uint8
 }
 
 /** Host to guest: the answer of an async function that took its time, when the stack is empty. */
-const complete = (hostCall: HostCall, asyncValue: bigint, exit: HostExit): void => {
-  const { guest, owner, signature } = hostCall
+const complete = (hostCall: HostCall, exit: HostExit): void => {
+  const { asyncValue, guest, owner, signature } = hostCall
   if (guest.dead !== undefined) return
-  const answer = answerOf(signature, exit, () => hostCall.context)
+  const answer = answerOf(signature, exit, guest.limits.valueBytes, () => hostCall.context)
   guest.enter("resolve", owner, () => {
     const value = writeAnswer(hostCall, answer)
     if (value === undefined) return

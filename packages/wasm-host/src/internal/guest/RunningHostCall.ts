@@ -67,6 +67,12 @@ export abstract class RunningHostCall<Call extends Owner = Owner> {
     this.stop?.()
   }
 
+  /**
+   * Tells its guest that there will be no answer, although the function has not ended: it was interrupted, and takes its
+   * time. Whether the guest waited for one.
+   */
+  abstract answerInterrupted(): boolean
+
   /** It has ended: nobody owns it, and it cannot be interrupted. */
   protected leave(): void {
     this.owner?.hostCalls.delete(this)

@@ -22,6 +22,7 @@ import * as Guest from "../guest/Guest.ts"
 import * as GuestCall from "../guest/GuestCall.ts"
 import type { Host, HostCall } from "../guest/HostCall.ts"
 import type { Signature } from "../module/Signature.ts"
+import type { CallTable } from "./CallTable.ts"
 import * as GuestWire from "./GuestWire.ts"
 import type { ReplyCell } from "./ReplyCell.ts"
 import * as SharedStats from "./SharedStats.ts"
@@ -29,8 +30,9 @@ import * as SharedStats from "./SharedStats.ts"
 export interface Options {
   readonly port: Wire.Port
   readonly reply: ReplyCell
-  /** Shared with the owner: the guest and, plus one, the function that begins. */
+  /** Shared with the owner: the guest and, plus one, the function that begins, and how many calls have begun. */
   readonly ran: Int32Array
+  readonly table: CallTable
   /** The owner wants this thread to end. */
   readonly onClose: () => void
 }
@@ -72,17 +74,27 @@ export class GuestServer implements Connection.Server {
   }
 
   /** Owner to guest: a guest call, admitted by the owner. */
-  private onGuestCall({ id, index, target }: Connection.IncomingCall, reader: Codec.Reader): void {
+  private onGuestCall({ flags, id, index, target }: Connection.IncomingCall, reader: Codec.Reader): void {
     const guest = this.guests.get(target)
     const signature = guest?.signature.exports[index]
     if (guest === undefined || signature === undefined) return reader.malformed(reader.offset, "no such guest function")
     const args = signature.arguments.map(() => Wire.readValue(reader))
-    this.options.ran[0] = target
-    this.options.ran[1] = index + 1
-    const call = new GuestCall.GuestCall(guest, index, silent, (exit) => this.answer(id, exit), id)
+    const { ran, table } = this.options
+    Atomics.add(ran, 2, 1)
+    const isMeasured = (flags & GuestWire.measuredFlag) !== 0
+    if (isMeasured && table.isLeft(id)) return this.answer(id, interrupted)
+    ran[0] = target
+    ran[1] = index + 1
+    const call: GuestCall.GuestCall = new GuestCall.GuestCall(
+      guest,
+      index,
+      nobody,
+      (exit) => this.answer(id, exit, call.hasBegun),
+      { id, usage: isMeasured ? table.usage(id) : undefined }
+    )
     this.calls.set(id, call)
-    const exit = GuestCall.start(call, args, undefined)
-    if (exit !== undefined) this.answer(id, exit)
+    const exit = GuestCall.start(call, args)
+    if (exit !== undefined) this.answer(id, exit, call.hasBegun)
   }
 
   onInterrupt(id: number): void {
@@ -101,16 +113,11 @@ export class GuestServer implements Connection.Server {
     this.options.onClose()
   }
 
-  private answer(id: number, exit: GuestCall.GuestExit): void {
+  private answer(id: number, exit: GuestCall.GuestExit, hasBegun = true): void {
+    this.calls.get(id)?.usage?.release()
     this.calls.delete(id)
     if (Exit.isSuccess(exit)) return this.connection.reply(id, exit.value)
-    const error = Cause.findError(exit.cause)
-    this.connection.fail(
-      id,
-      GuestWire.encodeFailure(
-        Result.isSuccess(error) ? error.success.reason : new HostCallError.Defect({ cause: Cause.squash(exit.cause) })
-      )
-    )
+    this.connection.fail(id, GuestWire.encodeFailure(failureOf(exit.cause, hasBegun)))
   }
 
   private onControl({ id, index }: Connection.IncomingCall, reader: Codec.Reader): void {
@@ -143,6 +150,7 @@ export class GuestServer implements Connection.Server {
         signature: { plugin: load.plugin, imports: load.imports, exports: load.exports },
         hosts: load.imports.map((signature, index) => this.hostOf(load.guest, signature, index)),
         context: silent,
+        limits: load.limits,
         onChange: (guest) => SharedStats.write(cell, guest)
       })
       SharedStats.write(cell, guest)
@@ -234,8 +242,18 @@ const nothing = new Uint8Array(0)
 /** MessagePack nil. */
 const nil = new Uint8Array([0xc0])
 
+const failureOf = (cause: Cause.Cause<GuestError.GuestError>, hasBegun: boolean): GuestWire.Failure => {
+  const error = Cause.findError(cause)
+  if (Result.isFailure(error)) return new HostCallError.Defect({ cause: Cause.squash(cause) })
+  const { reason } = error.success
+  return hasBegun ? reason : new GuestWire.NotBegun({ reason })
+}
+
 /** Whatever has to be logged, the owner logs. */
 const silent: Context.Context<never> = Context.make(Logger.CurrentLoggers, new Set()) as Context.Context<never>
+
+/** Callers and their permits are the owner's. */
+const nobody: GuestCall.Caller = { context: silent, permit: undefined }
 
 const interrupted: GuestCall.GuestExit = Exit.fail(
   new GuestError.GuestError({ plugin: "", reason: new GuestError.Closed() })

@@ -24,6 +24,9 @@ export const ready = 2
  */
 export const unansweredFlag = 4
 
+/** A guest call whose use of the guest is written into the `CallTable`. */
+export const measuredFlag = 8
+
 const Kind = Schema.Literals(["bool", "i8", "u8", "i16", "u16", "i32", "u32", "i64", "u64", "f32", "f64", "bytes"])
 
 const Signature = Schema.Struct({
@@ -46,6 +49,8 @@ const Load = Schema.Struct({
   module: Module,
   moduleImports: Schema.Array(Schema.String),
   signaturesChecked: Schema.Boolean,
+  /** `Guest.Limits`; Infinity is no limit. */
+  limits: Schema.Struct({ hostCalls: Schema.Number, valueBytes: Schema.Number }),
   /** Where the guest's statistics are kept: see `SharedStats`. */
   stats: Shared
 })
@@ -63,10 +68,13 @@ export const control = {
 /** Their numbers. */
 export const controls: ReadonlyArray<FunctionCodec.FunctionCodec> = [control.load, control.unload]
 
-const failureCodec = Codec.make(Schema.Union([GuestError.Reason, HostCallError.Defect]))
+/** The guest died before it was entered for the call: another one may be. */
+export class NotBegun extends Schema.TaggedClass<NotBegun>()("NotBegun", { reason: GuestError.Reason }) {}
+
+const failureCodec = Codec.make(Schema.Union([GuestError.Reason, HostCallError.Defect, NotBegun]))
 
 /** Why a guest call has no answer: a reason of the guest's, or a bug of the host's. */
-export type Failure = GuestError.Reason | HostCallError.Defect
+export type Failure = GuestError.Reason | HostCallError.Defect | NotBegun
 
 /** An error that does not fit has a part that is no error's: it is a bug, and says so. */
 export const encodeFailure = (failure: Failure): Uint8Array => {
@@ -83,6 +91,7 @@ export const decodeFailure = (bytes: Uint8Array): Failure => {
 /** What a thread is started with. */
 export const Start = Schema.Struct({
   fiberhost: Schema.Literal("guests"),
+  calls: Schema.declare((it: unknown): it is SharedArrayBuffer => it instanceof SharedArrayBuffer),
   reply: Schema.declare((it: unknown): it is SharedArrayBuffer => it instanceof SharedArrayBuffer),
   ran: Schema.declare((it: unknown): it is SharedArrayBuffer => it instanceof SharedArrayBuffer)
 })

@@ -1,53 +1,44 @@
 /**
- * Owner's side: a call of a guest function on another thread, in its caller's fiber. It settles once: with the guest's
- * answer, or with why there is none. An interrupted caller has left at once; the thread answers all the same, to nobody.
+ * Owner's side: a call of a guest function in the hands of its thread. It is answered once; when its caller has left the
+ * thread answers all the same, to nobody.
  */
 import type * as Admission from "@fiberhost/core/Admission"
 import type * as Codec from "@fiberhost/core/Codec"
 import type { CodecError } from "@fiberhost/core/CodecError"
-import * as Connection from "@fiberhost/core/Connection"
+import type * as Connection from "@fiberhost/core/Connection"
 import * as Wire from "@fiberhost/core/Wire"
 import type * as Context from "effect/Context"
 import * as Exit from "effect/Exit"
 import * as GuestError from "../../GuestError.ts"
-import { type GuestCodec, type TypedExit, valueRefused } from "../guest/GuestCodec.ts"
+import type { Call } from "../call/Call.ts"
+import type { Entered } from "../call/Instance.ts"
+import type { Usage } from "../call/Usage.ts"
+import { type TypedExit, valueRefused } from "../guest/GuestCodec.ts"
 import type { RunningHostCall } from "../guest/RunningHostCall.ts"
 import type { Signature } from "../module/Signature.ts"
 import * as GuestWire from "./GuestWire.ts"
 import type { RemoteGuest } from "./RemoteGuest.ts"
 
-export class RemoteCall implements Connection.OutgoingCall {
+export class RemoteCall implements Connection.OutgoingCall, Entered {
   readonly caller = 0
-  readonly flags = 0
+  readonly flags: number
   readonly guest: RemoteGuest
-  readonly index: number
   readonly signature: Signature
-  readonly context: Context.Context<never>
   /** Host functions that it waits for. They pass to the guest when it settles before them. */
   readonly hostCalls = new Set<RunningHostCall>()
-  permit: Admission.Permit | undefined
   /** The last line that the guest logged for this call. */
   logged: string | undefined
-  private readonly guestCodec: GuestCodec
-  private payload: unknown
-  private id = 0
-  private resume: ((exit: TypedExit) => void) | undefined
+  /** The wire's, while it is not answered; otherwise 0. */
+  id = 0
+  isSettled = false
+  private place = 0
+  private readonly call: Call
 
-  constructor(
-    guest: RemoteGuest,
-    index: number,
-    guestCodec: GuestCodec,
-    payload: unknown,
-    context: Context.Context<never>,
-    resume: (exit: TypedExit) => void
-  ) {
+  constructor(guest: RemoteGuest, call: Call) {
     this.guest = guest
-    this.index = index
-    this.signature = guest.signature.exports[index]!
-    this.guestCodec = guestCodec
-    this.payload = payload
-    this.context = context
-    this.resume = resume
+    this.signature = guest.signature.exports[call.index]!
+    this.flags = call.isMeasured ? GuestWire.measuredFlag : 0
+    this.call = call
     guest.calls.add(this)
   }
 
@@ -55,36 +46,54 @@ export class RemoteCall implements Connection.OutgoingCall {
     return this.guest.number
   }
 
-  get isSettled(): boolean {
-    return this.resume === undefined
+  get index(): number {
+    return this.call.index
   }
 
-  /** Owner to guest: it has been admitted. */
-  enter(): void {
-    const { dead, thread } = this.guest
-    if (dead !== undefined) return this.fail(dead)
-    const sent = thread.connection.call(this)
-    if (typeof sent === "number") this.id = sent
-    else this.fail(valueRefused(sent))
+  get context(): Context.Context<never> {
+    return this.call.context
+  }
+
+  get permit(): Admission.Permit | undefined {
+    return this.call.permit
+  }
+
+  get hasBegun(): boolean {
+    return this.guest.thread.hasBegun(this.place)
+  }
+
+  get usage(): Usage | undefined {
+    return this.id === 0 ? undefined : this.guest.thread.table.read(this.id)
+  }
+
+  /** Owner to guest: its arguments go to the thread. */
+  send(): void {
+    const sent = this.guest.thread.send(this)
+    if (!("id" in sent)) return this.fail(valueRefused(sent))
+    this.place = sent.place
+    this.id = sent.id
+    if (this.flags !== 0) this.guest.thread.table.add(this.id)
   }
 
   writeArguments(writer: Codec.Writer): CodecError | undefined {
-    const payload = this.payload
-    this.payload = undefined
-    return this.guestCodec.write(payload, writer)
+    return this.call.codec.write(this.call.payload, writer)
   }
 
   onReply(reader: Codec.Reader): void {
-    this.id = 0
+    this.answered()
     if (this.isSettled) Wire.skipValue(reader)
-    else this.settle(this.guestCodec.read(reader))
+    else this.settle(this.call.codec.read(reader))
   }
 
   onFailure(reader: Codec.Reader): void {
-    this.id = 0
+    this.answered()
     const failure = GuestWire.decodeFailure(Wire.readValue(reader))
     if (failure._tag === "Defect") return this.settle(Exit.die(failure.cause))
-    this.fail(failure._tag === "Trapped" && this.logged !== undefined ? withLog(failure, this.logged) : failure)
+    const reason = failure._tag === "NotBegun" ? failure.reason : failure
+    this.guest.lookAt(this.signature.name, reason)
+    if (failure._tag === "NotBegun") this.fail(failure.reason, false)
+    else this.fail(failure._tag === "Trapped" && this.logged !== undefined ? withLog(failure, this.logged) : failure)
+    if (this.guest.dead !== undefined) this.guest.died(this.guest.dead)
   }
 
   onChunk(reader: Codec.Reader): void {
@@ -92,35 +101,42 @@ export class RemoteCall implements Connection.OutgoingCall {
   }
 
   onLost(): void {
+    this.fail(this.guest.thread.loss, this.hasBegun)
     this.id = 0
-    this.fail(this.guest.thread.loss)
   }
 
-  fail(reason: GuestError.Reason): void {
-    this.settle(this.guestCodec.fail(reason))
+  fail(reason: GuestError.Reason, hasBegun = true): void {
+    this.settle(this.call.codec.fail(reason), hasBegun)
   }
 
-  /** The caller was interrupted: nobody waits for the answer, nor for the host functions that would lead to it. */
   abandon(): void {
-    if (this.resume === undefined) return
+    if (this.isSettled) return
     this.leave()
-    if (this.id !== 0) this.guest.thread.connection.interrupt(this.id)
+    const { thread } = this.guest
+    if (this.id !== 0) {
+      if (this.flags !== 0) thread.table.leave(this.id)
+      thread.connection.interrupt(this.id)
+    }
     for (const hostCall of this.hostCalls) hostCall.interrupt()
   }
 
-  private settle(exit: TypedExit): void {
-    const resume = this.resume
-    if (resume === undefined) return
+  /** Its id may be another call's from now on. */
+  private answered(): void {
+    if (this.flags !== 0) this.guest.thread.table.clear(this.id)
+    this.id = 0
+  }
+
+  private settle(exit: TypedExit, hasBegun = true): void {
+    if (this.isSettled) return
     this.leave()
     for (const hostCall of this.hostCalls) hostCall.owner = undefined
     this.hostCalls.clear()
-    Connection.tell(resume, exit)
+    this.call.answered(exit, hasBegun)
   }
 
   private leave(): void {
-    this.resume = undefined
+    this.isSettled = true
     this.guest.calls.delete(this)
-    this.permit?.leave()
   }
 }
 

@@ -9,9 +9,9 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as GuestError from "../../GuestError.ts"
-import type { Stats } from "../guest/Guest.ts"
-import * as GuestCall from "../guest/GuestCall.ts"
-import type { GuestCodec } from "../guest/GuestCodec.ts"
+import type { Call } from "../call/Call.ts"
+import type { Instance, Stats } from "../call/Instance.ts"
+import type { Limits } from "../guest/Guest.ts"
 import * as RunningHostCall from "../guest/RunningHostCall.ts"
 import type * as Link from "../module/Link.ts"
 import * as ControlCall from "./ControlCall.ts"
@@ -21,7 +21,10 @@ import type { RemoteHostCall } from "./RemoteHostCall.ts"
 import type { RemoteThread } from "./RemoteThread.ts"
 import * as SharedStats from "./SharedStats.ts"
 
-export class RemoteGuest {
+export class RemoteGuest implements Instance {
+  readonly inCallingThread = false
+  readonly missing: ReadonlyArray<string>
+  readonly limits: Limits
   readonly number: number
   readonly thread: RemoteThread
   readonly signature: Link.PluginSignature
@@ -32,8 +35,9 @@ export class RemoteGuest {
   /** Calls whose callers wait for an answer, entered or not. */
   readonly calls = new Set<RemoteCall>()
   readonly hostCalls = new Set<RemoteHostCall>()
-  /** Why nothing is sent to it any more. A guest that trapped says so itself. */
+  /** Why nothing is sent to it any more. */
   dead: GuestError.Reason | undefined
+  private listener: ((reason: GuestError.Reason) => void) | undefined
   private readonly shared = new Float64Array(this.sharedStats)
 
   constructor(options: {
@@ -42,37 +46,71 @@ export class RemoteGuest {
     readonly signature: Link.PluginSignature
     readonly hosts: ReadonlyArray<HostFunction.Bytes>
     readonly context: Context.Context<never>
+    readonly missing: ReadonlyArray<string>
+    readonly limits: Limits
   }) {
     this.number = options.number
     this.thread = options.thread
     this.signature = options.signature
     this.hosts = options.hosts
     this.context = options.context
+    this.missing = options.missing
+    this.limits = options.limits
   }
 
-  get stats(): Stats {
+  stats(): Stats {
     const stats = SharedStats.read(this.shared, this.calls.size)
     return { ...stats, alive: stats.alive && this.dead === undefined }
   }
 
-  /** The guest call, in the caller's fiber: room in the executor, and the way to the guest's thread and back. */
-  call(index: number, guestCodec: GuestCodec, payload: unknown, gate: GuestCall.Gate): Effect.Effect<unknown, unknown> {
-    return Effect.withFiber((fiber) =>
-      Effect.callback((resume) => {
-        const call = new RemoteCall(this, index, guestCodec, payload, fiber.context, resume)
-        const hostFunction = RunningHostCall.blockedBy(fiber.context, this.thread)
-        if (hostFunction !== undefined) call.fail(new GuestError.WouldDeadlock({ hostFunction }))
-        else GuestCall.admit(call, gate, () => call.enter())
-        return call.isSettled ? undefined : Effect.sync(() => call.abandon())
-      })
-    )
+  blockedBy(context: Context.Context<never>): string | undefined {
+    return RunningHostCall.blockedBy(context, this.thread)
+  }
+
+  /** The guest call: the way to the guest's thread, and back. */
+  enter(call: Call): void {
+    const sent = new RemoteCall(this, call)
+    call.entered = sent
+    sent.send()
+  }
+
+  strayEntry(): number | undefined {
+    if (!SharedStats.isEntered(this.shared)) return undefined
+    const id = SharedStats.current(this.shared)
+    for (const call of this.calls) if (call.id === id) return undefined
+    return SharedStats.read(this.shared, 0).used.entries
+  }
+
+  terminate(why: string): void {
+    this.thread.terminate(why)
+  }
+
+  /** The call of `by` failed: whether the guest is dead, and so why. */
+  lookAt(by: string, reason: GuestError.Reason): void {
+    if (this.dead !== undefined || SharedStats.read(this.shared, 0).alive) return
+    this.dead =
+      reason._tag === "Poisoned" ? reason : new GuestError.Poisoned({ by, detail: GuestError.describe(reason) })
+  }
+
+  /** It takes no more calls. */
+  died(reason: GuestError.Reason): void {
+    this.dead ??= reason
+    const { listener } = this
+    this.listener = undefined
+    listener?.(this.dead)
+  }
+
+  onDeath(listener: (reason: GuestError.Reason) => void): void {
+    if (this.dead === undefined) this.listener = listener
+    else listener(this.dead)
   }
 
   /** Its thread has ended, or it is closed: every call settles, every host function is interrupted. */
   end(reason: GuestError.Reason): void {
     this.dead ??= reason
-    for (const call of this.calls) call.fail(this.dead)
+    for (const call of this.calls) call.fail(this.dead, call.hasBegun)
     for (const hostCall of this.hostCalls) hostCall.interrupt()
+    this.died(reason)
   }
 
   /**

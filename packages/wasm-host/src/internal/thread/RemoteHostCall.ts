@@ -19,6 +19,7 @@ export class RemoteHostCall extends RunningHostCall<RemoteCall> {
   readonly guest: RemoteGuest
   readonly id: number
   readonly flags: number
+  private isAnswered = false
 
   constructor(guest: RemoteGuest, { flags, id, index }: Connection.IncomingCall, owner: RemoteCall | undefined) {
     super(guest.signature.plugin, guest.signature.imports[index]!, owner, guest.context)
@@ -47,6 +48,12 @@ export class RemoteHostCall extends RunningHostCall<RemoteCall> {
     fiber.addObserver((exit) => this.end(exit))
   }
 
+  answerInterrupted(): boolean {
+    if (this.isAnswered || this.ending.hasCome) return false
+    this.answer(Exit.fail(HostCallError.interrupted(this.signature.name)))
+    return true
+  }
+
   private end(exit: Exit.Exit<Uint8Array, HostCallError.HostCallError>): void {
     this.guest.hostCalls.delete(this)
     this.leave()
@@ -54,9 +61,12 @@ export class RemoteHostCall extends RunningHostCall<RemoteCall> {
     this.ending.come()
   }
 
+  /** Later answers are dropped. */
   private answer(exit: Exit.Exit<Uint8Array, HostCallError.HostCallError>): void {
+    if (this.isAnswered) return
+    this.isAnswered = true
     const { connection, reply } = this.guest.thread
-    const answer = answerOf(this.signature, exit, () => this.context)
+    const answer = answerOf(this.signature, exit, this.guest.limits.valueBytes, () => this.context)
     const unanswered = (this.flags & GuestWire.unansweredFlag) !== 0
     // The guest does not look at it, so nobody else would hear of it.
     if (unanswered && Result.isFailure(answer) && !wasStopped(answer.failure)) {

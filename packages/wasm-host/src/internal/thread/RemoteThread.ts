@@ -3,6 +3,7 @@
  */
 
 import type * as Codec from "@fiberhost/core/Codec"
+import type { CodecError } from "@fiberhost/core/CodecError"
 import * as Connection from "@fiberhost/core/Connection"
 import * as Thread from "@fiberhost/core/Thread"
 import * as Wire from "@fiberhost/core/Wire"
@@ -11,6 +12,7 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as GuestError from "../../GuestError.ts"
+import { CallTable } from "./CallTable.ts"
 import * as GuestWire from "./GuestWire.ts"
 import { RemoteCall } from "./RemoteCall.ts"
 import type { RemoteGuest } from "./RemoteGuest.ts"
@@ -30,10 +32,11 @@ export const start = Effect.fnUntraced(function* (
 ): Effect.fn.Return<RemoteThread, Thread.ThreadError, Thread.Threads | Scope.Scope> {
   const threads = yield* Thread.Threads
   const reply = new ReplyCell()
-  const ran = new SharedArrayBuffer(8)
-  const data: GuestWire.Start = { fiberhost: "guests", reply: reply.memory, ran }
+  const table = new CallTable()
+  const ran = new SharedArrayBuffer(12)
+  const data: GuestWire.Start = { fiberhost: "guests", calls: table.memory, reply: reply.memory, ran }
   const thread = yield* threads.start({ module: options.program, name: options.name, data })
-  const remote = new RemoteThread(options.name, thread, reply, new Int32Array(ran))
+  const remote = new RemoteThread(options.name, thread, reply, new Int32Array(ran), table)
   yield* Deferred.await(remote.ready)
   yield* Effect.addFinalizer(() => remote.close(options.grace))
   return remote
@@ -44,6 +47,9 @@ export class RemoteThread implements Connection.Server {
   readonly name: string
   readonly connection: Connection.Connection
   readonly reply: ReplyCell
+  readonly table: CallTable
+  /** Guest calls that have been sent. */
+  private sent = 0
   readonly guests = new Map<number, RemoteGuest>()
   readonly ready = Deferred.makeUnsafe<void, Thread.ThreadError>()
   /** Why it takes no more guests. */
@@ -54,9 +60,10 @@ export class RemoteThread implements Connection.Server {
   private readonly thread: Thread.Thread
   private fault: string | undefined
 
-  constructor(name: string, thread: Thread.Thread, reply: ReplyCell, ran: Int32Array) {
+  constructor(name: string, thread: Thread.Thread, reply: ReplyCell, ran: Int32Array, table: CallTable) {
     this.name = name
     this.reply = reply
+    this.table = table
     this.ran = ran
     this.thread = thread
     this.connection = new Connection.Connection(thread.port, this, (detail) => this.terminate(detail))
@@ -66,6 +73,19 @@ export class RemoteThread implements Connection.Server {
   /** The owner's part of a load: the guest is known before its start function may call the host. */
   add(guest: RemoteGuest): void {
     this.guests.set(guest.number, guest)
+  }
+
+  /** Owner to guest: a guest call. Its place among all that were sent, and its id; or what does not fit. */
+  send(call: RemoteCall): { readonly place: number; readonly id: number } | CodecError {
+    const id = this.connection.call(call)
+    if (typeof id !== "number") return id
+    this.sent = (this.sent + 1) | 0
+    return { place: this.sent, id }
+  }
+
+  /** Whether the thread has begun the call: it takes them in order. */
+  hasBegun(place: number): boolean {
+    return ((Atomics.load(this.ran, 2) - place) | 0) >= 0
   }
 
   guestsOf(plugin: string): number {

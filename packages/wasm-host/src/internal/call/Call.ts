@@ -1,0 +1,172 @@
+/**
+ * A call of a guest function, from its caller's point of view: one question, one answer, whichever instance gives it.
+ *
+ * It belongs to the caller's fiber, which waits for it without a fiber of its own, and settles once: with the guest's
+ * answer, with why there is none, or when its deadline comes. Interrupting the caller settles it at once. What the guest
+ * still does for a caller that has left is nobody's: its host functions are interrupted, and a late answer is dropped.
+ */
+import type * as Admission from "@fiberhost/core/Admission"
+import * as Connection from "@fiberhost/core/Connection"
+import * as Deadline from "@fiberhost/core/Deadline"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as GuestError from "../../GuestError.ts"
+import type { GuestCodec, TypedExit } from "../guest/GuestCodec.ts"
+import type { CallGate } from "./CallGate.ts"
+import type { Entered, Instance } from "./Instance.ts"
+import type { SupervisedGuest } from "./SupervisedGuest.ts"
+import { time } from "./Usage.ts"
+
+/**
+ * The call, step by step, in the caller's fiber: room in the executor, an instance, the way into its guest and back.
+ * What it waits on are callbacks, so a call that is answered at once costs one object and no turn.
+ */
+export const run = (guest: SupervisedGuest, index: number, payload: unknown): Effect.Effect<unknown, unknown> =>
+  Effect.withFiber((fiber) =>
+    Effect.callback((resume) => {
+      const call = new Call(guest, index, payload, fiber.context, resume)
+      begin(call, guest.gate)
+      return call.isSettled ? undefined : Effect.sync(() => call.interrupt())
+    })
+  )
+
+const begin = (call: Call, gate: CallGate): void => {
+  const hostFunction = call.guest.current?.blockedBy(call.context)
+  if (hostFunction !== undefined) return call.fail(new GuestError.WouldDeadlock({ hostFunction }))
+  if (call.isMeasured) call.guest.measure(call)
+  if (call.isSettled) return
+  admit(call, gate)
+}
+
+/** Room in the executor: the call enters an instance once, now or when its turn comes. */
+const admit = (call: Call, { admission, whenFull }: CallGate): void => {
+  const permit = whenFull === "fail" ? admission.tryEnter(call.context) : admission.request(call.context)
+  if (permit === "NoRoom") return call.fail(new GuestError.NoRoom({ capacity: admission.capacity }))
+  if (permit === "Closed") return call.fail(new GuestError.Closed())
+  call.permit = permit
+
+  if (permit.state === "Active") return call.guest.enter(call)
+  permit.onChange = () => {
+    if (permit.state === "Refused") return call.fail(new GuestError.Closed())
+    if (permit.state !== "Active") return
+    // Two changes in one turn are told twice, and a call enters once.
+    permit.onChange = undefined
+    call.guest.enter(call)
+  }
+}
+
+export class Call {
+  readonly guest: SupervisedGuest
+  readonly index: number
+  readonly payload: unknown
+  /** The caller's, with the call's own deadline. */
+  readonly context: Context.Context<never>
+  /** In milliseconds of Effect's `Clock`; `Infinity` without one. */
+  readonly dueAt: number
+  permit: Admission.Permit | undefined
+  /** Who has taken it, and what it is there. */
+  instance: Instance | undefined
+  entered: Entered | undefined
+  /** Times that it was begun by an instance that died. */
+  attempts = 0
+  /** Of a measured call: when it began, by Effect's `Clock` and by `time`. */
+  private startedAt = 0
+  private startedTime = 0
+  private resume: ((exit: TypedExit) => void) | undefined
+
+  constructor(
+    guest: SupervisedGuest,
+    index: number,
+    payload: unknown,
+    context: Context.Context<never>,
+    resume: (exit: TypedExit) => void
+  ) {
+    this.guest = guest
+    this.index = index
+    this.payload = payload
+    this.resume = resume
+    const inherited = Context.get(context, Deadline.Current)
+    const allowed = guest.allowed[index]!
+    this.context = allowed === Infinity ? context : Deadline.add(context, allowed)
+    this.dueAt = this.context === context ? inherited : Context.get(this.context, Deadline.Current)
+    if (this.isMeasured) {
+      this.startedAt = Deadline.now(context)
+      this.startedTime = time()
+    }
+    guest.calls.add(this)
+  }
+
+  /** Whether it is known afterwards how long it spent where. */
+  get isMeasured(): boolean {
+    return this.dueAt !== Infinity || this.guest.observer !== undefined
+  }
+
+  get isSettled(): boolean {
+    return this.resume === undefined
+  }
+
+  get codec(): GuestCodec {
+    return this.guest.codecs[this.index]!
+  }
+
+  /** Told by an instance: how the call ended there. One that has not begun can be taken by the next instance. */
+  answered(exit: TypedExit, hasBegun = true): void {
+    if (this.resume === undefined) return
+    if (Exit.isFailure(exit) && this.guest.takesBack(this, exit, hasBegun)) return
+    this.settle(exit)
+  }
+
+  fail(reason: GuestError.Reason): void {
+    this.settle(this.codec.fail(reason))
+  }
+
+  /** Its deadline has come. */
+  due(): void {
+    const { phase, ...spent } = this.spent()
+    const entered = this.entered
+    this.fail(new GuestError.DeadlineExceeded({ phase, ...spent }))
+    if (entered !== undefined) this.guest.abandoned(this, entered, "overdue")
+  }
+
+  /** The caller was interrupted. */
+  interrupt(): void {
+    if (this.resume === undefined) return
+    const entered = this.entered
+    this.leave()
+    this.guest.observer?.onInterrupt(this)
+    if (entered !== undefined) this.guest.abandoned(this, entered, "interrupted")
+  }
+
+  /** Of a measured call: where it is, and how many milliseconds it has spent where. */
+  spent(): {
+    readonly phase: GuestError.Phase
+    readonly waiting: number
+    readonly inGuest: number
+    readonly inHost: number
+  } {
+    const total = Deadline.now(this.context) - this.startedAt
+    const usage = this.entered?.usage
+    if (usage === undefined || usage.begunAt === 0) return { phase: "waiting", waiting: total, inGuest: 0, inHost: 0 }
+    const onStack = usage.enteredAt === 0 ? 0 : time() - usage.enteredAt
+    const waiting = Math.min(total, Math.max(0, usage.begunAt - this.startedTime))
+    const inGuest = Math.min(total - waiting, usage.inside + onStack)
+    const inHost = Math.max(0, total - waiting - inGuest)
+    const phase = usage.enteredAt === 0 && this.entered!.hostCalls.size > 0 ? "host" : "guest"
+    return { phase, waiting, inGuest, inHost }
+  }
+
+  private settle(exit: TypedExit): void {
+    const resume = this.resume
+    if (resume === undefined) return
+    this.leave()
+    this.guest.observer?.onExit(this, exit)
+    Connection.tell(resume, exit)
+  }
+
+  private leave(): void {
+    this.resume = undefined
+    this.guest.left(this)
+    this.permit?.leave()
+  }
+}

@@ -1,0 +1,55 @@
+/**
+ * What an executor says of the calls to its guests: how many, how long, and what is done about a guest that keeps one
+ * whose caller has left.
+ */
+import type * as Admission from "@fiberhost/core/Admission"
+import * as Duration from "effect/Duration"
+
+/** What callers do when the executor is full: wait, or fail with `NoRoom`. */
+export type WhenFull = "suspend" | "fail"
+
+/**
+ * How long a guest may keep a call whose caller has left, step by step. At once the call's host functions are interrupted,
+ * and those that have ended are answered with the Err that their contract names. After the time that is given here those
+ * that have not ended are answered all the same. After as much time again the thread of a guest that is still on the
+ * stack is ended, with all of its guests.
+ */
+export interface Escalation {
+  /** After an interruption. Default: 1 second. */
+  readonly interrupted?: Duration.Input
+  /** After a deadline. Default: 50 milliseconds. */
+  readonly overdue?: Duration.Input
+}
+
+/** Why a caller has left. */
+export type Departure = keyof Escalation
+
+export interface CallGate {
+  readonly admission: Admission.Admission
+  readonly whenFull: WhenFull
+  /** How long a call may take, unless its function says less, in milliseconds; `Infinity` for as long as it takes. */
+  readonly deadline: number
+  /** In milliseconds. */
+  readonly grace: { readonly [D in Departure]: number }
+  /** Told of the first call with a deadline, where nothing can stop a guest: what warns of that. */
+  readonly onDeadline: (() => void) | undefined
+}
+
+export interface Options {
+  /** What a call finds when as many wait already: it suspends its caller (the default), or fails with `NoRoom`. */
+  readonly whenFull?: WhenFull
+  /** How long a call may take: waiting for room, in the guest and in host functions. Default: as long as it takes. */
+  readonly deadline?: Duration.Input
+  readonly escalation?: Escalation
+}
+
+export const make = (admission: Admission.Admission, options: Options, onDeadline?: () => void): CallGate => ({
+  admission,
+  whenFull: options.whenFull ?? "suspend",
+  deadline: options.deadline === undefined ? Infinity : Duration.toMillis(options.deadline),
+  grace: {
+    interrupted: Duration.toMillis(options.escalation?.interrupted ?? "1 second"),
+    overdue: Duration.toMillis(options.escalation?.overdue ?? "50 millis")
+  },
+  onDeadline
+})

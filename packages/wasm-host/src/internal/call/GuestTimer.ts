@@ -1,0 +1,74 @@
+/**
+ * The one timer of a guest: for the deadlines of its calls, and for what is looked at some time after they have left.
+ *
+ * A timer per call would cost more than most calls. This one sleeps until the earliest time of all, by Effect's `Clock`,
+ * and looks then at everything that has not been removed. Owned by its guest, and ends with it.
+ */
+import * as Deadline from "@fiberhost/core/Deadline"
+import type * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
+
+export interface Item {
+  /** Milliseconds of Effect's `Clock`. */
+  readonly dueAt: number
+  /** It is not in the timer any more. */
+  readonly due: () => void
+}
+
+export class GuestTimer {
+  private readonly context: Context.Context<never>
+  private readonly items = new Set<Item>()
+  private sleeper: Fiber.Fiber<void> | undefined
+  private wakesAt = Infinity
+
+  /** `context`: whose clock it is. */
+  constructor(context: Context.Context<never>) {
+    this.context = context
+  }
+
+  get now(): number {
+    return Deadline.now(this.context)
+  }
+
+  add(item: Item): void {
+    this.items.add(item)
+    if (item.dueAt < this.wakesAt) this.sleepUntil(item.dueAt)
+  }
+
+  /** One that is asleep wakes for nothing then: it is woken no earlier than it would have been. */
+  remove(item: Item): void {
+    this.items.delete(item)
+  }
+
+  close(): void {
+    this.items.clear()
+    this.sleeper?.interruptUnsafe()
+    this.sleeper = undefined
+    this.wakesAt = -Infinity
+  }
+
+  private sleepUntil(wakesAt: number): void {
+    this.sleeper?.interruptUnsafe()
+    this.wakesAt = wakesAt
+    this.sleeper = Effect.runForkWith(this.context)(
+      Effect.andThen(
+        Effect.sleep(Math.max(0, wakesAt - this.now)),
+        Effect.sync(() => this.wake())
+      )
+    )
+  }
+
+  private wake(): void {
+    this.sleeper = undefined
+    this.wakesAt = Infinity
+    const { now } = this
+    for (const item of Array.from(this.items)) {
+      // What is told first may remove others.
+      if (item.dueAt <= now && this.items.delete(item)) item.due()
+    }
+    let earliest = Infinity
+    for (const { dueAt } of this.items) earliest = Math.min(earliest, dueAt)
+    if (earliest < this.wakesAt) this.sleepUntil(earliest)
+  }
+}

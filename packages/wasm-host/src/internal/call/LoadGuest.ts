@@ -1,0 +1,70 @@
+/**
+ * Loads a guest for a plugin: its first instance, what stands for it, and who replaces it.
+ */
+import type * as FunctionCodec from "@fiberhost/core/FunctionCodec"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Scope from "effect/Scope"
+import * as GuestError from "../../GuestError.ts"
+import * as GuestExecutor from "../../GuestExecutor.ts"
+import type * as Supervisor from "../../Supervisor.ts"
+import * as GuestLimits from "../guest/GuestLimits.ts"
+import * as CallObserver from "./CallObserver.ts"
+import type { PluginGuest } from "./PluginGuest.ts"
+import { SupervisedGuest } from "./SupervisedGuest.ts"
+import * as Supervision from "./Supervision.ts"
+
+export interface Options extends GuestExecutor.LoadOptions {
+  /** The codecs of the guest functions, in the order of `signature.exports`. */
+  readonly functions: ReadonlyArray<FunctionCodec.FunctionCodec>
+  readonly supervisor: Supervisor.Policy | undefined
+  /** Runs on each replacement before any call does. */
+  readonly onReplace: ((guest: PluginGuest) => Effect.Effect<void, unknown>) | undefined
+  readonly onEvent: (event: Supervisor.Incident) => void
+}
+
+/** Fails as `GuestExecutor.load` does. */
+export const loadGuest = Effect.fnUntraced(function* (
+  options: Options
+): Effect.fn.Return<PluginGuest, GuestError.GuestError, GuestExecutor.GuestExecutor | Scope.Scope> {
+  const { functions, limits, onEvent, onReplace, signature, supervisor } = options
+  const { plugin } = signature
+  const { valueBytes } = GuestLimits.of(limits)
+  const { gate, load } = yield* GuestExecutor.GuestExecutor
+  const scope = yield* Effect.scope
+  const context = yield* Effect.context<never>()
+  const observer = Context.get(context, CallObserver.Current)
+
+  const own = Effect.uninterruptibleMask((restore) =>
+    Effect.flatMap(Scope.fork(scope), (scope) =>
+      restore(Scope.provide(load(options), scope)).pipe(
+        Effect.onError((cause) => Scope.close(scope, Exit.failCause(cause))),
+        Effect.map((instance) => ({ instance, close: Scope.close(scope, Exit.void) }))
+      )
+    )
+  )
+  const over = (instance: Supervision.Owned["instance"], onEvent: Options["onEvent"]) =>
+    Effect.acquireRelease(
+      Effect.sync(
+        () => new SupervisedGuest({ plugin, gate, functions, instance, valueBytes, context, observer, onEvent })
+      ),
+      (guest) => Effect.sync(() => guest.close())
+    )
+  const prepare = (instance: Supervision.Owned["instance"]) =>
+    onReplace === undefined
+      ? Effect.void
+      : Effect.scoped(Effect.flatMap(over(instance, ignore), onReplace)).pipe(Effect.mapError(reasonOf))
+
+  const first = yield* own
+  const guest = yield* over(first.instance, onEvent)
+  if (supervisor !== undefined) yield* Supervision.start({ guest, policy: supervisor, first, load: own, prepare })
+  return guest
+})
+
+const ignore = () => {}
+
+const reasonOf = (error: unknown): GuestError.Reason =>
+  error instanceof GuestError.GuestError
+    ? error.reason
+    : new GuestError.InstantiationFailed({ detail: `its onReplace failed: ${String(error)}` })

@@ -1,0 +1,249 @@
+/**
+ * A guest as its plugin's callers know it: it stays, whichever instance runs it.
+ *
+ * It owns its calls until they settle, the instances that run them, and the timer of both, and ends with the scope that
+ * loaded it. Without a supervisor it has one instance, and is dead when that is. With one, a call that has not begun when
+ * an instance dies goes to the next, in order, with its place in the executor and its deadline; one that has begun is
+ * answered with what happened, unless its function is idempotent.
+ */
+import type * as FunctionCodec from "@fiberhost/core/FunctionCodec"
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type * as Exit from "effect/Exit"
+import * as Abi from "../../Abi.ts"
+import * as GuestError from "../../GuestError.ts"
+import type * as Supervisor from "../../Supervisor.ts"
+import { GuestCodec } from "../guest/GuestCodec.ts"
+import * as Call from "./Call.ts"
+import type { CallGate, Departure } from "./CallGate.ts"
+import type { CallObserver } from "./CallObserver.ts"
+import { GuestTimer } from "./GuestTimer.ts"
+import { type Entered, type Instance, noStats, type Stats } from "./Instance.ts"
+import type { PluginGuest } from "./PluginGuest.ts"
+
+export interface Options {
+  readonly plugin: string
+  readonly gate: CallGate
+  readonly functions: ReadonlyArray<FunctionCodec.FunctionCodec>
+  readonly instance: Instance
+  /** The longest argument that the guest takes. */
+  readonly valueBytes: number
+  /** Whose clock deadlines are of. */
+  readonly context: Context.Context<never>
+  readonly observer: CallObserver | undefined
+  readonly onEvent: (event: Supervisor.Incident) => void
+}
+
+/** Why another instance is needed. */
+export type Need =
+  | { readonly _tag: "Died"; readonly reason: GuestError.Reason }
+  | { readonly _tag: "Recycled"; readonly because: string }
+
+/** What is told that an instance is not to be used any more; undefined without a supervisor. */
+export interface Replacer {
+  readonly replace: (need: Need) => void
+  /** Why the current instance should be recycled now, if it should. */
+  readonly isWornOut: (instance: Instance) => string | undefined
+  /** How often an idempotent call may be begun again. */
+  readonly retries: number
+}
+
+export class SupervisedGuest implements PluginGuest {
+  readonly plugin: string
+  readonly gate: CallGate
+  readonly missing: ReadonlyArray<string>
+  readonly codecs: ReadonlyArray<GuestCodec>
+  /** How long a call of each function may take, in milliseconds. */
+  readonly allowed: ReadonlyArray<number>
+  readonly observer: CallObserver | undefined
+  readonly timer: GuestTimer
+  /** All calls that have not settled, whether or not an instance has them. */
+  readonly calls = new Set<Call.Call>()
+  /** Calls that the current instance was given. */
+  taken = 0
+  /** Undefined while it is being replaced. */
+  current: Instance | undefined
+  replacer: Replacer | undefined
+  readonly onEvent: (event: Supervisor.Incident) => void
+  private readonly functions: ReadonlyArray<FunctionCodec.FunctionCodec>
+  /** Why no instance will come any more. */
+  private over: GuestError.Reason | undefined
+  /** Calls that have been admitted while there is no instance, in order. */
+  private readonly waiting = new Set<Call.Call>()
+  /** Who waits for the last call of an instance. */
+  private readonly retiring = new Set<(left: Call.Call) => void>()
+
+  constructor(options: Options) {
+    this.plugin = options.plugin
+    this.gate = options.gate
+    this.missing = options.instance.missing
+    this.functions = options.functions
+    this.codecs = options.functions.map(
+      (codec) => new GuestCodec(options.plugin, codec, options.instance.missing, options.valueBytes)
+    )
+    this.allowed = options.functions.map(({ rpc }) => {
+      const own = Context.getOrUndefined(rpc.annotations, Abi.Deadline)
+      return own === undefined ? options.gate.deadline : Duration.toMillis(own)
+    })
+    this.observer = options.observer
+    this.timer = new GuestTimer(options.context)
+    this.onEvent = options.onEvent
+    this.use(options.instance)
+  }
+
+  call(index: number, payload: unknown): Effect.Effect<unknown, unknown> {
+    return this.codecs[index]!.leftOut ?? Call.run(this, index, payload)
+  }
+
+  get inCallingThread(): boolean {
+    return this.current?.inCallingThread === true
+  }
+
+  get stats(): Stats {
+    const { current } = this
+    if (current === undefined) return { ...noStats, calls: this.calls.size }
+    return { ...current.stats(), calls: this.calls.size }
+  }
+
+  get busy(): number {
+    const runs = this.current?.dead === undefined || this.replacer !== undefined
+    return this.over === undefined && runs ? this.calls.size : Infinity
+  }
+
+  /** A measured call begins: it settles when its deadline comes. */
+  measure(call: Call.Call): void {
+    this.observer?.onCall(call)
+    if (call.dueAt === Infinity) return
+    this.gate.onDeadline?.()
+    if (call.dueAt <= this.timer.now) call.due()
+    else this.timer.add(call)
+  }
+
+  /** The call has room: it enters the instance, or waits for the next. */
+  enter(call: Call.Call): void {
+    const { current } = this
+    if (call.isSettled) return
+    if (this.over !== undefined) return call.fail(this.over)
+    if (current === undefined || (current.dead !== undefined && this.replacer !== undefined)) {
+      this.waiting.add(call)
+      return
+    }
+    if (current.dead !== undefined) return call.fail(current.dead)
+    this.taken++
+    call.instance = current
+    current.enter(call)
+  }
+
+  /** Whether the call waits for the next instance instead of failing as it did in the last. */
+  takesBack(call: Call.Call, exit: Exit.Failure<unknown, unknown>, hasBegun: boolean): boolean {
+    if (this.replacer === undefined || this.over !== undefined) return false
+    if (hasBegun) {
+      const reason = GuestError.reasonOf(exit)
+      const isVictim = reason?._tag === "ThreadLost" || reason?._tag === "Poisoned"
+      if (!isVictim || !Abi.isIdempotent(this.functions[call.index]!.rpc) || call.attempts >= this.replacer.retries) {
+        return false
+      }
+      call.attempts++
+    }
+    call.entered = undefined
+    this.enter(call)
+    return true
+  }
+
+  /** The call has settled, or its caller has left. */
+  left(call: Call.Call): void {
+    this.calls.delete(call)
+    this.waiting.delete(call)
+    if (call.dueAt !== Infinity) this.timer.remove(call)
+    for (const retiring of this.retiring) retiring(call)
+    const { current, replacer } = this
+    if (replacer === undefined || current === undefined || current.dead !== undefined) return
+    const because = replacer.isWornOut(current)
+    if (because !== undefined) this.recycle(because)
+  }
+
+  /** Replaces an instance that is alive. It goes on until the next one is there. */
+  recycle(because: string): void {
+    if (this.current !== undefined) this.replacer?.replace({ _tag: "Recycled", because })
+  }
+
+  /** Completes when an instance that is used no more has answered its last call. */
+  retired(instance: Instance): Effect.Effect<void> {
+    return Effect.callback((resume) => {
+      const its = new Set(Array.from(this.calls).filter((call) => call.instance === instance))
+      const done = () => {
+        this.retiring.delete(left)
+        resume(Effect.void)
+      }
+      const left = (call: Call.Call) => {
+        if (its.delete(call) && its.size === 0) done()
+      }
+      if (its.size === 0) return done()
+      this.retiring.add(left)
+      return Effect.sync(() => this.retiring.delete(left))
+    })
+  }
+
+  /** The caller has left a call that the instance has begun, or will: see `CallGate.Escalation`. */
+  abandoned(call: Call.Call, entered: Entered, departure: Departure): void {
+    const { instance } = call
+    const grace = this.gate.grace[departure]
+    const named = call.codec.codec.name
+    entered.abandon()
+    if (instance === undefined || (instance.inCallingThread && entered.hostCalls.size === 0)) return
+    let stray = instance.strayEntry()
+    const look = () => {
+      const unfinished = Array.from(entered.hostCalls).filter((hostCall) => hostCall.answerInterrupted())
+      if (unfinished.length > 0) {
+        this.onEvent({
+          _tag: "Answered",
+          function: named,
+          hostFunctions: unfinished.map(({ signature }) => signature.name)
+        })
+        return lookLater()
+      }
+      const seen = instance.dead === undefined ? instance.strayEntry() : undefined
+      if (seen === undefined) return
+      if (seen !== stray) {
+        stray = seen
+        return lookLater()
+      }
+      const why = `the guest did not return to ${this.plugin}.${named}, which was ${departure} more than ${grace} ms ago`
+      this.onEvent({ _tag: "Terminated", function: named, detail: why })
+      instance.terminate(why)
+    }
+    const lookLater = () => this.timer.add({ dueAt: this.timer.now + grace, due: look })
+    lookLater()
+  }
+
+  /** An instance for all calls from now on, and first for those that wait. */
+  use(instance: Instance): void {
+    this.current = instance
+    this.taken = 0
+    instance.onDeath((reason) => {
+      if (this.current !== instance) return
+      // Its executor, or its plugin, was closed.
+      if (reason._tag === "Closed") return this.end(reason)
+      const died = { _tag: "Died", reason } as const
+      this.onEvent(died)
+      if (this.replacer === undefined) return
+      this.current = undefined
+      this.replacer.replace(died)
+    })
+    const waiting = Array.from(this.waiting)
+    this.waiting.clear()
+    for (const call of waiting) this.enter(call)
+  }
+
+  /** No instance will come any more: callers are told at once, and from now on. */
+  end(reason: GuestError.Reason): void {
+    this.over ??= reason
+    for (const call of Array.from(this.waiting)) call.fail(this.over)
+  }
+
+  close(): void {
+    this.end(new GuestError.Closed())
+    this.timer.close()
+  }
+}

@@ -1,0 +1,138 @@
+/**
+ * Replaces the instance of a guest when it has died or worn out, as its policy says. Owned by the guest's scope: the
+ * fiber that replaces, the instances, and those that are kept ready end with it.
+ */
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Queue from "effect/Queue"
+import * as Result from "effect/Result"
+import * as Schedule from "effect/Schedule"
+import type * as Scope from "effect/Scope"
+import * as GuestError from "../../GuestError.ts"
+import * as Supervisor from "../../Supervisor.ts"
+import type { Instance } from "./Instance.ts"
+import type { Need, SupervisedGuest } from "./SupervisedGuest.ts"
+
+/** An instance in a scope of its own. */
+export interface Owned {
+  readonly instance: Instance
+  readonly close: Effect.Effect<void>
+}
+
+export interface Options {
+  readonly guest: SupervisedGuest
+  readonly policy: Supervisor.Policy
+  /** The instance that the guest has now. */
+  readonly first: Owned
+  readonly load: Effect.Effect<Owned, GuestError.GuestError>
+  /** Runs on a replacement before any call does. */
+  readonly prepare: (instance: Instance) => Effect.Effect<void, GuestError.Reason>
+}
+
+export const start = Effect.fnUntraced(function* ({
+  first,
+  guest,
+  load,
+  policy,
+  prepare
+}: Options): Effect.fn.Return<void, never, Scope.Scope> {
+  const scope = yield* Effect.scope
+  const needs = yield* Queue.unbounded<Need>()
+  const next = yield* Schedule.toStep(policy.replace ?? Supervisor.intensity())
+  const warm: Array<Owned> = []
+  const wanted = policy.warm ?? 0
+  let current = first
+  let replacing = false
+
+  const fill = Effect.gen(function* () {
+    while (warm.length < wanted) warm.push(yield* load)
+  }).pipe(Effect.catch((error) => Effect.logWarning(`no instance could be kept ready: ${error.message}`)))
+
+  const ready = Effect.suspend(() => {
+    for (let owned = warm.shift(); owned !== undefined; owned = warm.shift()) {
+      if (owned.instance.dead === undefined) return Effect.succeed(owned)
+    }
+    return load
+  })
+
+  /** An instance that can take calls, or why there is none. */
+  const replacement = Effect.fnUntraced(function* () {
+    const owned = yield* Effect.mapError(ready, ({ reason }) => reason)
+    yield* Effect.onError(prepare(owned.instance), () => owned.close)
+    return owned
+  })
+
+  /** The next instance, however often it takes; undefined when the policy says that there is none. */
+  const nextInstance = Effect.fnUntraced(function* (died: GuestError.Reason | undefined) {
+    let why = died
+    while (true) {
+      if (why !== undefined) {
+        const delay = yield* Effect.exit(next(guest.timer.now, why))
+        if (Exit.isFailure(delay)) {
+          guest.onEvent({ _tag: "GaveUp", reason: why })
+          guest.end(new GuestError.GaveUp({ detail: GuestError.describe(why) }))
+          return undefined
+        }
+        yield* Effect.sleep(delay.value[1])
+      }
+      const owned = yield* Effect.result(replacement())
+      if (Result.isSuccess(owned)) return owned.success
+      why = owned.failure
+      guest.onEvent({ _tag: "ReplacementFailed", reason: why })
+    }
+  })
+
+  const replace = Effect.fnUntraced(function* (need: Need) {
+    const old = current
+    if (need._tag === "Died") yield* Effect.forkIn(old.close, scope)
+    const owned = yield* nextInstance(need._tag === "Died" ? need.reason : undefined)
+    if (owned === undefined) return
+    current = owned
+    replacing = false
+    guest.onEvent(need._tag === "Died" ? { _tag: "Replaced" } : need)
+    guest.use(owned.instance)
+    if (need._tag === "Recycled") {
+      yield* Effect.forkIn(Effect.andThen(guest.retired(old.instance), old.close), scope)
+    }
+    yield* Effect.forkIn(fill, scope)
+  })
+
+  guest.replacer = {
+    retries: policy.retries ?? 1,
+    isWornOut: (instance) => (replacing ? undefined : wornOut(policy.recycle, guest.taken, instance)),
+    replace: (need) => {
+      replacing = true
+      Queue.offerUnsafe(needs, need)
+    }
+  }
+  yield* Effect.forkIn(fill, scope)
+  yield* Effect.forkIn(Effect.forever(Effect.flatMap(Queue.take(needs), replace)), scope)
+  if (policy.recycle?.idle !== undefined) {
+    yield* Effect.forkIn(recycleIdle(guest, Duration.toMillis(policy.recycle.idle)), scope)
+  }
+})
+
+const wornOut = (recycle: Supervisor.Recycle | undefined, taken: number, instance: Instance): string | undefined => {
+  if (recycle === undefined) return undefined
+  if (recycle.calls !== undefined && taken >= recycle.calls) return `${taken} calls`
+  if (recycle.memory === undefined && recycle.abandoned === undefined) return undefined
+  const { abandoned, memory } = instance.stats()
+  if (recycle.memory !== undefined && memory > recycle.memory) return `${memory} bytes of memory`
+  if (recycle.abandoned !== undefined && abandoned >= recycle.abandoned) return `${abandoned} abandoned futures`
+  return undefined
+}
+
+/** Looks now and then whether there has been a call since. */
+const recycleIdle = (guest: SupervisedGuest, idle: number): Effect.Effect<never> => {
+  let seen = 0
+  return Effect.forever(
+    Effect.andThen(
+      Effect.sleep(idle),
+      Effect.sync(() => {
+        if (guest.taken > 0 && guest.taken === seen && guest.calls.size === 0) guest.recycle(`no call for ${idle} ms`)
+        seen = guest.taken
+      })
+    )
+  )
+}

@@ -1,0 +1,58 @@
+/**
+ * A guest of this thread as its callers see it.
+ */
+import * as Exit from "effect/Exit"
+import * as Result from "effect/Result"
+import type * as GuestError from "../../GuestError.ts"
+import type { Call } from "../call/Call.ts"
+import type { Instance } from "../call/Instance.ts"
+import { Usage } from "../call/Usage.ts"
+import type { Guest } from "./Guest.ts"
+import * as GuestCall from "./GuestCall.ts"
+import * as RunningHostCall from "./RunningHostCall.ts"
+
+export class GuestInstance implements Instance {
+  readonly missing: ReadonlyArray<string>
+  readonly inCallingThread = true
+  private readonly guest: Guest
+
+  constructor(guest: Guest, missing: ReadonlyArray<string>) {
+    this.guest = guest
+    this.missing = missing
+  }
+
+  get dead(): GuestError.Reason | undefined {
+    return this.guest.dead
+  }
+
+  onDeath(listener: (reason: GuestError.Reason) => void): void {
+    if (this.guest.dead === undefined) this.guest.onDeath = listener
+    else listener(this.guest.dead)
+  }
+
+  blockedBy(context: Call["context"]): string | undefined {
+    return RunningHostCall.blockedBy(context, this.guest)
+  }
+
+  enter(call: Call): void {
+    const args = call.codec.encode(call.payload)
+    if (Result.isFailure(args)) return call.fail(args.failure)
+    const settled = (exit: GuestCall.GuestExit) =>
+      call.answered(Exit.isSuccess(exit) ? call.codec.decode(exit.value) : exit, entered.hasBegun)
+    const entered = new GuestCall.GuestCall(this.guest, call.index, call, settled, {
+      usage: call.isMeasured ? new Usage() : undefined
+    })
+    call.entered = entered
+    const exit = GuestCall.start(entered, args.success)
+    if (exit !== undefined) settled(exit)
+  }
+
+  stats() {
+    return this.guest.stats
+  }
+
+  /** Whoever could look is not running while the guest is. */
+  strayEntry(): undefined {}
+
+  terminate(): void {}
+}

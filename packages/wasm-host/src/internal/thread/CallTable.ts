@@ -1,0 +1,98 @@
+/**
+ * What is known of the calls on a guest's thread while it is busy: shared memory, one row for each id of the wire.
+ *
+ * The thread writes what a measured call uses, until it answers it. The owner marks one whose caller has left, so that a
+ * thread which comes to it late leaves it out, and clears the row when the call is answered. Calls with an id beyond the
+ * table are not measured.
+ */
+import { Usage } from "../call/Usage.ts"
+
+/** Columns: whether its caller has left, then what `Usage` has. */
+const columns = 5
+const rows = 64 * 1024
+const rowBytes = columns * Float64Array.BYTES_PER_ELEMENT
+const initialRows = 64
+
+export class CallTable {
+  readonly memory: SharedArrayBuffer
+  private readonly cells: Float64Array
+
+  constructor(memory = new SharedArrayBuffer(initialRows * rowBytes, { maxByteLength: rows * rowBytes })) {
+    this.memory = memory
+    this.cells = new Float64Array(memory)
+  }
+
+  /** Owner's side: a call of this id is sent. */
+  add(id: number): void {
+    const end = (id + 1) * rowBytes
+    if (end <= this.memory.byteLength || end > this.memory.maxByteLength) return
+    this.memory.grow(Math.min(this.memory.maxByteLength, 2 * end))
+  }
+
+  /** Owner's side: the call has been answered, and its id may be another's. */
+  clear(id: number): void {
+    this.cells.fill(0, id * columns, (id + 1) * columns)
+  }
+
+  /** Owner's side: nobody waits for it any more. */
+  leave(id: number): void {
+    if (id * columns < this.cells.length) this.cells[id * columns] = 1
+  }
+
+  /** Owner's side: what it has used so far. */
+  read(id: number): Usage | undefined {
+    const row = id * columns
+    if (row + columns > this.cells.length) return undefined
+    const usage = new Usage()
+    usage.entries = this.cells[row + 1]!
+    usage.begunAt = this.cells[row + 2]!
+    usage.enteredAt = this.cells[row + 3]!
+    usage.inside = this.cells[row + 4]!
+    return usage
+  }
+
+  /** Worker side: whether nobody waits for it any more. */
+  isLeft(id: number): boolean {
+    return this.cells[id * columns] === 1
+  }
+
+  /** Worker side: what the call uses from now on, for its owner to see. */
+  usage(id: number): Usage {
+    return new SharedUsage(this.cells, id * columns)
+  }
+}
+
+class SharedUsage extends Usage {
+  private cells: Float64Array | undefined
+  private readonly row: number
+
+  constructor(cells: Float64Array, row: number) {
+    super()
+    this.cells = cells
+    this.row = row
+  }
+
+  override enter(): void {
+    super.enter()
+    this.write()
+  }
+
+  override leave(): number {
+    const took = super.leave()
+    this.write()
+    return took
+  }
+
+  override release(): void {
+    this.cells = undefined
+  }
+
+  private write(): void {
+    const { cells, row } = this
+    if (cells === undefined || row + columns > cells.length) return
+    cells[row + 1] = this.entries
+    cells[row + 2] = this.begunAt
+    cells[row + 3] = this.enteredAt
+    cells[row + 4] = this.inside
+  }
+}
