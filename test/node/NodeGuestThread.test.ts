@@ -1,6 +1,7 @@
 import { onThread } from "../fixtures/topologies.ts"
 import { badGuestSuite } from "../suites/badGuestSuite.ts"
 import { conformanceSuite } from "../suites/conformanceSuite.ts"
+import { deadlineSuite } from "../suites/deadlineSuite.ts"
 import { guestCallSuite } from "../suites/guestCallSuite.ts"
 import { hostCallSuite } from "../suites/hostCallSuite.ts"
 import { leakSuite } from "../suites/leakSuite.ts"
@@ -10,5 +11,6 @@ conformanceSuite(onThread)
 linkSuite(onThread)
 badGuestSuite(onThread)
 guestCallSuite(onThread)
+deadlineSuite(onThread)
 hostCallSuite(onThread)
 leakSuite(onThread, [[30_000, 100]])

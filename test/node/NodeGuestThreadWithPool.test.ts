@@ -1,6 +1,7 @@
 import { onThreadWithPool } from "../fixtures/topologies.ts"
 import { badGuestSuite } from "../suites/badGuestSuite.ts"
 import { conformanceSuite } from "../suites/conformanceSuite.ts"
+import { deadlineSuite } from "../suites/deadlineSuite.ts"
 import { guestCallSuite } from "../suites/guestCallSuite.ts"
 import { hostCallSuite } from "../suites/hostCallSuite.ts"
 import { linkSuite } from "../suites/linkSuite.ts"
@@ -9,4 +10,5 @@ conformanceSuite(onThreadWithPool)
 linkSuite(onThreadWithPool)
 badGuestSuite(onThreadWithPool)
 guestCallSuite(onThreadWithPool)
+deadlineSuite(onThreadWithPool)
 hostCallSuite(onThreadWithPool)

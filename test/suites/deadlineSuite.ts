@@ -1,0 +1,187 @@
+import { assert, describe, layer } from "@effect/vitest"
+import { GuestCall, GuestError, type GuestExecutor, Plugin } from "@fiberhost/wasm-host"
+import { Deferred, Effect, Exit, Fiber, Layer } from "effect"
+import { TestClock } from "effect/testing"
+import { Conformance, conformanceModule, hostOf } from "../fixtures/conformance.ts"
+import { eventually } from "../fixtures/eventually.ts"
+import { steered } from "../fixtures/steered.ts"
+import type { Topology } from "../fixtures/topologies.ts"
+
+/** One deadline per call, whatever the call waits for. Time is the test's. */
+export const deadlineSuite = ({ conformance, executor, name }: Topology) =>
+  layer(Layer.merge(executor(), conformance))(`deadlines of calls of a guest ${name}`, (it) => {
+    const on = <A, E, R>(options: GuestExecutor.Options, effect: Effect.Effect<A, E, R>) =>
+      Effect.flatMap(Layer.build(executor(options)), (context) => Effect.provide(effect, context))
+
+    /** Why a call fails that has a deadline of 100 ms. */
+    const overdue = Effect.fn(function* <A, E, R>(call: Effect.Effect<A, E, R>, began: Effect.Effect<unknown>) {
+      const fiber = yield* Effect.forkChild(call.pipe(GuestCall.withDeadline("100 millis")), { startImmediately: true })
+      yield* began
+      yield* TestClock.adjust("99 millis")
+      assert.isUndefined(fiber.pollUnsafe())
+      yield* TestClock.adjust("1 millis")
+      return yield* reasonOf(Fiber.join(fiber))
+    })
+
+    it.effect("a slow host function: the phase is host, and the host function is interrupted", () =>
+      Effect.gen(function* () {
+        const { answer, guest, interrupted, started } = yield* steered
+        const began = eventually(() => assert.deepStrictEqual(started, [1]))
+        const reason = yield* overdue(guest.via_host_try({ id: 1 }), began)
+        assert.deepInclude(reason, { _tag: "DeadlineExceeded", phase: "host" })
+        yield* eventually(() => assert.deepStrictEqual(interrupted, [1]))
+        yield* eventually(() => assert.strictEqual(Plugin.stats(guest)[0]!.hostCalls, 0))
+        yield* answer(2)
+        assert.strictEqual(yield* guest.via_host_try({ id: 2 }), 2)
+      })
+    )
+
+    it.effect("a full executor: the phase is waiting, and the call never enters its guest", () =>
+      Effect.gen(function* () {
+        const { answer, guest, started } = yield* on({ concurrency: 1 }, steered)
+        const first = yield* Effect.forkChild(guest.via_host_try({ id: 1 }), { startImmediately: true })
+        yield* eventually(() => assert.deepStrictEqual(started, [1]))
+        const reason = yield* overdue(guest.via_host_try({ id: 2 }), Effect.void)
+        assert.deepInclude(reason, { _tag: "DeadlineExceeded", phase: "waiting", waiting: 100, inGuest: 0, inHost: 0 })
+        yield* answer(1)
+        assert.strictEqual(yield* Fiber.join(first), 1)
+        assert.deepStrictEqual(started, [1])
+      })
+    )
+
+    it.effect("a future that nobody answers: the phase is guest", () =>
+      Effect.gen(function* () {
+        const { guest } = yield* steered
+        const began = eventually(() => assert.strictEqual(Plugin.stats(guest)[0]!.used.entries, 1))
+        const reason = yield* overdue(guest.never(), began)
+        assert.deepInclude(reason, { _tag: "DeadlineExceeded", phase: "guest" })
+      })
+    )
+
+    it.effect("siblings without one go on", () =>
+      Effect.gen(function* () {
+        const { answer, guest, started } = yield* steered
+        const sibling = yield* Effect.forkChild(guest.via_host_try({ id: 5 }), { startImmediately: true })
+        yield* overdue(
+          guest.join({ count: 3 }),
+          eventually(() => assert.deepStrictEqual(started, [5, 0, 1, 2]))
+        )
+        yield* answer(5)
+        assert.strictEqual(yield* Fiber.join(sibling), 5)
+      })
+    )
+
+    it.effect("each of a thousand calls has its own, and the timer is one", () =>
+      Effect.gen(function* () {
+        const { guest, started } = yield* steered
+        const ids = Array.from({ length: 1000 }, (_, id) => id)
+        const calls = yield* Effect.forEach(ids, (id) =>
+          Effect.forkChild(guest.via_host_try({ id }).pipe(GuestCall.withDeadline(1000 - id)), {
+            startImmediately: true
+          })
+        )
+        yield* eventually(() => assert.strictEqual(started.length, 1000))
+        const settled = () => calls.filter((call) => call.pollUnsafe() !== undefined).length
+        for (const milliseconds of [1, 499, 500]) {
+          const before = settled()
+          yield* TestClock.adjust(milliseconds)
+          yield* eventually(() => assert.strictEqual(settled(), before + milliseconds))
+        }
+      })
+    )
+
+    it.effect("is inherited by host functions and their calls, and never made longer", () =>
+      Effect.gen(function* () {
+        const outer: { guest: Conformance["Service"] | undefined } = { guest: undefined }
+        const nested = yield* Deferred.make<unknown>()
+        outer.guest = yield* Conformance.make({ module: conformanceModule }).pipe(
+          Effect.provide(
+            hostOf({
+              host_delay: ({ id }) =>
+                outer.guest!.never().pipe(
+                  GuestCall.withDeadline("1 hour"),
+                  Effect.onExit((exit) => Deferred.succeed(nested, exit)),
+                  Effect.orDie,
+                  Effect.as(id)
+                )
+            })
+          )
+        )
+        const { guest } = outer
+        const began = eventually(() => assert.strictEqual(Plugin.stats(guest)[0]!.calls, 2))
+        const reason = yield* overdue(guest.join({ count: 1 }), began)
+        assert.strictEqual(reason._tag, "DeadlineExceeded")
+        assert.isTrue(Exit.isFailure((yield* Deferred.await(nested)) as Exit.Exit<unknown, unknown>))
+      })
+    )
+
+    it.effect("of the executor's layer holds for all calls", () =>
+      Effect.gen(function* () {
+        const { guest } = yield* on({ deadline: "1 second" }, steered)
+        const call = yield* Effect.forkChild(guest.never(), { startImmediately: true })
+        yield* TestClock.adjust("1 second")
+        assert.strictEqual((yield* reasonOf(Fiber.join(call)))._tag, "DeadlineExceeded")
+      })
+    )
+
+    it.effect("that has passed already: the call does not begin", () =>
+      Effect.gen(function* () {
+        const { guest } = yield* steered
+        const reason = yield* reasonOf(guest.early().pipe(GuestCall.withDeadline(0)))
+        assert.deepInclude(reason, { _tag: "DeadlineExceeded", phase: "waiting" })
+        assert.strictEqual(Plugin.stats(guest)[0]!.used.entries, 0)
+      })
+    )
+
+    describe("a host function whose finalizer takes its time", () => {
+      const stubborn = Effect.fn(function* (function_: "host_delay" | "host_try") {
+        const release = yield* Deferred.make<void>()
+        const started: Array<number> = []
+        const wait = ({ id }: { readonly id: number }) =>
+          Effect.suspend(() => {
+            started.push(id)
+            return Effect.never
+          }).pipe(Effect.onInterrupt(() => Deferred.await(release)))
+        const guest = yield* Conformance.make({ module: conformanceModule }).pipe(
+          Effect.provide(hostOf({ [function_]: wait }))
+        )
+        yield* Effect.addFinalizer(() => Deferred.succeed(release, undefined))
+        return { guest, release, started }
+      })
+
+      it.effect("the caller returns at once, and after the grace time the guest gets its Err", () =>
+        Effect.gen(function* () {
+          const { guest, release, started } = yield* stubborn("host_try")
+          const call = yield* Effect.forkChild(guest.cleanup({ id: 1 }), { startImmediately: true })
+          yield* eventually(() => assert.deepStrictEqual(started, [1]))
+          yield* Fiber.interrupt(call)
+          const entries = Plugin.stats(guest)[0]!.used.entries
+          assert.strictEqual(Plugin.stats(guest)[0]!.hostCalls, 1)
+          yield* TestClock.adjust("1 second")
+          yield* eventually(() => assert.isAbove(Plugin.stats(guest)[0]!.used.entries, entries))
+          assert.strictEqual(Plugin.stats(guest)[0]!.abandoned, 0)
+          yield* Deferred.succeed(release, undefined)
+          yield* eventually(() => assert.strictEqual(Plugin.stats(guest)[0]!.hostCalls, 0))
+          assert.strictEqual(Plugin.stats(guest)[0]!.heldAsyncValues, 0)
+        })
+      )
+
+      it.effect("without such an Err its future is counted as abandoned", () =>
+        Effect.gen(function* () {
+          const { guest, started } = yield* stubborn("host_delay")
+          const call = yield* Effect.forkChild(guest.join({ count: 2 }), { startImmediately: true })
+          yield* eventually(() => assert.deepStrictEqual(started, [0, 1]))
+          yield* Fiber.interrupt(call)
+          assert.strictEqual(Plugin.stats(guest)[0]!.abandoned, 0)
+          yield* TestClock.adjust("1 second")
+          yield* eventually(() => assert.strictEqual(Plugin.stats(guest)[0]!.abandoned, 2))
+        })
+      )
+    })
+  })
+
+const reasonOf = (call: Effect.Effect<unknown, unknown>) =>
+  Effect.map(Effect.flip(call), (error) => {
+    assert.instanceOf(error, GuestError.GuestError)
+    return error.reason
+  })

@@ -1,0 +1,4 @@
+import { inApplication } from "../fixtures/topologies.ts"
+import { deadlineSuite } from "../suites/deadlineSuite.ts"
+
+deadlineSuite(inApplication)
