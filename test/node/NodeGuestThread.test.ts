@@ -6,11 +6,13 @@ import { guestCallSuite } from "../suites/guestCallSuite.ts"
 import { hostCallSuite } from "../suites/hostCallSuite.ts"
 import { leakSuite } from "../suites/leakSuite.ts"
 import { linkSuite } from "../suites/linkSuite.ts"
+import { supervisorSuite } from "../suites/supervisorSuite.ts"
 
 conformanceSuite(onThread)
 linkSuite(onThread)
 badGuestSuite(onThread)
 guestCallSuite(onThread)
 deadlineSuite(onThread)
+supervisorSuite(onThread)
 hostCallSuite(onThread)
 leakSuite(onThread, [[30_000, 100]])

@@ -5,10 +5,12 @@ import { deadlineSuite } from "../suites/deadlineSuite.ts"
 import { guestCallSuite } from "../suites/guestCallSuite.ts"
 import { hostCallSuite } from "../suites/hostCallSuite.ts"
 import { linkSuite } from "../suites/linkSuite.ts"
+import { supervisorSuite } from "../suites/supervisorSuite.ts"
 
 conformanceSuite(onThreadWithPool)
 linkSuite(onThreadWithPool)
 badGuestSuite(onThreadWithPool)
 guestCallSuite(onThreadWithPool)
 deadlineSuite(onThreadWithPool)
+supervisorSuite(onThreadWithPool)
 hostCallSuite(onThreadWithPool)

@@ -1,0 +1,235 @@
+import { assert, layer } from "@effect/vitest"
+import { Abi, GuestError, Plugin, Supervisor } from "@fiberhost/wasm-host"
+import { Deferred, Effect, Fiber, Layer, Schedule, Schema, Stream } from "effect"
+import { Rpc } from "effect/rpc"
+import { TestClock } from "effect/testing"
+import { Conformance, ConformanceImports, conformanceModule, hostOf } from "../fixtures/conformance.ts"
+import { HostError } from "../fixtures/conformanceTypes.ts"
+import { eventually } from "../fixtures/eventually.ts"
+import type { Topology } from "../fixtures/topologies.ts"
+
+/** A part of the conformance plugin's contract, in which one function may be called twice. */
+class Retried extends Plugin.Service<Retried>()("retried/Guest", {
+  imports: ConformanceImports,
+  exports: [
+    Rpc.make("via_host_try", { payload: { id: Abi.U32 }, success: Abi.U32, error: HostError }).annotate(
+      Abi.Idempotent,
+      true
+    ),
+    Rpc.make("join", { payload: { count: Abi.U32 }, success: Schema.Array(Abi.U32) }),
+    Abi.sync("panic_sync", { payload: { message: Schema.String, logged: Schema.Boolean } })
+  ]
+}) {}
+
+/** Guests that die and wear out, and what takes their place. */
+export const supervisorSuite = ({ conformance, executor, name }: Topology) =>
+  layer(Layer.merge(executor(), conformance))(`a supervised guest ${name}`, (it) => {
+    type Options = Pick<Plugin.MakeOptions<(typeof Conformance.exports)[number]>, "onReplace" | "supervisor">
+    const make = Effect.fn(function* (options: Options, replaced: Parameters<typeof hostOf>[0] = {}) {
+      const guest = yield* Conformance.make({ module: conformanceModule, ...options }).pipe(
+        Effect.provide(hostOf(replaced))
+      )
+      const events: Array<Supervisor.Event> = []
+      yield* Effect.forkScoped(
+        Stream.runForEach(Plugin.health(guest), (event) => Effect.sync(() => events.push(event))),
+        { startImmediately: true }
+      )
+      const happened = (...tags: ReadonlyArray<Supervisor.Event["_tag"]>) =>
+        eventually(() =>
+          assert.deepStrictEqual(
+            events.map(({ _tag }) => _tag),
+            tags
+          )
+        )
+      return { guest, events, happened, die: Effect.exit(guest.panic_sync({ message: "no", logged: false })) }
+    })
+
+    it.effect("that trapped is replaced: its culprit fails, and the next call is answered", () =>
+      Effect.gen(function* () {
+        const { guest, happened } = yield* make({ supervisor: {} })
+        assert.strictEqual((yield* reasonOf(guest.panic_sync({ message: "no", logged: false })))._tag, "Trapped")
+        assert.strictEqual(yield* guest.early(), yield* guest.early())
+        yield* happened("Died", "Replaced")
+      })
+    )
+
+    it.effect("calls that had begun fail with whose fault it was, unless they may be made again", () =>
+      Effect.gen(function* () {
+        let started = 0
+        const gate = yield* Deferred.make<void>()
+        const wait = ({ id }: { readonly id: number }) =>
+          Effect.suspend(() => {
+            started++
+            return Effect.as(Deferred.await(gate), id)
+          })
+        const guest = yield* Retried.make({ module: conformanceModule, supervisor: {} }).pipe(
+          Effect.provide(hostOf({ host_try: wait, host_delay: wait }))
+        )
+        const idempotent = yield* Effect.forkChild(guest.via_host_try({ id: 9 }), { startImmediately: true })
+        const other = yield* Effect.forkChild(guest.join({ count: 1 }), { startImmediately: true })
+        yield* eventually(() => assert.strictEqual(started, 2))
+        yield* Effect.exit(guest.panic_sync({ message: "no", logged: false }))
+        assert.deepInclude(yield* reasonOf(Fiber.join(other)), { _tag: "Poisoned", by: "panic_sync" })
+        yield* eventually(() => assert.strictEqual(started, 3))
+        yield* Deferred.succeed(gate, undefined)
+        assert.strictEqual(yield* Fiber.join(idempotent), 9)
+      })
+    )
+
+    it.effect("is prepared before any call enters it", () =>
+      Effect.gen(function* () {
+        const prepared: Array<number> = []
+        const { die, guest, happened } = yield* make({
+          supervisor: {},
+          onReplace: (plugin) => Effect.map(plugin.via_host_try({ id: 77 }), (id) => prepared.push(id))
+        })
+        yield* die
+        yield* guest.early()
+        assert.deepStrictEqual(prepared, [77])
+        yield* happened("Died", "Replaced")
+      })
+    )
+
+    it.effect("whose preparation fails is not used, and the policy is asked again", () =>
+      Effect.gen(function* () {
+        let attempts = 0
+        const { die, guest, happened } = yield* make({
+          supervisor: { replace: Schedule.recurs(5) },
+          onReplace: () => (++attempts < 3 ? Effect.fail("not yet") : Effect.void)
+        })
+        yield* die
+        yield* guest.early()
+        yield* happened("Died", "ReplacementFailed", "ReplacementFailed", "Replaced")
+      })
+    )
+
+    it.effect("is given up when the policy says so: callers are told at once", () =>
+      Effect.gen(function* () {
+        const { die, guest, happened } = yield* make({ supervisor: { replace: Schedule.recurs(1) } })
+        yield* die
+        yield* guest.early()
+        yield* die
+        assert.strictEqual((yield* reasonOf(guest.early()))._tag, "GaveUp")
+        yield* happened("Died", "Replaced", "Died", "GaveUp")
+        assert.strictEqual(Plugin.stats(guest)[0]!.alive, false)
+      })
+    )
+
+    it.effect("calls wait for the replacement under their deadline, and keep their order", () =>
+      Effect.gen(function* () {
+        const order: Array<number> = []
+        const { die, guest } = yield* make(
+          { supervisor: { replace: Schedule.spaced("10 seconds") } },
+          { host_try: ({ id }) => Effect.sync(() => (order.push(id), id)) }
+        )
+        yield* die
+        const calls = yield* Effect.forEach([1, 2, 3], (id) =>
+          Effect.forkChild(guest.via_host_try({ id }), { startImmediately: true })
+        )
+        const overdue = yield* Effect.forkChild(Effect.timeoutOption(guest.early(), "1 second"), {
+          startImmediately: true
+        })
+        yield* TestClock.adjust("1 second")
+        assert.isTrue((yield* Fiber.join(overdue))._tag === "None")
+        yield* TestClock.adjust("9 seconds")
+        assert.deepStrictEqual(yield* Effect.forEach(calls, (call) => Fiber.join(call)), [1, 2, 3])
+        assert.deepStrictEqual(order, [1, 2, 3])
+      })
+    )
+
+    it.effect("restart intensity: so often within a time, and then never again", () =>
+      Effect.gen(function* () {
+        const { die, guest } = yield* make({
+          supervisor: { replace: Supervisor.intensity({ restarts: 2, within: "1 minute" }) }
+        })
+        const dieAndWait = Effect.gen(function* () {
+          yield* die
+          const next = yield* Effect.forkChild(guest.early(), { startImmediately: true })
+          yield* TestClock.adjust("1 second")
+          return yield* Effect.exit(Fiber.join(next))
+        })
+        assert.strictEqual((yield* dieAndWait)._tag, "Success")
+        assert.strictEqual((yield* dieAndWait)._tag, "Success")
+        yield* TestClock.adjust("1 minute")
+        assert.strictEqual((yield* dieAndWait)._tag, "Success")
+        assert.strictEqual((yield* dieAndWait)._tag, "Success")
+        assert.strictEqual((yield* dieAndWait)._tag, "Failure")
+      })
+    )
+
+    it.effect("that wore out is recycled: calls that it has go on, new ones go to the next", () =>
+      Effect.gen(function* () {
+        const gate = yield* Deferred.make<void>()
+        const { events, guest, happened } = yield* make(
+          { supervisor: { recycle: { calls: 3 } } },
+          { host_try: ({ id }) => Effect.as(Deferred.await(gate), id) }
+        )
+        const slow = yield* Effect.forkChild(guest.via_host_try({ id: 4 }), { startImmediately: true })
+        yield* guest.early()
+        yield* guest.early()
+        yield* happened("Recycled")
+        assert.deepInclude(events[0], { because: "3 calls" })
+        assert.strictEqual(Plugin.stats(guest)[0]!.used.entries, 0)
+        yield* guest.early()
+        yield* Deferred.succeed(gate, undefined)
+        assert.strictEqual(yield* Fiber.join(slow), 4)
+      })
+    )
+
+    it.effect("above a memory high-water mark, and with abandoned futures, it is recycled", () =>
+      Effect.gen(function* () {
+        const { guest, happened } = yield* make(
+          { supervisor: { recycle: { memory: 8 * 1024 * 1024, abandoned: 2 } } },
+          { host_delay: () => Effect.never }
+        )
+        yield* guest.grow({ mib: 8 })
+        yield* happened("Recycled")
+        assert.isBelow(Plugin.stats(guest)[0]!.memory, 8 * 1024 * 1024)
+        const call = yield* Effect.forkChild(guest.join({ count: 2 }), { startImmediately: true })
+        yield* eventually(() => assert.strictEqual(Plugin.stats(guest)[0]!.hostCalls, 2))
+        yield* Fiber.interrupt(call)
+        yield* eventually(() => assert.strictEqual(Plugin.stats(guest)[0]!.abandoned, 2))
+        yield* guest.early()
+        yield* happened("Recycled", "Recycled")
+      })
+    )
+
+    it.effect("that nobody has called for a while is recycled, once", () =>
+      Effect.gen(function* () {
+        const { guest, happened } = yield* make({ supervisor: { recycle: { idle: "1 minute" } } })
+        yield* TestClock.adjust("10 minutes")
+        yield* happened()
+        yield* guest.early()
+        yield* TestClock.adjust("2 minutes")
+        yield* happened("Recycled")
+        yield* TestClock.adjust("10 minutes")
+        yield* happened("Recycled")
+      })
+    )
+
+    it.effect("an instance that is kept ready takes over", () =>
+      Effect.gen(function* () {
+        const { die, guest, happened } = yield* make({ supervisor: { warm: 1 } })
+        yield* die
+        yield* guest.early()
+        yield* die
+        const next = yield* Effect.forkChild(guest.early(), { startImmediately: true })
+        yield* TestClock.adjust("1 second")
+        yield* Fiber.join(next)
+        yield* happened("Died", "Replaced", "Died", "Replaced")
+      })
+    )
+
+    it.effect("that is closed is not replaced", () =>
+      Effect.gen(function* () {
+        const guest = yield* Effect.scoped(Effect.map(make({ supervisor: {} }), ({ guest }) => guest))
+        assert.strictEqual((yield* reasonOf(guest.early()))._tag, "Closed")
+      })
+    )
+  })
+
+const reasonOf = (call: Effect.Effect<unknown, unknown>) =>
+  Effect.map(Effect.flip(call), (error) => {
+    assert.instanceOf(error, GuestError.GuestError)
+    return error.reason
+  })

@@ -1,0 +1,4 @@
+import { inApplication } from "../fixtures/topologies.ts"
+import { supervisorSuite } from "../suites/supervisorSuite.ts"
+
+supervisorSuite(inApplication)
