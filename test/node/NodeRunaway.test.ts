@@ -1,0 +1,108 @@
+import { assert, describe, it } from "@effect/vitest"
+import { NodeGuestThread } from "@fiberhost/node"
+import { GuestCall, GuestError, GuestExecutor, Plugin, type Supervisor } from "@fiberhost/wasm-host"
+import { Deferred, Effect, Fiber, Layer, Logger } from "effect"
+import { Conformance, conformanceHost, conformanceModule } from "../fixtures/conformance.ts"
+import { eventually } from "../fixtures/eventually.ts"
+import { compile, plugin, Wat, WatImports, watHandlers } from "../fixtures/wat.ts"
+
+const threads = (options: NodeGuestThread.Options) => Layer.orDie(NodeGuestThread.layer(options))
+
+const guestOf = (supervisor?: Supervisor.Policy, replaced: Parameters<typeof conformanceHost>[0] = {}) =>
+  Conformance.make({ module: conformanceModule, ...(supervisor === undefined ? {} : { supervisor }) }).pipe(
+    Effect.provide(conformanceHost(replaced))
+  )
+
+const start = <A, E, R>(call: Effect.Effect<A, E, R>) => Effect.forkChild(call, { startImmediately: true })
+
+const reasonOf = (call: Effect.Effect<unknown, unknown>) =>
+  Effect.map(Effect.flip(call), (error) => {
+    assert.instanceOf(error, GuestError.GuestError)
+    return error.reason
+  })
+
+describe("a guest that does not return", () => {
+  it.live(
+    "is stopped soon after its deadline: calls in flight learn why, those not begun move, other threads do not notice",
+    () =>
+      Effect.gen(function* () {
+        const gate = yield* Deferred.make<void>()
+        const guest = yield* guestOf({}, { host_try: ({ id }) => Effect.as(Deferred.await(gate), id) })
+        const neighbour = yield* guestOf()
+        const asked = yield* start(Effect.forEach(Array(2000).keys(), (n) => neighbour.via_host_echo({ text: `${n}` })))
+        const inFlight = yield* start(guest.via_host_try({ id: 1 }))
+        yield* eventually(() => assert.strictEqual(Plugin.stats(guest)[0]!.hostCalls, 1))
+        const spinning = yield* start(guest.spin_forever().pipe(GuestCall.withDeadline("100 millis")))
+        const queued = yield* start(guest.early())
+
+        assert.deepInclude(yield* reasonOf(Fiber.join(spinning)), { _tag: "DeadlineExceeded", phase: "guest" })
+        const lost = yield* reasonOf(Fiber.join(inFlight))
+        assert.instanceOf(lost, GuestError.ThreadLost)
+        assert.match(lost.detail, /did not return to conformance\/Conformance\.spin_forever, which was overdue/)
+        assert.strictEqual(lost.lastRan, "spin_forever")
+        assert.isNumber(yield* Fiber.join(queued))
+        assert.strictEqual((yield* Fiber.join(asked)).length, 2000)
+      }).pipe(Effect.provide(threads({ threads: 2 })))
+  )
+
+  it.live("is stopped when its caller was interrupted", () =>
+    Effect.gen(function* () {
+      const guest = yield* guestOf({})
+      const spinning = yield* start(guest.spin_forever())
+      yield* eventually(() => assert.strictEqual(Plugin.stats(guest)[0]!.used.entries, 1))
+      yield* Fiber.interrupt(spinning)
+      assert.isNumber(yield* guest.early())
+    }).pipe(Effect.provide(threads({ escalation: { interrupted: "20 millis" } })))
+  )
+
+  it.live("is left alone while somebody waits for it, and those who do not get to it are overdue unbegun", () =>
+    Effect.gen(function* () {
+      const guest = yield* guestOf()
+      const spinning = yield* start(guest.spin_calls({ count: 2000 }))
+      const waiting = yield* reasonOf(guest.early().pipe(GuestCall.withDeadline("1 millis")))
+      assert.strictEqual(waiting._tag, "DeadlineExceeded")
+      yield* Fiber.join(spinning)
+      assert.strictEqual(Plugin.stats(guest)[0]!.alive, true)
+    }).pipe(Effect.provide(threads({ escalation: { overdue: "1 millis" } })))
+  )
+
+  it.live("that loops where nobody waits any more, after an interruption, is stopped too", () =>
+    Effect.gen(function* () {
+      const gate = yield* Deferred.make<void>()
+      const asked = yield* Deferred.make<void>()
+      const module = yield* compile(plugin({ resolve: "(loop $for_ever (br $for_ever))" }))
+      const guest = yield* Wat.make({ module, supervisor: {} }).pipe(
+        Effect.provide(
+          WatImports.toLayer({
+            ...watHandlers,
+            ask: ({ text }) =>
+              Effect.andThen(Deferred.succeed(asked, undefined), Deferred.await(gate)).pipe(
+                Effect.as(text),
+                Effect.uninterruptible
+              )
+          })
+        )
+      )
+      const call = yield* start(guest.relay())
+      yield* Deferred.await(asked)
+      yield* Fiber.interrupt(call)
+      yield* Deferred.succeed(gate, undefined)
+      yield* eventually(() => assert.isAtLeast(Plugin.stats(guest)[0]!.used.entries, 2))
+      assert.strictEqual(yield* guest.number({ n: 3 }), 3)
+    }).pipe(Effect.provide(threads({ escalation: { interrupted: "20 millis" } })))
+  )
+
+  it.live("in the application's thread: a deadline there is warned of, once", () =>
+    Effect.gen(function* () {
+      const lines: Array<unknown> = []
+      const logger = Logger.make(({ message }) => lines.push(message))
+      yield* Effect.gen(function* () {
+        const guest = yield* guestOf()
+        yield* guest.early().pipe(GuestCall.withDeadline("10 seconds"))
+        yield* guest.early().pipe(GuestCall.withDeadline("10 seconds"))
+      }).pipe(Effect.provide(Layer.provideMerge(GuestExecutor.layer(), Logger.layer([logger]))))
+      assert.strictEqual(lines.length, 1)
+      assert.match(String(lines[0]), /nothing can stop a guest there/)
+    })
+  )
+})
