@@ -7,6 +7,7 @@ import { hostCallSuite } from "../suites/hostCallSuite.ts"
 import { leakSuite } from "../suites/leakSuite.ts"
 import { linkSuite } from "../suites/linkSuite.ts"
 import { supervisorSuite } from "../suites/supervisorSuite.ts"
+import { telemetrySuite } from "../suites/telemetrySuite.ts"
 
 conformanceSuite(onThread)
 linkSuite(onThread)
@@ -14,5 +15,6 @@ badGuestSuite(onThread)
 guestCallSuite(onThread)
 deadlineSuite(onThread)
 supervisorSuite(onThread)
+telemetrySuite(onThread)
 hostCallSuite(onThread)
 leakSuite(onThread, [[30_000, 100]])

@@ -6,6 +6,7 @@ import { guestCallSuite } from "../suites/guestCallSuite.ts"
 import { hostCallSuite } from "../suites/hostCallSuite.ts"
 import { linkSuite } from "../suites/linkSuite.ts"
 import { supervisorSuite } from "../suites/supervisorSuite.ts"
+import { telemetrySuite } from "../suites/telemetrySuite.ts"
 
 conformanceSuite(onThreadWithPool)
 linkSuite(onThreadWithPool)
@@ -13,4 +14,5 @@ badGuestSuite(onThreadWithPool)
 guestCallSuite(onThreadWithPool)
 deadlineSuite(onThreadWithPool)
 supervisorSuite(onThreadWithPool)
+telemetrySuite(onThreadWithPool)
 hostCallSuite(onThreadWithPool)

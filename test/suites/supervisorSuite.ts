@@ -120,7 +120,13 @@ export const supervisorSuite = ({ conformance, executor, name }: Topology) =>
         const order: Array<number> = []
         const { die, guest } = yield* make(
           { supervisor: { replace: Schedule.spaced("10 seconds") } },
-          { host_try: ({ id }) => Effect.as(Effect.sync(() => order.push(id)), id) }
+          {
+            host_try: ({ id }) =>
+              Effect.as(
+                Effect.sync(() => order.push(id)),
+                id
+              )
+          }
         )
         yield* die
         const calls = yield* Effect.forEach([1, 2, 3], (id) =>

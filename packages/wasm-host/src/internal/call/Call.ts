@@ -14,6 +14,7 @@ import * as Exit from "effect/Exit"
 import * as GuestError from "../../GuestError.ts"
 import type { GuestCodec, TypedExit } from "../guest/GuestCodec.ts"
 import type { CallGate } from "./CallGate.ts"
+import type { Observation } from "./CallObserver.ts"
 import type { Entered, Instance } from "./Instance.ts"
 import type { SupervisedGuest } from "./SupervisedGuest.ts"
 import { time } from "./Usage.ts"
@@ -60,8 +61,8 @@ export class Call {
   readonly guest: SupervisedGuest
   readonly index: number
   readonly payload: unknown
-  /** The caller's, with the call's own deadline. */
-  readonly context: Context.Context<never>
+  /** What it runs in: the caller's, with the call's own deadline and what observes it. */
+  context: Context.Context<never>
   /** In milliseconds of Effect's `Clock`; `Infinity` without one. */
   readonly dueAt: number
   permit: Admission.Permit | undefined
@@ -73,6 +74,7 @@ export class Call {
   /** Of a measured call: when it began, by Effect's `Clock` and by `time`. */
   private startedAt = 0
   private startedTime = 0
+  private observation: Observation | undefined
   private resume: ((exit: TypedExit) => void) | undefined
 
   constructor(
@@ -94,12 +96,21 @@ export class Call {
       this.startedAt = Deadline.now(context)
       this.startedTime = time()
     }
+    if (guest.observer !== undefined) {
+      this.observation = guest.observer.onCall(this)
+      this.context = this.observation.context
+    }
     guest.calls.add(this)
   }
 
   /** Whether it is known afterwards how long it spent where. */
   get isMeasured(): boolean {
-    return this.dueAt !== Infinity || this.guest.observer !== undefined
+    return this.dueAt !== Infinity || this.isObserved
+  }
+
+  /** Whether each of its entries is known afterwards. */
+  get isObserved(): boolean {
+    return this.guest.observer !== undefined
   }
 
   get isSettled(): boolean {
@@ -134,7 +145,7 @@ export class Call {
     if (this.resume === undefined) return
     const entered = this.entered
     this.leave()
-    this.guest.observer?.onInterrupt(this)
+    this.observation?.end(Exit.interrupt())
     if (entered !== undefined) this.guest.abandoned(this, entered, "interrupted")
   }
 
@@ -160,7 +171,7 @@ export class Call {
     const resume = this.resume
     if (resume === undefined) return
     this.leave()
-    this.guest.observer?.onExit(this, exit)
+    this.observation?.end(exit)
     Connection.tell(resume, exit)
   }
 

@@ -1,18 +1,24 @@
-/** Who is told of a plugin's calls: `GuestTelemetry`. Without one nothing is measured and no span is made. */
+/** Who is told of a plugin's calls: `GuestTelemetry`. Without one no call is measured that has no deadline, and no span is made. */
 import * as Context from "effect/Context"
-import type { TypedExit } from "../guest/GuestCodec.ts"
+import type * as Exit from "effect/Exit"
+import type { RunningHostCall } from "../guest/RunningHostCall.ts"
 import type { Call } from "./Call.ts"
 
 export interface CallObserver {
-  /** A call begins. Its context is what its host functions run in. */
-  readonly onCall: (call: Call) => void
-  /** It has settled. */
-  readonly onExit: (call: Call, exit: TypedExit) => void
-  /** Its caller was interrupted. */
-  readonly onInterrupt: (call: Call) => void
+  /** A guest call begins. */
+  readonly onCall: (call: Call) => Observation
+  /** A host function begins, in the context of the call that it is for. */
+  readonly onHostCall: (hostCall: RunningHostCall) => Observation
 }
 
-/** Read when a plugin is loaded. */
+/** Something that goes on and is told of its end. */
+export interface Observation {
+  /** What it runs in. */
+  readonly context: Context.Context<never>
+  readonly end: (exit: Exit.Exit<unknown, unknown>) => void
+}
+
+/** Read when a plugin is loaded. The context of an observed call has it, too. */
 export const Current: Context.Reference<CallObserver | undefined> = Context.Reference(
   "@fiberhost/wasm-host/CallObserver",
   { defaultValue: (): CallObserver | undefined => undefined }

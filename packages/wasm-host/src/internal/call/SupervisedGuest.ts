@@ -92,6 +92,10 @@ export class SupervisedGuest implements PluginGuest {
     this.use(options.instance)
   }
 
+  nameOf(index: number): string {
+    return this.functions[index]!.name
+  }
+
   call(index: number, payload: unknown): Effect.Effect<unknown, unknown> {
     return this.codecs[index]!.leftOut ?? Call.run(this, index, payload)
   }
@@ -113,7 +117,6 @@ export class SupervisedGuest implements PluginGuest {
 
   /** A measured call begins: it settles when its deadline comes. */
   measure(call: Call.Call): void {
-    this.observer?.onCall(call)
     if (call.dueAt === Infinity) return
     this.gate.onDeadline?.()
     if (call.dueAt <= this.timer.now) call.due()

@@ -7,6 +7,13 @@ export class Usage {
   enteredAt = 0
   /** Time on the stack, in entries that have returned. */
   inside = 0
+  /** When each entry began and ended, where a `CallObserver` looks at it. */
+  readonly spans: Array<readonly [began: number, ended: number]> = []
+  private readonly keepsSpans: boolean
+
+  constructor(keepsSpans = false) {
+    this.keepsSpans = keepsSpans
+  }
 
   enter(): void {
     this.enteredAt = time()
@@ -18,7 +25,9 @@ export class Usage {
 
   /** Returns how long the entry took. */
   leave(): number {
-    const took = time() - this.enteredAt
+    const now = time()
+    const took = now - this.enteredAt
+    if (this.keepsSpans) this.spans.push([this.enteredAt, now])
     this.enteredAt = 0
     this.inside += took
     return took

@@ -40,7 +40,7 @@ export class GuestInstance implements Instance {
     const settled = (exit: GuestCall.GuestExit) =>
       call.answered(Exit.isSuccess(exit) ? call.codec.decode(exit.value) : exit, entered.hasBegun)
     const entered = new GuestCall.GuestCall(this.guest, call.index, call, settled, {
-      usage: call.isMeasured ? new Usage() : undefined
+      usage: call.isMeasured ? new Usage(call.isObserved) : undefined
     })
     call.entered = entered
     const exit = GuestCall.start(entered, args.success)

@@ -60,9 +60,9 @@ export class HostCall extends RunningHostCall<GuestCall.GuestCall> {
     return true
   }
 
-  end(): void {
+  end(exit: HostExit): void {
     this.guest.hostCalls.delete(this)
-    this.leave()
+    this.leave(exit)
     if (this.guest.dead !== undefined) this.guest.changed()
     this.ending.come()
   }
@@ -147,8 +147,9 @@ const overLimit = (
       })
 
 const refuse = (hostCall: HostCall, error: HostCallError.HostCallError): HostExit => {
-  hostCall.end()
-  return Exit.fail(error)
+  const exit = Exit.fail(error)
+  hostCall.end(exit)
+  return exit
 }
 
 /**
@@ -158,11 +159,11 @@ const refuse = (hostCall: HostCall, error: HostCallError.HostCallError): HostExi
 const start = (hostCall: HostCall, args: ReadonlyArray<Uint8Array>): HostExit | undefined => {
   const { guest, index, signature } = hostCall
   const started = guest.hosts[index]!(args, hostCall, (exit) => {
-    hostCall.end()
+    hostCall.end(exit)
     hostCall.answer(exit)
   })
   if (typeof started !== "function") {
-    hostCall.end()
+    hostCall.end(started)
     return started
   }
   hostCall.begun(started)

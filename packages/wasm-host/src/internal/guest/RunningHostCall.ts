@@ -6,6 +6,9 @@
  */
 import * as Admission from "@fiberhost/core/Admission"
 import * as Context from "effect/Context"
+import type * as Exit from "effect/Exit"
+import type { Observation } from "../call/CallObserver.ts"
+import * as CallObserver from "../call/CallObserver.ts"
 import type { Signature } from "../module/Signature.ts"
 import { Ending } from "./Ending.ts"
 
@@ -29,6 +32,7 @@ export abstract class RunningHostCall<Call extends Owner = Owner> {
   /** The context of the fiber whose guest call made it. */
   readonly caller: Context.Context<never>
   readonly ending = new Ending()
+  private readonly observation: Observation | undefined
   private stop: (() => void) | undefined
   private interrupted = false
 
@@ -39,6 +43,7 @@ export abstract class RunningHostCall<Call extends Owner = Owner> {
     this.owner = owner?.isSettled === false ? owner : undefined
     this.caller = this.owner?.context ?? context
     this.owner?.hostCalls.add(this)
+    this.observation = Context.get(this.caller, CallObserver.Current)?.onHostCall(this)
   }
 
   /** What runs nothing until a sync function has answered: its guest, or its guest's thread. */
@@ -51,7 +56,7 @@ export abstract class RunningHostCall<Call extends Owner = Owner> {
 
   /** A host function sees its caller's references (log level, clock, tracer) and which guest call it runs for. */
   get context(): Context.Context<never> {
-    const context = Context.add(this.caller, Current, this)
+    const context = Context.add(this.observation?.context ?? this.caller, Current, this)
     const permit = this.owner?.permit
     return permit === undefined ? context : Admission.provide(context, permit)
   }
@@ -74,7 +79,8 @@ export abstract class RunningHostCall<Call extends Owner = Owner> {
   abstract answerInterrupted(): boolean
 
   /** It has ended: nobody owns it, and it cannot be interrupted. */
-  protected leave(): void {
+  protected leave(exit: Exit.Exit<unknown, unknown>): void {
+    this.observation?.end(exit)
     this.owner?.hostCalls.delete(this)
     this.stop = undefined
   }

@@ -57,8 +57,8 @@ export class CallTable {
   }
 
   /** Worker side: what the call uses from now on, for its owner to see. */
-  usage(id: number): Usage {
-    return new SharedUsage(this.cells, id * columns)
+  usage(id: number, keepsSpans: boolean): Usage {
+    return new SharedUsage(this.cells, id * columns, keepsSpans)
   }
 }
 
@@ -66,8 +66,8 @@ class SharedUsage extends Usage {
   private cells: Float64Array | undefined
   private readonly row: number
 
-  constructor(cells: Float64Array, row: number) {
-    super()
+  constructor(cells: Float64Array, row: number, keepsSpans: boolean) {
+    super(keepsSpans)
     this.cells = cells
     this.row = row
   }

@@ -7,7 +7,7 @@
  * so that a guest which only logs does not fill the owner's memory.
  */
 
-import type * as Codec from "@fiberhost/core/Codec"
+import * as Codec from "@fiberhost/core/Codec"
 import * as Connection from "@fiberhost/core/Connection"
 import * as HostCallError from "@fiberhost/core/HostCallError"
 import * as Wire from "@fiberhost/core/Wire"
@@ -18,6 +18,7 @@ import * as Exit from "effect/Exit"
 import * as Logger from "effect/Logger"
 import * as Result from "effect/Result"
 import * as GuestError from "../../GuestError.ts"
+import type { Usage } from "../call/Usage.ts"
 import * as Guest from "../guest/Guest.ts"
 import * as GuestCall from "../guest/GuestCall.ts"
 import type { Host, HostCall } from "../guest/HostCall.ts"
@@ -90,7 +91,7 @@ export class GuestServer implements Connection.Server {
       index,
       nobody,
       (exit) => this.answer(id, exit, call.hasBegun),
-      { id, usage: isMeasured ? table.usage(id) : undefined }
+      { id, usage: isMeasured ? table.usage(id, (flags & GuestWire.observedFlag) !== 0) : undefined }
     )
     this.calls.set(id, call)
     const exit = GuestCall.start(call, args)
@@ -114,10 +115,17 @@ export class GuestServer implements Connection.Server {
   }
 
   private answer(id: number, exit: GuestCall.GuestExit, hasBegun = true): void {
-    this.calls.get(id)?.usage?.release()
+    const usage = this.calls.get(id)?.usage
+    usage?.release()
     this.calls.delete(id)
+    if (usage !== undefined && usage.spans.length > 0) this.tellEntries(id, usage.spans)
     if (Exit.isSuccess(exit)) return this.connection.reply(id, exit.value)
     this.connection.fail(id, GuestWire.encodeFailure(failureOf(exit.cause, hasBegun)))
+  }
+
+  private tellEntries(call: number, spans: Usage["spans"]): void {
+    const value = Codec.encodeToBytes(GuestWire.entriesCodec, { call, spans })
+    if (Result.isSuccess(value)) this.connection.signal(GuestWire.entries, value.success)
   }
 
   private onControl({ id, index }: Connection.IncomingCall, reader: Codec.Reader): void {

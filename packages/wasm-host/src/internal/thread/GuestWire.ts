@@ -17,6 +17,11 @@ import * as GuestError from "../../GuestError.ts"
 /** Signals: to the thread, that it should end; from it, that it takes guests. */
 export const close = 1
 export const ready = 2
+/** From the thread: when each entry of a guest call began and ended. */
+export const entries = 3
+
+export const Entries = Schema.Struct({ call: U32, spans: Schema.Array(Schema.Tuple([Schema.Number, Schema.Number])) })
+export const entriesCodec = Codec.make(Entries)
 
 /**
  * A host function without a result: its guest does not look at its answer, and does not wait for it, unless the frame is
@@ -26,6 +31,9 @@ export const unansweredFlag = 4
 
 /** A guest call whose use of the guest is written into the `CallTable`. */
 export const measuredFlag = 8
+
+/** A guest call whose entries are told of before it is answered: the signal `entries`. */
+export const observedFlag = 16
 
 const Kind = Schema.Literals(["bool", "i8", "u8", "i16", "u16", "i32", "u32", "i64", "u64", "f32", "f64", "bytes"])
 

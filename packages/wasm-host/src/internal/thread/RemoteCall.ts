@@ -31,13 +31,17 @@ export class RemoteCall implements Connection.OutgoingCall, Entered {
   /** The wire's, while it is not answered; otherwise 0. */
   id = 0
   isSettled = false
+  /** When each of its entries began and ended, if it is observed. */
+  spans: ReadonlyArray<readonly [began: number, ended: number]> = []
+  /** What it has used in all. */
+  private last: Usage | undefined
   private place = 0
   private readonly call: Call
 
   constructor(guest: RemoteGuest, call: Call) {
     this.guest = guest
     this.signature = guest.signature.exports[call.index]!
-    this.flags = call.isMeasured ? GuestWire.measuredFlag : 0
+    this.flags = !call.isMeasured ? 0 : GuestWire.measuredFlag | (call.isObserved ? GuestWire.observedFlag : 0)
     this.call = call
     guest.calls.add(this)
   }
@@ -63,7 +67,7 @@ export class RemoteCall implements Connection.OutgoingCall, Entered {
   }
 
   get usage(): Usage | undefined {
-    return this.id === 0 ? undefined : this.guest.thread.table.read(this.id)
+    return this.last ?? this.guest.thread.table.read(this.id)
   }
 
   /** Owner to guest: its arguments go to the thread. */
@@ -122,7 +126,12 @@ export class RemoteCall implements Connection.OutgoingCall, Entered {
 
   /** Its id may be another call's from now on. */
   private answered(): void {
-    if (this.flags !== 0) this.guest.thread.table.clear(this.id)
+    if (this.flags !== 0) {
+      const { table } = this.guest.thread
+      this.last = table.read(this.id)
+      this.last?.spans.push(...this.spans)
+      table.clear(this.id)
+    }
     this.id = 0
   }
 

@@ -56,7 +56,7 @@ export class RemoteHostCall extends RunningHostCall<RemoteCall> {
 
   private end(exit: Exit.Exit<Uint8Array, HostCallError.HostCallError>): void {
     this.guest.hostCalls.delete(this)
-    this.leave()
+    this.leave(exit)
     this.answer(exit)
     this.ending.come()
   }

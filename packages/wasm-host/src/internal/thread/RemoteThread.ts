@@ -2,7 +2,7 @@
  * Owner's side: a thread that guests live on, from its start until it is closed or lost.
  */
 
-import type * as Codec from "@fiberhost/core/Codec"
+import * as Codec from "@fiberhost/core/Codec"
 import type { CodecError } from "@fiberhost/core/CodecError"
 import * as Connection from "@fiberhost/core/Connection"
 import * as Thread from "@fiberhost/core/Thread"
@@ -10,6 +10,7 @@ import * as Wire from "@fiberhost/core/Wire"
 import * as Deferred from "effect/Deferred"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
 import * as GuestError from "../../GuestError.ts"
 import { CallTable } from "./CallTable.ts"
@@ -121,9 +122,17 @@ export class RemoteThread implements Connection.Server {
   onAck(): void {}
 
   onSignal(id: number, reader: Codec.Reader): void {
-    Wire.readValue(reader)
+    const value = Wire.readValue(reader)
+    if (id === GuestWire.entries) return this.onEntries(value, reader)
     if (id !== GuestWire.ready) reader.malformed(reader.offset, `${id} is no signal of a guest's thread`)
     Deferred.doneUnsafe(this.ready, Effect.void)
+  }
+
+  private onEntries(value: Uint8Array, reader: Codec.Reader): void {
+    const entries = Codec.decodeFromBytes(GuestWire.entriesCodec, value)
+    if (Result.isFailure(entries)) return reader.malformed(reader.offset, entries.failure.message)
+    const pending = this.connection.pendingCall(entries.success.call)
+    if (pending instanceof RemoteCall) pending.spans = entries.success.spans
   }
 
   /** What its calls fail with when its connection has ended. */

@@ -1,0 +1,120 @@
+/**
+ * Spans and metrics of guest calls, as a layer over whatever loads plugins: `Layer.provide(app, GuestTelemetry.layer)`.
+ *
+ * Each call is a span, a child of its caller's, with a child for each entry into the guest and one for each host function,
+ * on whatever thread they ran; what a host function does is a child of its span, and what the guest logs belongs to it.
+ * They go to the `Tracer` of the caller, the metrics to Effect's `Metric`. Without this layer nothing of it is made.
+ *
+ * | Metric | Attributes | What |
+ * |---|---|---|
+ * | `fiberhost_calls` | plugin, function, outcome | calls that have ended; the outcome is `answered`, `failed` (as the contract says), `interrupted`, `defect`, or the reason of a `GuestError` |
+ * | `fiberhost_call_milliseconds` | plugin, phase | histogram of the time that calls spent `waiting`, in the `guest`, in the `host` |
+ * | `fiberhost_calls_waiting`, `fiberhost_calls_active` | plugin | calls of the plugin's executor, when one began or ended last |
+ * | `fiberhost_guest_memory_bytes` | plugin | linear memory of the instance that was called last |
+ */
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import * as Metric from "effect/Metric"
+import * as References from "effect/References"
+import * as Tracer from "effect/Tracer"
+import * as GuestError from "./GuestError.ts"
+import type { Call } from "./internal/call/Call.ts"
+import * as CallObserver from "./internal/call/CallObserver.ts"
+
+const calls = Metric.counter("fiberhost_calls", { incremental: true })
+const milliseconds = Metric.histogram("fiberhost_call_milliseconds", {
+  boundaries: Metric.exponentialBoundaries({ start: 0.05, factor: 2, count: 20 })
+})
+const waiting = Metric.gauge("fiberhost_calls_waiting")
+const active = Metric.gauge("fiberhost_calls_active")
+const memory = Metric.gauge("fiberhost_guest_memory_bytes")
+
+const observer: CallObserver.CallObserver = {
+  onCall: (call) => {
+    const { guest } = call
+    const name = guest.nameOf(call.index)
+    const plugin = { plugin: guest.plugin }
+    const span = startSpan(call.context, `${guest.plugin}.${name}`, "client", { ...plugin, function: name })
+    countCalls(call)
+    return {
+      context: call.context.pipe(Context.add(CallObserver.Current, observer), Context.add(Tracer.ParentSpan, span)),
+      end: (exit) => {
+        const { context } = call
+        const { inGuest, inHost, waiting } = call.spent()
+        for (const [phase, time] of [
+          ["waiting", waiting],
+          ["guest", inGuest],
+          ["host", inHost]
+        ] as const) {
+          Metric.withAttributes(milliseconds, { ...plugin, phase }).updateUnsafe(time, context)
+          span.attribute(`${phase}Milliseconds`, time)
+        }
+        const outcome = outcomeOf(exit)
+        Metric.withAttributes(calls, { ...plugin, function: name, outcome }).updateUnsafe(1, context)
+        Metric.withAttributes(memory, plugin).updateUnsafe(guest.stats.memory, context)
+        span.attribute("outcome", outcome)
+        const usage = call.entered?.usage
+        if (usage !== undefined) {
+          span.attribute("entries", usage.entries)
+          for (const [began, ended] of usage.spans) {
+            startSpan(context, "entry", "internal", plugin, began).end(nanos(ended), Exit.void)
+          }
+        }
+        span.end(now(context), exit)
+        countCalls(call)
+      }
+    }
+  },
+  onHostCall: ({ caller, plugin, signature }) => {
+    const span = startSpan(caller, `${plugin}.${signature.name}`, "server", { plugin, hostFunction: signature.name })
+    return {
+      context: Context.add(caller, Tracer.ParentSpan, span),
+      end: (exit) => span.end(now(caller), exit)
+    }
+  }
+}
+
+/** For all plugins that are loaded under it. */
+export const layer: Layer.Layer<never> = Layer.succeed(CallObserver.Current, observer)
+
+const countCalls = ({ context, guest }: Call): void => {
+  const stats = guest.gate.admission.stats
+  const plugin = { plugin: guest.plugin }
+  Metric.withAttributes(waiting, plugin).updateUnsafe(stats.waiting + stats.suspended, context)
+  Metric.withAttributes(active, plugin).updateUnsafe(stats.active + stats.nested, context)
+}
+
+const outcomeOf = (exit: Exit.Exit<unknown, unknown>): string => {
+  if (Exit.isSuccess(exit)) return "answered"
+  if (Exit.hasInterrupts(exit)) return "interrupted"
+  if (Exit.hasDies(exit)) return "defect"
+  return GuestError.reasonOf(exit)?._tag ?? "failed"
+}
+
+const now = (context: Context.Context<never>): bigint => Context.get(context, Clock.Clock).currentTimeNanosUnsafe()
+
+/** Of milliseconds since the epoch. */
+const nanos = (time: number): bigint => BigInt(Math.round(time * 1e6))
+
+const startSpan = (
+  context: Context.Context<never>,
+  name: string,
+  kind: Tracer.SpanKind,
+  attributes: Readonly<Record<string, string>>,
+  startedAt?: number
+): Tracer.Span => {
+  const span = Context.get(context, Tracer.Tracer).span({
+    name,
+    parent: Context.getOption(context, Tracer.ParentSpan),
+    annotations: Context.empty(),
+    links: [],
+    startTime: startedAt === undefined ? now(context) : nanos(startedAt),
+    kind,
+    root: false,
+    sampled: Context.get(context, References.TracerEnabled)
+  })
+  for (const [key, value] of Object.entries(attributes)) span.attribute(key, value)
+  return span
+}

@@ -1,0 +1,4 @@
+import { inApplication } from "../fixtures/topologies.ts"
+import { telemetrySuite } from "../suites/telemetrySuite.ts"
+
+telemetrySuite(inApplication)
