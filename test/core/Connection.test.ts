@@ -105,7 +105,12 @@ describe("Connection", () => {
         calls.map(({ told }) => told),
         [[["reply", 1, 2]], [["failure", 3]], [["chunk", 4], ["chunk", 5, 6], ["chunk"], ["reply", 7]]]
       )
-      assert.deepStrictEqual(served[0], ["call", { target: 3, index: 2, caller: 1, flags: 1 }, 0, 9])
+      assert.deepStrictEqual(served[0], [
+        "call",
+        { target: 3, index: 2, caller: 1, flags: 1, timeLeft: Infinity },
+        0,
+        9
+      ])
       assert.deepStrictEqual([caller.pending, server.pending, faults], [[], [], []])
     })
   )

@@ -1,5 +1,5 @@
 import { assert, layer } from "@effect/vitest"
-import { HostCallError, HostPool, type Thread } from "@fiberhost/core"
+import { Deadline, HostCallError, HostPool, type Thread } from "@fiberhost/core"
 import { Effect, Exit, Fiber, Layer, Queue, Schema, SchemaTransformation, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { OddThing, StreamEnd, TooSmall, Work } from "../fixtures/work.ts"
@@ -47,6 +47,16 @@ export const hostPoolSuite = (name: string, pool: Layer.Layer<Work, Thread.Threa
         assert.strictEqual((yield* failure(work.refuse())).reason._tag, "AnswerRefused")
         assert.strictEqual((yield* failure(work.interrupt())).reason._tag, "Interrupted")
         assert.strictEqual(yield* work.double({ n: 1 }), 2)
+      })
+    )
+
+    it.effect("a function runs under what is left of its caller's deadline", () =>
+      Effect.gen(function* () {
+        const work = yield* Work
+        assert.strictEqual(yield* work.timeLeft(), Infinity)
+        const left = yield* work.timeLeft().pipe(Deadline.within("1 hour"), Deadline.within("2 hours"))
+        assert.isAtMost(left, 3_600_000)
+        assert.isAbove(left, 0)
       })
     )
 

@@ -21,6 +21,8 @@ export interface OutgoingCall {
   readonly index: number
   readonly caller: number
   readonly flags: number
+  /** Milliseconds that the caller waits at most; undefined or `Infinity` for as long as it takes. */
+  readonly timeLeft?: number
   /** Appends one value for each argument, or says what does not fit. */
   readonly writeArguments: (writer: Writer) => CodecError | undefined
   /** The reader stands before one value. */
@@ -36,6 +38,9 @@ export interface OutgoingCall {
 export const typedFlag = 1
 /** The caller's thread is blocked until it is answered, through its own channel. */
 export const blockingFlag = 2
+
+/** Before the arguments stands how many milliseconds the caller waits at most. */
+export const deadlineFlag = 32
 
 /** What serves the other side's calls. It answers through the connection, each call once. */
 export interface Server {
@@ -54,6 +59,8 @@ export interface IncomingCall {
   readonly index: number
   readonly caller: number
   readonly flags: number
+  /** Milliseconds that the caller waits at most; `Infinity` for as long as it takes. */
+  readonly timeLeft: number
 }
 
 export class Connection {
@@ -293,13 +300,12 @@ export class Connection {
     const id = reader.int()
     switch (kind) {
       case Wire.Kind.call: {
-        const call = {
-          id,
-          target: reader.int(),
-          index: reader.int(),
-          caller: reader.int(),
-          flags: reader.int()
-        }
+        const target = reader.int()
+        const index = reader.int()
+        const caller = reader.int()
+        const flags = reader.int()
+        const timeLeft = (flags & deadlineFlag) === 0 ? Infinity : reader.int()
+        const call = { id, target, index, caller, flags, timeLeft }
         this.server.onCall(call, reader)
         return this.postOverdue()
       }
@@ -350,7 +356,9 @@ const writeCall = (writer: Writer, call: OutgoingCall): CodecError | undefined =
   writer.int(call.target)
   writer.int(call.index)
   writer.int(call.caller)
-  writer.int(call.flags)
+  const timeLeft = call.timeLeft ?? Infinity
+  writer.int(timeLeft === Infinity ? call.flags : call.flags | deadlineFlag)
+  if (timeLeft !== Infinity) writer.int(Math.max(0, Math.ceil(timeLeft)))
   return call.writeArguments(writer)
 }
 

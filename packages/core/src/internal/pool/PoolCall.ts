@@ -5,9 +5,11 @@
  * It is resumed exactly once, or never when its caller was interrupted. A call that is on a thread keeps its place there
  * until the thread has answered it, whether or not somebody still wants to know.
  */
+import * as Context from "effect/Context"
 import * as Exit from "effect/Exit"
 import type { CodecError } from "../../CodecError.ts"
 import { type OutgoingCall, tell, typedFlag } from "../../Connection.ts"
+import * as Deadline from "../../Deadline.ts"
 import type { FunctionCodec } from "../../FunctionCodec.ts"
 import * as HostCallError from "../../HostCallError.ts"
 import * as HostFunction from "../../HostFunction.ts"
@@ -33,6 +35,8 @@ export abstract class PoolCall implements OutgoingCall, Waiter<PoolCall> {
   previous: PoolCall | undefined
   next: PoolCall | undefined
   abstract readonly flags: number
+  /** When its caller stops waiting, by `performance.now`. */
+  private dueAt = Infinity
   private thread: PoolThread | undefined
   private id = 0
   private resume: Resume | undefined
@@ -42,6 +46,16 @@ export abstract class PoolCall implements OutgoingCall, Waiter<PoolCall> {
     this.codec = codec
     this.key = key
     this.resume = resume
+  }
+
+  /** Its caller's deadline. Nobody is told when it comes: what it is given for is the function. */
+  inherit(context: Context.Context<never>): void {
+    const deadline = Context.get(context, Deadline.Current)
+    if (deadline !== Infinity) this.dueAt = performance.now() + deadline - Deadline.now(context)
+  }
+
+  get timeLeft(): number {
+    return this.dueAt === Infinity ? Infinity : this.dueAt - performance.now()
   }
 
   abstract writeArguments(writer: Writer): CodecError | undefined

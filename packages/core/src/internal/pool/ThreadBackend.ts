@@ -30,7 +30,9 @@ export const make = (
   /** Runs a call in the current fiber. */
   const run = (make: (key: unknown, resume: Resume) => PoolCall, whenFull: WhenFull): Effect.Effect<unknown, unknown> =>
     Effect.callback((resume) => {
-      const call = make(Context.get(Fiber.getCurrent()!.context, PinnedTo), resume)
+      const { context } = Fiber.getCurrent()!
+      const call = make(Context.get(context, PinnedTo), resume)
+      call.inherit(context)
       pool.spawn(call, whenFull)
       return call.isSettled ? undefined : Effect.sync(() => call.interrupt())
     })
@@ -52,6 +54,7 @@ export const make = (
         Effect.acquireRelease(
           Effect.withFiber((fiber) => {
             const call = new StreamCall(index, codecs[index]!, Context.get(fiber.context, PinnedTo), payload)
+            call.inherit(fiber.context)
             pool.spawn(call, whenFull)
             return Effect.succeed(call)
           }),

@@ -12,6 +12,7 @@ import * as Result from "effect/Result"
 import * as Stream from "effect/Stream"
 import type { CodecError } from "../../CodecError.ts"
 import * as Connection from "../../Connection.ts"
+import * as Deadline from "../../Deadline.ts"
 import * as HostCallError from "../../HostCallError.ts"
 import * as HostFunction from "../../HostFunction.ts"
 import type * as Wire from "../../Wire.ts"
@@ -78,7 +79,7 @@ export class CallServer implements Connection.Server {
   }
 
   /** Caller to function: the call, step by step: arguments read, the handler run, its answer written. */
-  onCall({ flags, id, index }: Connection.IncomingCall, reader: Reader): void {
+  onCall({ flags, id, index, timeLeft }: Connection.IncomingCall, reader: Reader): void {
     const { service } = this.options
     const implementation = service.functions[index]
     if (implementation === undefined) return reader.malformed(reader.offset, `there is no function ${index}`)
@@ -87,11 +88,11 @@ export class CallServer implements Connection.Server {
     const payload = isTyped ? codec.readArguments(reader) : reader.plain(() => codec.readArguments(reader))
     if (Result.isFailure(payload)) return this.fail(id, HostFunction.argumentsRefused(codec.name, payload.failure))
     service.onBegin(index)
-    if (codec.streams) return this.serveStream(id, implementation, payload.success)
+    if (codec.streams) return this.serveStream(id, implementation, payload.success, timeLeft)
 
     const effect = implementation.perform(payload.success)
     if (HostFunction.isExit(effect)) return this.answer(id, flags, implementation, effect)
-    const fiber = service.runFork(effect)
+    const fiber = service.runFork(timeLeft === Infinity ? effect : Deadline.within(effect, timeLeft))
     this.running.set(id, { fiber })
     fiber.addObserver((exit) => {
       this.running.delete(id)
@@ -111,9 +112,15 @@ export class CallServer implements Connection.Server {
     this.options.onSignal(id, reader)
   }
 
-  private serveStream(id: number, { codec, stream }: HostFunction.Implementation, payload: unknown): void {
+  private serveStream(
+    id: number,
+    { codec, stream }: HostFunction.Implementation,
+    payload: unknown,
+    timeLeft: number
+  ): void {
     const sender = new ElementSender(this.connection, id, codec)
-    const fiber = this.options.service.runFork(Stream.runForEachArray(stream(payload), sender.send))
+    const run = Stream.runForEachArray(stream(payload), sender.send)
+    const fiber = this.options.service.runFork(timeLeft === Infinity ? run : Deadline.within(run, timeLeft))
     this.running.set(id, { fiber, sender })
     fiber.addObserver((exit) => {
       this.running.delete(id)
