@@ -1,12 +1,13 @@
-// Runs one benchmark: bench/NAME.ts, a module that exports a `bench`.
+// Runs one benchmark: bench/NAME.ts, a module that exports a `bench`, or a `program` that measures in its own way.
 //
 //   npm run bench -- NAME [--quick] [--case GLOB] [--rounds N] [--json FILE]
 import { globSync, writeFileSync } from "node:fs"
 import { matchesGlob } from "node:path"
 import { parseArgs } from "node:util"
 import { type Bench, type CaseResult, type Effort, medianRound, runCase } from "./harness/Bench.ts"
+import type { Program } from "./harness/Program.ts"
 import type { Case } from "./harness/Subject.ts"
-import { heading, table } from "./harness/Table.ts"
+import { heading, machine, table } from "./harness/Table.ts"
 
 const usage = "npm run bench -- NAME [--quick] [--case GLOB] [--rounds N] [--json FILE]"
 const full: Effort = { rounds: 9, slice: 200, warmUp: 400 }
@@ -22,7 +23,15 @@ const { values, positionals } = parseArgs({
   }
 })
 
-const bench = await load(positionals[0])
+const module = await load(positionals[0])
+if (module.program !== undefined) {
+  const { name, run } = module.program
+  console.log(machine(name))
+  const rows = await run(values.quick)
+  if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(rows, null, 2)}\n`)
+  process.exit()
+}
+const { bench } = module
 const effort = {
   ...(values.quick ? quick : full),
   ...(values.rounds === undefined ? {} : { rounds: rounds(values.rounds) })
@@ -44,7 +53,7 @@ for (const benchCase of cases) {
 // A peer that did not close would keep the process alive.
 process.exit()
 
-async function load(name: string | undefined): Promise<Bench<Case>> {
+async function load(name: string | undefined): Promise<{ readonly bench: Bench<Case>; readonly program?: Program }> {
   const names = globSync("*.ts", { cwd: import.meta.dirname })
     .map((file) => file.slice(0, -".ts".length))
     .filter((file) => file !== "main")
@@ -52,7 +61,7 @@ async function load(name: string | undefined): Promise<Bench<Case>> {
     console.error(`${usage}\nNAME: ${names.sort().join(", ")}`)
     process.exit(1)
   }
-  return (await import(`./${name}.ts`)).bench
+  return import(`./${name}.ts`)
 }
 
 // `--case` picks from all cases, also in a quick run.

@@ -4,9 +4,14 @@ import { availableParallelism, cpus, loadavg, totalmem } from "node:os"
 import { type CaseResult, type Effort, type Measurement, medianRound } from "./Bench.ts"
 
 export function heading(bench: string, effort: Effort): string {
+  return machine(`${bench}: ${effort.rounds} rounds of ${effort.slice} ms a subject`)
+}
+
+/** What is run, and on which machine. */
+export function machine(title: string): string {
   const [load = 0] = loadavg()
   return [
-    `${bench}: ${effort.rounds} rounds of ${effort.slice} ms a subject`,
+    title,
     `${cpus()[0]?.model ?? "unknown processor"}, ${availableParallelism()} cores, ${Math.round(totalmem() / 2 ** 30)} GiB, load ${load.toFixed(1)}`,
     `Node ${process.version}, ${process.platform} ${process.arch}, ${new Date().toISOString()}, commit ${commit()}`
   ].join("\n")

@@ -1,0 +1,30 @@
+// The host functions of the soak that run on a pool. Some of its threads are lost on the way.
+import * as HostPool from "@fiberhost/core/HostPool"
+import * as Effect from "effect/Effect"
+import { ConformanceImports } from "../../test/fixtures/conformance.ts"
+
+type Functions = (typeof ConformanceImports)["functions"][number]
+
+/** The contract's own function, so that the guest's bytes pass to the pool as they are. */
+const functionOf = <Tag extends Functions["_tag"]>(tag: Tag) =>
+  ConformanceImports.functions.find(({ _tag }) => _tag === tag) as Extract<Functions, { readonly _tag: Tag }>
+
+export class SoakPool extends HostPool.Service<SoakPool>()("soak/Pool", [
+  functionOf("host_echo"),
+  functionOf("host_delay"),
+  functionOf("host_try")
+]) {}
+
+/** `host_try` of this id ends its thread. */
+export const fatal = 666
+/** `host_try` from this id on never answers. */
+export const slow = 1_000_000
+
+export const handlers = {
+  host_echo: ({ text }: { readonly text: string }) => Effect.as(Effect.yieldNow, text),
+  host_delay: ({ id }: { readonly id: number }) => Effect.as(Effect.sleep(1), id),
+  host_try: ({ id }: { readonly id: number }) => {
+    if (id === fatal) return Effect.sync(() => process.exit(1))
+    return id >= slow ? Effect.never : Effect.as(Effect.yieldNow, id)
+  }
+}
