@@ -5,6 +5,7 @@ import { deadlineSuite } from "../suites/deadlineSuite.ts"
 import { guestCallSuite } from "../suites/guestCallSuite.ts"
 import { hostCallSuite } from "../suites/hostCallSuite.ts"
 import { leakSuite } from "../suites/leakSuite.ts"
+import { limitsSuite } from "../suites/limitsSuite.ts"
 import { linkSuite } from "../suites/linkSuite.ts"
 import { supervisorSuite } from "../suites/supervisorSuite.ts"
 import { telemetrySuite } from "../suites/telemetrySuite.ts"
@@ -13,6 +14,7 @@ conformanceSuite(onThread)
 linkSuite(onThread)
 badGuestSuite(onThread)
 guestCallSuite(onThread)
+limitsSuite(onThread)
 deadlineSuite(onThread)
 supervisorSuite(onThread)
 telemetrySuite(onThread)

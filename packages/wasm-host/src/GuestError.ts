@@ -22,6 +22,12 @@ export class ModuleUnreadable extends Schema.TaggedError<ModuleUnreadable>()("Mo
 /** The bytes are not a WebAssembly module, or the engine refuses to compile it. */
 export class InvalidModule extends Schema.TaggedError<InvalidModule>()("InvalidModule", { detail: Schema.String }) {}
 
+/** The module's memory cannot be held to a `limit`, in bytes. */
+export class MemoryLimitRefused extends Schema.TaggedError<MemoryLimitRefused>()("MemoryLimitRefused", {
+  limit: Schema.Number,
+  detail: Schema.String
+}) {}
+
 /** One import or export that is not what the contract says. */
 export const LinkProblem = Schema.Struct({ name: Schema.String, detail: Schema.String })
 export type LinkProblem = typeof LinkProblem.Type
@@ -140,6 +146,7 @@ export class GaveUp extends Schema.TaggedError<GaveUp>()("GaveUp", { detail: Sch
 export const Reason = Schema.Union([
   ModuleUnreadable,
   InvalidModule,
+  MemoryLimitRefused,
   LinkMismatch,
   InstantiationFailed,
   MissingExports,
@@ -198,6 +205,8 @@ export const describe = (reason: Reason): string => {
       return `cannot read ${reason.source}: ${reason.detail}`
     case "InvalidModule":
       return `not a WebAssembly module that this engine compiles: ${reason.detail}`
+    case "MemoryLimitRefused":
+      return `the module cannot be held to ${reason.limit} bytes of memory: ${reason.detail}`
     case "LinkMismatch":
       return (
         "the module is not a plugin of this contract: " +

@@ -101,7 +101,7 @@ export const make = Effect.fnUntraced(function* (
     const { plugin } = signature
     const guestLimits = GuestLimits.of(limits)
     const refuse = (reason: GuestError.Reason) => new GuestError.GuestError({ plugin, reason })
-    const module = yield* compile(source, plugin)
+    const module = yield* compile(source, plugin, limits.memory)
     const missing = yield* Link.resolve(module.interface, signature, require)
 
     const context = yield* Effect.context<never>()

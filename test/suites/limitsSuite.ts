@@ -1,0 +1,116 @@
+import { assert, layer } from "@effect/vitest"
+import { GuestError, type GuestExecutor, Plugin, PluginModule } from "@fiberhost/wasm-host"
+import { Cause, Effect, Exit, Fiber, Layer, Logger } from "effect"
+import { Conformance, conformanceModule, hostOf } from "../fixtures/conformance.ts"
+import { eventually } from "../fixtures/eventually.ts"
+import type { Topology } from "../fixtures/topologies.ts"
+import { compile, plugin, Wat } from "../fixtures/wat.ts"
+
+const mib = 1024 * 1024
+
+/** What a guest may use at most. */
+export const limitsSuite = ({ conformance, executor, name, wat }: Topology) =>
+  layer(Layer.mergeAll(executor(), conformance, wat))(`limits of a guest ${name}`, (it) => {
+    const guestOf = (limits: GuestExecutor.Limits, replaced: Parameters<typeof hostOf>[0] = {}) =>
+      Conformance.make({ module: conformanceModule, limits }).pipe(Effect.provide(hostOf(replaced)))
+    const memoryOf = (guest: Conformance["Service"]) => Plugin.stats(guest)[0]!.memory
+
+    it.effect("memory: the guest's allocation fails, the process gives it no more, and neighbours do not notice", () =>
+      Effect.gen(function* () {
+        const capped = yield* guestOf({ memory: 4 * mib })
+        const neighbour = yield* guestOf({})
+        assert.strictEqual(yield* capped.grow({ mib: 64 }), 0)
+        assert.isAtMost(memoryOf(capped), 4 * mib)
+        assert.isAbove(yield* neighbour.grow({ mib: 64 }), 64 * 16)
+        yield* capped.exhaust()
+        assert.isAtMost(memoryOf(capped), 4 * mib)
+        assert.strictEqual((yield* reasonOf(capped.echo_string({ value: "x" })))._tag, "OutOfMemory")
+        assert.strictEqual(yield* neighbour.echo_string({ value: "x" }), "x")
+      })
+    )
+
+    it.effect("memory: a module that came compiled, or begins with more, is refused", () =>
+      Effect.gen(function* () {
+        const bytes = yield* compile(plugin())
+        const compiled = PluginModule.fromCompiled(yield* Effect.promise(() => WebAssembly.compile(bytes)))
+        const refused = (module: PluginModule.Source, memory: number) =>
+          reasonOf(Wat.make({ module, limits: { memory } }))
+        assert.strictEqual((yield* refused(compiled, 4 * mib))._tag, "MemoryLimitRefused")
+        const large = yield* compile(plugin().replace('(memory (export "memory") 1)', '(memory (export "memory") 100)'))
+        assert.strictEqual((yield* refused(large, 99 * 65536))._tag, "MemoryLimitRefused")
+        const guest = yield* Wat.make({ module: large, limits: { memory: 100 * 65536 } })
+        assert.strictEqual(yield* guest.number({ n: 1 }), 1)
+      })
+    )
+
+    it.effect("host functions: one too many is not started, and its call hears of it", () =>
+      Effect.gen(function* () {
+        let started = 0
+        const guest = yield* guestOf(
+          { hostCalls: 5 },
+          {
+            host_delay: () =>
+              Effect.suspend(() => {
+                started++
+                return Effect.never
+              })
+          }
+        )
+        const reason = yield* reasonOf(guest.join({ count: 8 }))
+        assert.strictEqual(reason._tag, "HostFunctionFailed")
+        assert.strictEqual(reason._tag === "HostFunctionFailed" && reason.error.reason._tag, "TooManyHostCalls")
+        yield* eventually(() => assert.strictEqual(started, 5))
+        assert.strictEqual(Plugin.stats(guest)[0]!.abandoned, 3)
+        assert.strictEqual(yield* guest.echo_u32({ value: 3 }), 3)
+      })
+    )
+
+    it.effect("values: one that is too long is refused in either direction, and the guest goes on", () =>
+      Effect.gen(function* () {
+        const guest = yield* guestOf({ valueBytes: 1000 })
+        const long = "x".repeat(1000)
+        const fits = "x".repeat(900)
+        const refused = yield* reasonOf(guest.echo_string({ value: long }))
+        assert.deepInclude(refused, { _tag: "ValueTooLarge", path: "value", limit: 1000 })
+        assert.strictEqual((yield* reasonOf(guest.make_bytes({ len: 1000 })))._tag, "AnswerRefused")
+        assert.strictEqual(yield* guest.via_host_echo({ text: fits }), fits)
+        assert.strictEqual(yield* guest.echo_string({ value: fits }), fits)
+      })
+    )
+
+    it.effect("values: a host function's argument and answer that are too long", () =>
+      Effect.gen(function* () {
+        const guest = yield* guestOf({ valueBytes: 1000 }, { host_echo: ({ text }) => Effect.succeed(text.repeat(20)) })
+        const reason = yield* reasonOf(guest.via_host_echo({ text: "x".repeat(100) }))
+        assert.strictEqual(reason._tag === "HostFunctionFailed" && reason.error.reason._tag, "AnswerRefused")
+        assert.strictEqual(yield* guest.echo_u32({ value: 3 }), 3)
+      }).pipe(Effect.provide(Logger.layer([])))
+    )
+
+    it.effect("that are no counts are a defect", () =>
+      Effect.gen(function* () {
+        for (const limits of [{ memory: 1000 }, { hostCalls: 0 }, { valueBytes: 1.5 }]) {
+          const exit = yield* Effect.exit(guestOf(limits))
+          assert.instanceOf(Exit.isFailure(exit) && Cause.squash(exit.cause), RangeError)
+        }
+      })
+    )
+
+    it.effect("what a guest used is readable, and what it has in hand", () =>
+      Effect.gen(function* () {
+        const guest = yield* guestOf({}, { host_delay: () => Effect.never })
+        const call = yield* Effect.forkChild(guest.join({ count: 4 }), { startImmediately: true })
+        yield* eventually(() => assert.strictEqual(Plugin.stats(guest)[0]!.hostCalls, 4))
+        yield* guest.echo_u32({ value: 1 })
+        const { calls, used } = Plugin.stats(guest)[0]!
+        assert.deepStrictEqual([calls, used.hostCalls, used.entries], [1, 4, 2])
+        yield* Fiber.interrupt(call)
+      })
+    )
+  })
+
+const reasonOf = <A, R>(effect: Effect.Effect<A, unknown, R>) =>
+  Effect.map(Effect.flip(effect), (error) => {
+    assert.instanceOf(error, GuestError.GuestError)
+    return error.reason
+  })

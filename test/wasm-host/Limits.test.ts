@@ -1,0 +1,4 @@
+import { inApplication } from "../fixtures/topologies.ts"
+import { limitsSuite } from "../suites/limitsSuite.ts"
+
+limitsSuite(inApplication)
