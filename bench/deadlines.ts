@@ -15,17 +15,21 @@ const deadline = 100
 
 const run = async (quick: boolean) => {
   const rounds = quick ? 15 : 60
-  const late = { waiting: [], guest: [], host: [], replacement: [] } as Record<string, Array<number>>
+  const late = { waiting: [], guest: [], host: [], replacement: [], "warm-replacement": [] } as Record<
+    string,
+    Array<number>
+  >
   let neighbours = 0
   await Effect.runPromise(
     Effect.gen(function* () {
-      const load = Conformance.make({
-        module: conformanceModule,
-        supervisor: { replace: Supervisor.intensity({ restarts: 1000, maxDelay: 0 }) }
-      })
+      const load = loadWith()
       const busy = yield* load
       const neighbour = yield* load
       const small = yield* Layer.build(NodeGuestThread.layer({ concurrency: 1 }))
+      const ready = yield* Effect.provide(
+        loadWith({ warm: 1 }),
+        yield* Layer.build(NodeGuestThread.layer({ threads: 2 }))
+      )
       const full = yield* Effect.provide(load, small)
       yield* Effect.forkScoped(
         Effect.forever(
@@ -44,6 +48,12 @@ const run = async (quick: boolean) => {
         yield* busy.early()
         late["replacement"]!.push(performance.now() - started - deadline)
         late["guest"]!.push(yield* Fiber.join(spinning))
+
+        const begun = performance.now()
+        const again = yield* Effect.forkChild(lateness(ready.spin_forever(), "guest"), { startImmediately: true })
+        yield* ready.early()
+        late["warm-replacement"]!.push(performance.now() - begun - deadline)
+        yield* Fiber.join(again)
       }
     }).pipe(
       Effect.provide(imports),
@@ -56,7 +66,7 @@ const run = async (quick: boolean) => {
   const rows = Object.entries(late).map(([name, times]) => {
     const sorted = times.toSorted((a, b) => a - b)
     const at = (share: number) => sorted[Math.floor((sorted.length - 1) * share)]!
-    console.log(`  ${name.padEnd(12)}${at(0.5).toFixed(1).padStart(8)}${at(1).toFixed(1).padStart(8)}`)
+    console.log(`  ${name.padEnd(18)}${at(0.5).toFixed(1).padStart(8)}${at(1).toFixed(1).padStart(8)}`)
     return {
       bench: "deadlines",
       case: name,
@@ -71,6 +81,12 @@ const run = async (quick: boolean) => {
 }
 
 export const program: Program = { name: "deadlines", run }
+
+const loadWith = (policy: Supervisor.Policy = {}) =>
+  Conformance.make({
+    module: conformanceModule,
+    supervisor: { replace: Supervisor.intensity({ restarts: 1000, maxDelay: 0 }), ...policy }
+  })
 
 const imports = ConformanceImports.toLayer({ ...conformanceHandlers, host_try: () => Effect.never })
 

@@ -4,7 +4,7 @@ import { monitorEventLoopDelay } from "node:perf_hooks"
 import { setTimeout } from "node:timers/promises"
 import { NodeGuestThread, NodeHostPool } from "@fiberhost/node"
 import { GuestExecutor } from "@fiberhost/wasm-host"
-import { Context, Effect, Exit, Layer, Scope } from "effect"
+import { Context, Effect, Exit, Layer, Scope, Tracer } from "effect"
 import {
   Conformance,
   ConformanceImports,
@@ -98,13 +98,25 @@ async function open(
   const services = await Effect.runPromise(Layer.buildWithScope(plugins, scope))
   const guests = { conformance: Context.get(services, Conformance), worker: Context.get(services, Worker) }
   const roundsPerMicrosecond = await (calibrated ??= Effect.runPromise(calibrate))
-  const run = (slice: Slice) =>
-    ClosedLoop.ofFibers(slice, Context.empty(), () => benchCase.call(guests, roundsPerMicrosecond))
+  const run = (slice: Slice) => ClosedLoop.ofFibers(slice, counted, () => benchCase.call(guests, roundsPerMicrosecond))
   return {
     run: benchCase.lateness === true ? (slice) => withLateness(slice, run) : run,
     close: () => Effect.runPromise(Scope.close(scope, Exit.void))
   }
 }
+
+/** Nobody asked for telemetry, so no call makes a span: a tracer that counts shows it. */
+let spans = 0
+const counted = Context.make(
+  Tracer.Tracer,
+  Tracer.make({
+    span: (options) => {
+      spans++
+      return new Tracer.NativeSpan(options)
+    }
+  })
+) as Context.Context<never>
+process.on("exit", () => console.log(`\nspans made by all calls: ${spans}`))
 
 /** How fast this machine runs the worker's loop once the engine has optimised it, measured in this thread. */
 const calibrate = Effect.gen(function* () {

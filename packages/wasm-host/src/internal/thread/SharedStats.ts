@@ -20,18 +20,19 @@ const fields = [
 
 export const memory = (): SharedArrayBuffer => new SharedArrayBuffer(fields.length * Float64Array.BYTES_PER_ELEMENT)
 
-/** Worker side. */
+/** Worker side. Of an entry that begins only which it is has changed. */
 export const write = (cell: Float64Array, guest: Guest): void => {
+  cell[6] = guest.used.entries
+  cell[9] = guest.current?.id ?? 0
+  cell[5] = guest.entered ? 1 : 0
+  if (guest.entered) return
   cell[0] = guest.hostCalls.size
   cell[1] = guest.abandoned
   cell[2] = guest.asyncValues.held
   cell[3] = guest.memory.byteLength
   cell[4] = guest.dead === undefined ? 0 : 1
-  cell[6] = guest.used.entries
   cell[7] = guest.used.hostCalls
   cell[8] = guest.used.inside
-  cell[9] = guest.current?.id ?? 0
-  cell[5] = guest.entered ? 1 : 0
 }
 
 /** Owner's side, who knows the calls himself. */
