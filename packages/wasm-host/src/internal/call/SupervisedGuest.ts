@@ -157,9 +157,9 @@ export class SupervisedGuest implements PluginGuest {
   /** The call has settled, or its caller has left. */
   left(call: Call.Call): void {
     this.calls.delete(call)
-    this.waiting.delete(call)
+    if (this.waiting.size > 0) this.waiting.delete(call)
     if (call.dueAt !== Infinity) this.timer.remove(call)
-    for (const retiring of this.retiring) retiring(call)
+    if (this.retiring.size > 0) for (const retiring of this.retiring) retiring(call)
     const { current, replacer } = this
     if (replacer === undefined || current === undefined || current.dead !== undefined) return
     const because = replacer.isWornOut(current)

@@ -35,7 +35,8 @@ export class RemoteCall implements Connection.OutgoingCall, Entered {
   spans: ReadonlyArray<readonly [began: number, ended: number]> = []
   /** What it has used in all. */
   private last: Usage | undefined
-  private place = 0
+  /** Its place among all calls of the thread. */
+  place = 0
   private readonly call: Call
 
   constructor(guest: RemoteGuest, call: Call) {
@@ -72,10 +73,9 @@ export class RemoteCall implements Connection.OutgoingCall, Entered {
 
   /** Owner to guest: its arguments go to the thread. */
   send(): void {
-    const sent = this.guest.thread.send(this)
-    if (!("id" in sent)) return this.fail(valueRefused(sent))
-    this.place = sent.place
-    this.id = sent.id
+    const id = this.guest.thread.send(this)
+    if (typeof id !== "number") return this.fail(valueRefused(id))
+    this.id = id
     if (this.flags !== 0) this.guest.thread.table.add(this.id)
   }
 

@@ -76,12 +76,11 @@ export class RemoteThread implements Connection.Server {
     this.guests.set(guest.number, guest)
   }
 
-  /** Owner to guest: a guest call. Its place among all that were sent, and its id; or what does not fit. */
-  send(call: RemoteCall): { readonly place: number; readonly id: number } | CodecError {
+  /** Owner to guest: a guest call. What does not fit; or its id, and it has its place among all that were sent. */
+  send(call: RemoteCall): number | CodecError {
     const id = this.connection.call(call)
-    if (typeof id !== "number") return id
-    this.sent = (this.sent + 1) | 0
-    return { place: this.sent, id }
+    if (typeof id === "number") call.place = this.sent = (this.sent + 1) | 0
+    return id
   }
 
   /** Whether the thread has begun the call: it takes them in order. */
