@@ -100,6 +100,32 @@ export const guestCallSuite = ({ conformance, counted, executor, name }: Topolog
         })
       )
 
+      it.effect("at every await of a call: it ends at once, a sibling answers, and what is left is counted", () =>
+        Effect.gen(function* () {
+          const count = 6
+          const interruptAt = Effect.fn(function* (kind: "join" | "sequence", answered: number) {
+            const { answer, guest, interrupted, started } = yield* steered
+            const sibling = yield* Effect.forkChild(guest.via_host_try({ id: 1000 }), { startImmediately: true })
+            const call = yield* Effect.forkChild(guest[kind]({ count }), { startImmediately: true })
+            for (let id = 0; id < answered; id++) yield* answer(id)
+            const asked = kind === "join" ? count : answered + 1
+            const waiting = asked - answered
+            yield* eventually(() => assert.strictEqual(started.length, 1 + asked))
+            yield* eventually(() => assert.strictEqual(Plugin.stats(guest)[0]!.hostCalls, 1 + waiting))
+            yield* Fiber.interrupt(call)
+            assert.isTrue(Exit.hasInterrupts(yield* Fiber.await(call)))
+            yield* eventually(() => assert.strictEqual(interrupted.length, waiting))
+            yield* answer(1000)
+            assert.strictEqual(yield* Fiber.join(sibling), 1000)
+            yield* eventually(() => assert.deepInclude(inHand(guest), { calls: 0, hostCalls: 0, abandoned: waiting }))
+            assert.isNumber(yield* guest.early())
+          })
+          for (const kind of ["join", "sequence"] as const) {
+            for (let answered = 0; answered < count; answered++) yield* Effect.scoped(interruptAt(kind, answered))
+          }
+        })
+      )
+
       it.effect("with an Err for it in the contract, the guest cleans up and everything is freed", () =>
         Effect.gen(function* () {
           const { guest, interrupted, started } = yield* steered
