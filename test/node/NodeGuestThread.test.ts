@@ -1,9 +1,9 @@
 import { onThread } from "../fixtures/topologies.ts"
-import { badGuestSuite } from "../suites/badGuestSuite.ts"
 import { conformanceSuite } from "../suites/conformanceSuite.ts"
 import { deadlineSuite } from "../suites/deadlineSuite.ts"
 import { guestCallSuite } from "../suites/guestCallSuite.ts"
 import { hostCallSuite } from "../suites/hostCallSuite.ts"
+import { hostileSuite } from "../suites/hostileSuite.ts"
 import { leakSuite } from "../suites/leakSuite.ts"
 import { limitsSuite } from "../suites/limitsSuite.ts"
 import { linkSuite } from "../suites/linkSuite.ts"
@@ -12,7 +12,7 @@ import { telemetrySuite } from "../suites/telemetrySuite.ts"
 
 conformanceSuite(onThread)
 linkSuite(onThread)
-badGuestSuite(onThread)
+hostileSuite(onThread)
 guestCallSuite(onThread)
 limitsSuite(onThread)
 deadlineSuite(onThread)

@@ -1,9 +1,9 @@
 import { onThreadWithPool } from "../fixtures/topologies.ts"
-import { badGuestSuite } from "../suites/badGuestSuite.ts"
 import { conformanceSuite } from "../suites/conformanceSuite.ts"
 import { deadlineSuite } from "../suites/deadlineSuite.ts"
 import { guestCallSuite } from "../suites/guestCallSuite.ts"
 import { hostCallSuite } from "../suites/hostCallSuite.ts"
+import { hostileSuite } from "../suites/hostileSuite.ts"
 import { limitsSuite } from "../suites/limitsSuite.ts"
 import { linkSuite } from "../suites/linkSuite.ts"
 import { supervisorSuite } from "../suites/supervisorSuite.ts"
@@ -11,7 +11,7 @@ import { telemetrySuite } from "../suites/telemetrySuite.ts"
 
 conformanceSuite(onThreadWithPool)
 linkSuite(onThreadWithPool)
-badGuestSuite(onThreadWithPool)
+hostileSuite(onThreadWithPool)
 guestCallSuite(onThreadWithPool)
 limitsSuite(onThreadWithPool)
 deadlineSuite(onThreadWithPool)

@@ -8,6 +8,7 @@
  * The two flows through it are each one function: `GuestCall.start` and `HostCall.run`.
  */
 import * as Connection from "@fiberhost/core/Connection"
+import type { HostCallError } from "@fiberhost/core/HostCallError"
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as GuestError from "../../GuestError.ts"
@@ -55,6 +56,8 @@ export class Guest {
   /** Async calls that the guest has not resolved, by the offset of their AsyncValue; also those whose caller left. */
   readonly unresolved = new Map<number, GuestCall.GuestCall>()
   readonly hostCalls = new Set<HostCall.HostCall>()
+  /** Why host functions were not started, by name. */
+  readonly refusals = new Map<string, HostCallError>()
   readonly memory: GuestMemory
   readonly asyncValues: AsyncValues
   readonly exports: ReadonlyArray<((...args: Array<number | bigint>) => number | bigint | undefined) | undefined>

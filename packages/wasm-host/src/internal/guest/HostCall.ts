@@ -134,17 +134,17 @@ const takeArguments = (
   return refused ?? args
 }
 
-/** Why one more host function is not started. */
-const overLimit = (
-  { hostCalls, limits }: Guest,
-  { name }: Signature.Signature
-): HostCallError.HostCallError | undefined =>
-  hostCalls.size < limits.hostCalls
-    ? undefined
-    : new HostCallError.HostCallError({
-        function: name,
-        reason: new HostCallError.TooManyHostCalls({ limit: limits.hostCalls })
-      })
+/** Why one more host function is not started. Made once: a guest that does not stop asking is refused a million times. */
+const overLimit = (guest: Guest, { name }: Signature.Signature): HostCallError.HostCallError | undefined => {
+  const { hostCalls, limits, refusals } = guest
+  if (hostCalls.size < limits.hostCalls) return undefined
+  const made = refusals.get(name)
+  if (made !== undefined) return made
+  const reason = new HostCallError.TooManyHostCalls({ limit: limits.hostCalls })
+  const refusal = new HostCallError.HostCallError({ function: name, reason })
+  refusals.set(name, refusal)
+  return refusal
+}
 
 const refuse = (hostCall: HostCall, error: HostCallError.HostCallError): HostExit => {
   const exit = Exit.fail(error)
@@ -204,7 +204,8 @@ const writeAnswer = (
   const value = Result.isSuccess(answer) ? guest.memory.tryWrite(answer.success) : undefined
   if (value !== undefined) return value
   guest.abandoned++
-  owner?.fail(
+  if (owner?.isSettled !== false) return undefined
+  owner.fail(
     Result.isSuccess(answer)
       ? new GuestError.OutOfMemory({ bytes: answer.success.byteLength })
       : new GuestError.HostFunctionFailed({ error: answer.failure })
