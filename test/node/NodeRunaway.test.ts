@@ -4,6 +4,8 @@ import { GuestCall, GuestError, GuestExecutor, Plugin, type Supervisor } from "@
 import { Deferred, Effect, Fiber, Layer, Logger } from "effect"
 import { Conformance, conformanceHost, conformanceModule } from "../fixtures/conformance.ts"
 import { eventually } from "../fixtures/eventually.ts"
+import { calls } from "../fixtures/hostile/HostileGuest.ts"
+import { loops } from "../fixtures/hostile/loops.ts"
 import { compile, plugin, Wat, WatImports, watHandlers } from "../fixtures/wat.ts"
 
 const threads = (options: NodeGuestThread.Options) => Layer.orDie(NodeGuestThread.layer(options))
@@ -15,7 +17,7 @@ const guestOf = (supervisor?: Supervisor.Policy, replaced: Parameters<typeof con
 
 const start = <A, E, R>(call: Effect.Effect<A, E, R>) => Effect.forkChild(call, { startImmediately: true })
 
-const reasonOf = (call: Effect.Effect<unknown, unknown>) =>
+const reasonOf = <R>(call: Effect.Effect<unknown, unknown, R>) =>
   Effect.map(Effect.flip(call), (error) => {
     assert.instanceOf(error, GuestError.GuestError)
     return error.reason
@@ -90,6 +92,37 @@ describe("a guest that does not return", () => {
       yield* eventually(() => assert.isAtLeast(Plugin.stats(guest)[0]!.used.entries, 2))
       assert.strictEqual(yield* guest.number({ n: 3 }), 3)
     }).pipe(Effect.provide(threads({ escalation: { interrupted: "20 millis" } })))
+  )
+
+  describe.each(loops)("that loops $that", ({ call, parts }) => {
+    it.live("is overdue, and replaced", () =>
+      Effect.gen(function* () {
+        const healthy = yield* Effect.provide(
+          Wat.make({ module: compile(plugin()), supervisor: {} }),
+          WatImports.toLayer(watHandlers)
+        )
+        const guest = yield* Effect.provide(
+          Wat.make({ module: compile(plugin(parts)), supervisor: {} }),
+          WatImports.toLayer(watHandlers)
+        )
+        const asked = yield* start(healthy.never())
+        const reason = yield* reasonOf(calls[call](guest).pipe(GuestCall.withDeadline("30 millis")))
+        assert.deepInclude(reason, { _tag: "DeadlineExceeded", phase: "guest" })
+        assert.strictEqual((yield* reasonOf(Fiber.join(asked)))._tag, "ThreadLost")
+        assert.strictEqual(yield* healthy.number({ n: 41 }), 41)
+        yield* eventually(() => assert.isTrue(Plugin.stats(guest)[0]!.alive))
+      }).pipe(Effect.provide(threads({ escalation: { overdue: "10 millis" } })))
+    )
+  })
+
+  it.live("that loops in its start function is not loaded, and holds up nobody", () =>
+    Effect.gen(function* () {
+      const looping = compile(plugin().replace(/\)$/, "(func $start (loop $for_ever (br $for_ever))) (start $start))"))
+      const load = Wat.make({ module: looping }).pipe(GuestCall.withDeadline("50 millis"))
+      assert.deepInclude(yield* reasonOf(load), { _tag: "DeadlineExceeded", phase: "guest" })
+      const healthy = yield* Wat.make({ module: compile(plugin()) })
+      assert.strictEqual(yield* healthy.number({ n: 41 }), 41)
+    }).pipe(Effect.provide(Layer.merge(threads({}), WatImports.toLayer(watHandlers))))
   )
 
   it.live("in the application's thread: a deadline there is warned of, once", () =>

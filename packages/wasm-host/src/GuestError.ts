@@ -22,7 +22,7 @@ export class ModuleUnreadable extends Schema.TaggedError<ModuleUnreadable>()("Mo
 /** The bytes are not a WebAssembly module, or the engine refuses to compile it. */
 export class InvalidModule extends Schema.TaggedError<InvalidModule>()("InvalidModule", { detail: Schema.String }) {}
 
-/** The module's memory cannot be held to a `limit`, in bytes. */
+/** The memory of the module cannot be limited to `limit` bytes; `detail` says why, and what to do about it. */
 export class MemoryLimitRefused extends Schema.TaggedError<MemoryLimitRefused>()("MemoryLimitRefused", {
   limit: Schema.Number,
   detail: Schema.String
@@ -206,7 +206,7 @@ export const describe = (reason: Reason): string => {
     case "InvalidModule":
       return `not a WebAssembly module that this engine compiles: ${reason.detail}`
     case "MemoryLimitRefused":
-      return `the module cannot be held to ${reason.limit} bytes of memory: ${reason.detail}`
+      return `the guest's memory cannot be limited to ${reason.limit} bytes: ${reason.detail}`
     case "LinkMismatch":
       return (
         "the module is not a plugin of this contract: " +

@@ -7,11 +7,14 @@
  * is replaced when the next plugin is loaded.
  */
 import * as Admission from "@fiberhost/core/Admission"
+import * as Deadline from "@fiberhost/core/Deadline"
 import type * as Thread from "@fiberhost/core/Thread"
+import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
@@ -137,7 +140,7 @@ export const make = Effect.fnUntraced(function* (
       )
     )
     const { compiled, imports, signaturesChecked } = PluginModule.instantiable(module)
-    const loaded = yield* ControlCall.run(guest.thread.connection, GuestWire.control.load, {
+    const loading = ControlCall.run(guest.thread.connection, GuestWire.control.load, {
       guest: guest.number,
       plugin,
       imports: signature.imports,
@@ -148,10 +151,30 @@ export const make = Effect.fnUntraced(function* (
       limits: guestLimits,
       stats: guest.sharedStats
     }).pipe(Effect.mapError(() => refuse(guest.thread.loss)))
+    const loaded = yield* withinDeadline(guest, loading, gate.deadline)
     if (Result.isFailure(loaded)) return yield* refuse(loaded.failure as GuestError.Reason)
 
     return guest
   })
 
   return GuestExecutor.GuestExecutor.of({ load, gate, drain: admission.drain, stats: () => admission.stats })
+})
+
+/** A start function may not return: it has the time of a call. */
+const withinDeadline = Effect.fnUntraced(function* <A, E>(
+  guest: RemoteGuest,
+  loading: Effect.Effect<A, E>,
+  deadline: number
+) {
+  const { plugin } = guest.signature
+  const milliseconds = Math.min(deadline, Context.get(guest.context, Deadline.Current) - Deadline.now(guest.context))
+  if (milliseconds === Infinity) return yield* loading
+  const loaded = yield* Effect.timeoutOption(loading, Math.max(0, milliseconds))
+  if (Option.isSome(loaded)) return loaded.value
+  const isEntered = guest.isEntered
+  if (isEntered) guest.terminate(`the start function of ${plugin} did not return within ${milliseconds} ms`)
+  const [waiting, inGuest] = isEntered ? [0, milliseconds] : [milliseconds, 0]
+  const phase = isEntered ? "guest" : "waiting"
+  const reason = new GuestError.DeadlineExceeded({ phase, waiting, inGuest, inHost: 0 })
+  return yield* new GuestError.GuestError({ plugin, reason })
 })

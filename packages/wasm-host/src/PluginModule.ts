@@ -12,53 +12,65 @@ export interface PluginModule {
   readonly "~fiberhost/PluginModule": true
   readonly compiled: WebAssembly.Module
   readonly interface: ModuleSections.ModuleInterface
-  /** What it was compiled from; undefined when it came compiled. */
+  /** What it was compiled from, for a twin with another limit. Absent from a module that came compiled. */
   readonly bytes: Uint8Array<ArrayBuffer> | undefined
 }
 
 /** What a plugin may be given as. */
 export type Source = Uint8Array<ArrayBuffer> | PluginModule
 
-/**
- * A module that comes compiled. It shows no signatures, so only its names are checked when it is loaded, and its guests'
- * memory cannot be limited.
- */
+export interface Limits {
+  /**
+   * Bytes of linear memory that an instance may have, rounded down to whole pages of 64 KiB. A guest that wants more is
+   * told by its own `memory.grow` (-1), which most languages turn into a failed allocation.
+   */
+  readonly memory: number
+}
+
+/** A module that comes compiled. It shows no signatures, so only its names are checked when it is loaded. */
 export const fromCompiled = (compiled: WebAssembly.Module): PluginModule =>
   of(compiled, ModuleSections.fromModule(compiled), undefined)
 
 /** Fails with `InvalidModule` when the engine does not compile the bytes. */
-export const make = (source: Source, plugin = "plugin"): Effect.Effect<PluginModule, GuestError.GuestError> => {
-  if (isPluginModule(source)) return Effect.succeed(source)
+export const make = (source: Source, plugin = "plugin"): Effect.Effect<PluginModule, GuestError.GuestError> =>
   // The caller may reuse its buffer while the engine compiles.
-  const bytes = source.slice()
-  return Effect.tryPromise({
-    try: async () => of(await WebAssembly.compile(bytes), ModuleSections.fromBytes(bytes), bytes),
-    catch: (error) =>
-      new GuestError.GuestError({
-        plugin,
-        reason: new GuestError.InvalidModule({ detail: error instanceof Error ? error.message : String(error) })
-      })
-  })
-}
+  isPluginModule(source) ? Effect.succeed(source) : compile(source.slice(), plugin)
 
 /**
- * The same code with a linear memory of at most `memory` bytes, in whole pages of 64 KiB: the guest's own limit, so that
- * an allocation beyond it fails inside the guest. Fails with `MemoryLimitRefused` when the module came compiled, or begins
- * with more. A limit of less than a page is a defect.
+ * The module whose instances are held to `limits`, compiled anew unless its own limits are as low. Limits only narrow.
+ *
+ * Fails with `InvalidModule`, and with `MemoryLimitRefused` when the module begins with more memory than that, has
+ * several memories, or came compiled: a limit is written into a module's bytes. A limit of less than one page is a
+ * defect.
  */
 export const limited = (
-  module: PluginModule,
-  memory: number,
+  source: Source,
+  limits: Limits,
   plugin = "plugin"
-): Effect.Effect<PluginModule, GuestError.GuestError> => {
-  const pages = Math.floor(memory / MemoryLimit.pageBytes)
-  if (!(pages >= 1)) return Effect.die(new RangeError(`a memory limit of ${memory}: it must be at least 65536 bytes`))
-  const refuse = (detail: string) =>
-    new GuestError.GuestError({ plugin, reason: new GuestError.MemoryLimitRefused({ limit: memory, detail }) })
-  if (module.bytes === undefined) return Effect.fail(refuse("it came compiled: load it from its bytes"))
-  const capped = MemoryLimit.cap(module.bytes, Math.min(pages, 65536))
-  return Result.isFailure(capped) ? Effect.fail(refuse(capped.failure)) : make(capped.success, plugin)
-}
+): Effect.Effect<PluginModule, GuestError.GuestError> =>
+  Effect.suspend(() => {
+    const pages = MemoryLimit.pagesOf(limits.memory)
+    const refuse = (detail: string) =>
+      Effect.fail(
+        new GuestError.GuestError({
+          plugin,
+          reason: new GuestError.MemoryLimitRefused({ limit: limits.memory, detail })
+        })
+      )
+    // The caller may reuse its buffer while the engine compiles.
+    const bytes = isPluginModule(source) ? source.bytes : source.slice()
+    if (bytes === undefined) return refuse("the module came compiled. Load it from its bytes")
+
+    const capped = MemoryLimit.apply(bytes, pages)
+    if (Result.isSuccess(capped)) {
+      return isPluginModule(source) && capped.success === bytes
+        ? Effect.succeed(source)
+        : compile(capped.success, plugin)
+    }
+    const refused = refuse(MemoryLimit.describe(capped.failure))
+    // The engine says what is wrong with the bytes. Should it compile them, they have no limit: they are refused.
+    return capped.failure._tag === "Unreadable" ? Effect.andThen(compile(bytes, plugin), refused) : refused
+  })
 
 export const isPluginModule = (source: Source): source is PluginModule => "~fiberhost/PluginModule" in source
 
@@ -69,10 +81,20 @@ export const instantiable = (module: PluginModule) => ({
   signaturesChecked: module.interface.signatures
 })
 
+const compile = (bytes: Uint8Array<ArrayBuffer>, plugin: string): Effect.Effect<PluginModule, GuestError.GuestError> =>
+  Effect.tryPromise({
+    try: async () => of(await WebAssembly.compile(bytes), ModuleSections.fromBytes(bytes), bytes),
+    catch: (error) =>
+      new GuestError.GuestError({
+        plugin,
+        reason: new GuestError.InvalidModule({ detail: error instanceof Error ? error.message : String(error) })
+      })
+  })
+
 const of = (
   compiled: WebAssembly.Module,
   moduleInterface: ModuleSections.ModuleInterface,
-  bytes: PluginModule["bytes"]
+  bytes: Uint8Array<ArrayBuffer> | undefined
 ): PluginModule => ({
   "~fiberhost/PluginModule": true,
   compiled,

@@ -1,58 +1,136 @@
 /**
- * Caps a module's linear memory in its own bytes, before they are compiled: the limit then binds the guest itself, whose
- * `memory.grow` fails beyond it. A host that only looked at the memory afterwards would be too late.
+ * A cap that binds the guest itself: the maximum of the memory that a module defines, lowered in the module's binary
+ * before it is compiled. The engine then answers -1 to a `memory.grow` beyond it, and no host code runs for that.
  *
- * Only the memory section is written anew (WebAssembly core specification, "Binary Format, Modules"); all other sections
- * are copied as they are. The bytes have been compiled before, so they are well-formed.
+ * The bytes need not have been compiled. All but the memory section is copied byte for byte, and so is what that section
+ * says besides the maximum: bytes that the engine refuses are refused with a cap, too.
  */
 import * as Result from "effect/Result"
 
-/** Bytes of a WebAssembly page. */
-export const pageBytes = 65536
+/** Bytes. */
+export const pageSize = 65_536
 
-const memorySection = 5
-const hasMaximum = 1
-const memory64 = 4
-const customPageSize = 8
+/** Why the cap cannot be written into the bytes. */
+export type Refusal =
+  | { readonly _tag: "MinimumAbove"; readonly pages: number }
+  | { readonly _tag: "SeveralMemories"; readonly count: number }
+  /** A form of memory that this reader does not know, such as one with a page size of its own. */
+  | { readonly _tag: "UnknownForm"; readonly flags: number }
+  /** No module, or a damaged one, whose fault the engine names better. */
+  | { readonly _tag: "Unreadable" }
 
-/** The same module with memories of at most so many pages, or why it can be none. */
-export const cap = (bytes: Uint8Array<ArrayBuffer>, pages: number): Result.Result<Uint8Array<ArrayBuffer>, string> => {
-  const reader = new Reader(bytes, 8)
+/** Whole pages in a cap of so many bytes. Throws a `RangeError` when there is none. */
+export const pagesOf = (bytes: number): number => {
+  const pages = Math.floor(bytes / pageSize)
+  if (pages >= 1) return pages
+  throw new RangeError(`memory is ${bytes}: it must be a number of bytes of at least ${pageSize}, one page`)
+}
+
+/**
+ * The bytes with the maximum of their memory lowered to `pages`, or `bytes` themselves where the cap changes nothing: a
+ * module without a memory of its own, or with a lower maximum.
+ */
+export const apply = (
+  bytes: Uint8Array<ArrayBuffer>,
+  pages: number
+): Result.Result<Uint8Array<ArrayBuffer>, Refusal> => {
+  if (preamble.some((byte, index) => bytes[index] !== byte)) return unreadable
+  const reader = new Reader(bytes, preamble.length)
   while (reader.at < bytes.length) {
     const start = reader.at
     const id = reader.byte()
     const size = reader.unsigned()
-    const end = reader.at + size
+    const body = reader.at
+    const end = body + size
+    if (!(end <= bytes.length)) return unreadable
+    // A module has at most one memory section.
     if (id === memorySection) {
-      const section = capSection(reader, pages)
-      return Result.map(section, (section) => concat([bytes.subarray(0, start), section, bytes.subarray(end)]))
+      return Result.map(lowered(bytes.subarray(body, end), pages), (section) =>
+        section === undefined ? bytes : spliced(bytes, start, [id, ...leb(section.length), ...section], end)
+      )
     }
     reader.at = end
   }
   return Result.succeed(bytes)
 }
 
-const capSection = (reader: Reader, pages: number): Result.Result<Uint8Array, string> => {
-  const count = reader.unsigned()
-  const content = unsigned(count)
-  for (let memory = 0; memory < count; memory++) {
-    const flags = reader.byte()
-    if ((flags & (memory64 | customPageSize)) !== 0) {
-      return Result.fail("its memory is addressed with i64, or has pages of a size of its own: plugins have neither")
-    }
-    const minimum = reader.unsigned()
-    const maximum = (flags & hasMaximum) === 0 ? Infinity : reader.unsigned()
-    if (minimum > pages) {
-      return Result.fail(`it begins with ${minimum * pageBytes} bytes of memory, and the limit is ${pages * pageBytes}`)
-    }
-    content.push(flags | hasMaximum, ...unsigned(minimum), ...unsigned(Math.min(maximum, pages)))
+/** One sentence of what is so, and one of what to do. */
+export const describe = (refusal: Refusal): string => {
+  switch (refusal._tag) {
+    case "MinimumAbove":
+      return `the module begins with ${refusal.pages * pageSize} bytes. Raise the limit, or build it for less`
+    case "SeveralMemories":
+      return `the module has ${refusal.count} memories. Build it with one`
+    case "UnknownForm":
+      return `its form (flags ${refusal.flags}) is not known. Build the module with pages of ${pageSize} bytes`
+    case "Unreadable":
+      return "no memory section could be read from the module's bytes. Load it without a limit"
   }
-  return Result.succeed(new Uint8Array([memorySection, ...unsigned(content.length), ...content]))
 }
 
+/** "\0asm" and the version of core modules. */
+const preamble = [0, 0x61, 0x73, 0x6d, 1, 0, 0, 0]
+const memorySection = 5
+
+const hasMaximum = 1
+const shared = 2
+const memory64 = 4
+
+/** What addresses of 32 and of 64 bits can reach: the maximum of a memory that has none of its own. */
+const mostPages = 2 ** 16
+const mostPages64 = 2 ** 48
+
+const unreadable: Result.Result<never, Refusal> = Result.fail({ _tag: "Unreadable" })
+
+/** The memory section's content under the cap; undefined where it stays. */
+const lowered = (section: Uint8Array, pages: number): Result.Result<ReadonlyArray<number> | undefined, Refusal> => {
+  const reader = new Reader(section, 0)
+  const count = reader.unsigned()
+  if (count > 1) return Result.fail({ _tag: "SeveralMemories", count })
+  if (count === 0) return Result.succeed(undefined)
+
+  const flagsAt = reader.at
+  const flags = reader.byte()
+  if ((flags & ~(hasMaximum | shared | memory64)) !== 0) return Result.fail({ _tag: "UnknownForm", flags })
+  const minimum = reader.unsigned()
+  const minimumEnd = reader.at
+  const most = (flags & memory64) === 0 ? mostPages : mostPages64
+  const maximum = (flags & hasMaximum) === 0 ? most : reader.unsigned()
+  // Not so in any module that compiles. A lower maximum would hide the last two from the engine.
+  const damaged = reader.at !== section.length || !(minimum <= maximum)
+  if (damaged || maximum > most || (flags & (shared | hasMaximum)) === shared) return unreadable
+
+  if (minimum > pages) return Result.fail({ _tag: "MinimumAbove", pages: minimum })
+  if (maximum <= pages) return Result.succeed(undefined)
+  return Result.succeed([
+    ...section.subarray(0, flagsAt),
+    flags | hasMaximum,
+    ...section.subarray(flagsAt + 1, minimumEnd),
+    ...leb(pages)
+  ])
+}
+
+const spliced = (
+  bytes: Uint8Array,
+  start: number,
+  section: ReadonlyArray<number>,
+  end: number
+): Uint8Array<ArrayBuffer> => {
+  const result = new Uint8Array(start + section.length + bytes.length - end)
+  result.set(bytes.subarray(0, start))
+  result.set(section, start)
+  result.set(bytes.subarray(end), start + section.length)
+  return result
+}
+
+/** Unsigned LEB128. By division: a count of pages may be above 2^32. */
+const leb = (value: number): ReadonlyArray<number> =>
+  value < 0x80 ? [value] : [(value % 0x80) | 0x80, ...leb(Math.floor(value / 0x80))]
+
+/** Reads zeros past the end, where `at` tells. */
 class Reader {
-  at: number
   private readonly bytes: Uint8Array
+  at: number
 
   constructor(bytes: Uint8Array, at: number) {
     this.bytes = bytes
@@ -60,35 +138,18 @@ class Reader {
   }
 
   byte(): number {
-    return this.bytes[this.at++]!
+    return this.bytes[this.at++] ?? 0
   }
 
-  /** LEB128, below 2^32. */
+  /** LEB128 of any length. Exact below 2^53, and above it no less than that. */
   unsigned(): number {
     let value = 0
-    for (let shift = 0; ; shift += 7) {
+    let unit = 1
+    while (true) {
       const byte = this.byte()
-      value += (byte & 0x7f) * 2 ** shift
+      value += (byte & 0x7f) * unit
       if (byte < 0x80) return value
+      unit *= 0x80
     }
   }
-}
-
-/** LEB128. */
-const unsigned = (value: number): Array<number> => {
-  const bytes: Array<number> = []
-  for (let rest = value; ; rest = Math.floor(rest / 128)) {
-    if (rest < 128) return [...bytes, rest]
-    bytes.push((rest % 128) | 0x80)
-  }
-}
-
-const concat = (parts: ReadonlyArray<Uint8Array>): Uint8Array<ArrayBuffer> => {
-  const whole = new Uint8Array(parts.reduce((length, part) => length + part.length, 0))
-  let at = 0
-  for (const part of parts) {
-    whole.set(part, at)
-    at += part.length
-  }
-  return whole
 }

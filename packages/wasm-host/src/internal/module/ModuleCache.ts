@@ -1,5 +1,6 @@
 /**
- * Compiles modules, those of equal content once. Owned by an executor, and bounded: a host of many tenants sees many.
+ * Compiles modules, those of equal content and equal memory limit once. Owned by an executor, and bounded: a host of
+ * many tenants sees many.
  */
 import * as Cache from "effect/Cache"
 import * as Effect from "effect/Effect"
@@ -8,54 +9,69 @@ import * as Exit from "effect/Exit"
 import * as Hash from "effect/Hash"
 import type * as GuestError from "../../GuestError.ts"
 import * as PluginModule from "../../PluginModule.ts"
+import * as MemoryLimit from "./MemoryLimit.ts"
 
-/** Fails with `InvalidModule`, and with `MemoryLimitRefused` when `memory` is no limit for it, in bytes. */
+/**
+ * `memoryLimit`: bytes, at least one page; no limit but the module's own when absent. Fails with `InvalidModule` or
+ * `MemoryLimitRefused`.
+ */
 export type Compile = (
   source: PluginModule.Source,
   plugin: string,
-  memory: number | undefined
+  memoryLimit?: number
 ) => Effect.Effect<PluginModule.PluginModule, GuestError.GuestError>
 
 export const make: Effect.Effect<Compile> = Effect.gen(function* () {
   const modules = yield* Cache.makeWith(
-    ({ bytes, memory, plugin }: Content) =>
-      Effect.flatMap(PluginModule.make(bytes, plugin), (module) =>
-        memory === undefined ? Effect.succeed(module) : PluginModule.limited(module, memory, plugin)
-      ),
+    ({ memoryLimit, plugin, source }: Content) =>
+      memoryLimit === undefined
+        ? PluginModule.make(source, plugin)
+        : PluginModule.limited(source, { memory: memoryLimit }, plugin),
     {
       capacity: 64,
       timeToLive: (exit) => (Exit.isSuccess(exit) ? Infinity : 0)
     }
   )
-  return Effect.fnUntraced(function* (source: PluginModule.Source, plugin: string, memory: number | undefined) {
-    if (PluginModule.isPluginModule(source) && (memory === undefined || source.bytes === undefined)) {
-      return memory === undefined ? source : yield* PluginModule.limited(source, memory, plugin)
+  // A module that many guests are made from is read once.
+  const digests = new WeakMap<PluginModule.PluginModule, string>()
+
+  return Effect.fnUntraced(function* (source: PluginModule.Source, plugin: string, memoryLimit?: number) {
+    if (!PluginModule.isPluginModule(source)) {
+      const bytes = source.slice()
+      return yield* Cache.get(modules, new Content(bytes, plugin, yield* digestOf(bytes), memoryLimit))
     }
-    const bytes = PluginModule.isPluginModule(source) ? source.bytes! : source.slice()
-    const digest = yield* Effect.promise(() => crypto.subtle.digest("SHA-256", bytes))
-    return yield* Cache.get(modules, new Content(bytes, memory, plugin, new Uint8Array(digest).toHex()))
+    if (memoryLimit === undefined) return source
+    // It cannot be limited, and has nothing to be told apart by.
+    if (source.bytes === undefined) return yield* PluginModule.limited(source, { memory: memoryLimit }, plugin)
+    const digest = digests.get(source) ?? (yield* digestOf(source.bytes))
+    digests.set(source, digest)
+    return yield* Cache.get(modules, new Content(source, plugin, digest, memoryLimit))
   })
 })
 
-/** A module's bytes and its memory limit, equal by content. */
-class Content implements Equal.Equal {
-  readonly bytes: Uint8Array<ArrayBuffer>
-  readonly memory: number | undefined
-  readonly plugin: string
-  private readonly digest: string
+const digestOf = (bytes: Uint8Array<ArrayBuffer>): Effect.Effect<string> =>
+  Effect.promise(async () => new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).toHex())
 
-  constructor(bytes: Uint8Array<ArrayBuffer>, memory: number | undefined, plugin: string, digest: string) {
-    this.bytes = bytes
-    this.memory = memory
+/** A module's content under a limit, equal when both are. */
+class Content implements Equal.Equal {
+  readonly source: PluginModule.Source
+  readonly plugin: string
+  readonly memoryLimit: number | undefined
+  private readonly key: string
+
+  constructor(source: PluginModule.Source, plugin: string, digest: string, memoryLimit: number | undefined) {
+    this.source = source
     this.plugin = plugin
-    this.digest = digest
+    this.memoryLimit = memoryLimit
+    // Throws for a limit that is none: a defect of who asked for it.
+    this.key = memoryLimit === undefined ? digest : `${digest} ${MemoryLimit.pagesOf(memoryLimit)}`
   }
 
   [Equal.symbol](that: Equal.Equal): boolean {
-    return that instanceof Content && this.digest === that.digest && this.memory === that.memory
+    return that instanceof Content && this.key === that.key
   }
 
   [Hash.symbol](): number {
-    return Hash.string(this.digest)
+    return Hash.string(this.key)
   }
 }

@@ -150,6 +150,7 @@ export class GuestServer implements Connection.Server {
 
   private load(load: GuestWire.Load): Result.Result<void, GuestError.Reason> {
     const cell = new Float64Array(load.stats)
+    SharedStats.begin(cell)
     try {
       const guest = new Guest.Guest({
         compiled: load.module,
@@ -165,6 +166,7 @@ export class GuestServer implements Connection.Server {
       this.guests.set(load.guest, guest)
       return Result.void
     } catch (error) {
+      SharedStats.fail(cell)
       return Result.fail(new GuestError.InstantiationFailed({ detail: String(error) }))
     }
   }

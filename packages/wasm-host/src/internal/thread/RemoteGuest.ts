@@ -74,8 +74,13 @@ export class RemoteGuest implements Instance {
     sent.send()
   }
 
+  /** Whether it is on its thread's stack, also by its start function. */
+  get isEntered(): boolean {
+    return SharedStats.isEntered(this.shared)
+  }
+
   strayEntry(): number | undefined {
-    if (!SharedStats.isEntered(this.shared)) return undefined
+    if (!this.isEntered) return undefined
     const id = SharedStats.current(this.shared)
     for (const call of this.calls) if (call.id === id) return undefined
     return SharedStats.read(this.shared, 0).used.entries
@@ -146,7 +151,7 @@ export class RemoteGuest implements Instance {
 
   private awaitReturn(unloaded: Effect.Effect<unknown>, grace: Duration.Input): Effect.Effect<void> {
     return Effect.flatMap(Effect.timeoutOption(unloaded, grace), (done) => {
-      if (Option.isSome(done) || !SharedStats.isEntered(this.shared)) return Effect.void
+      if (Option.isSome(done) || !this.isEntered) return Effect.void
       this.thread.terminate(`guest ${this.signature.plugin} did not return when it was closed`)
       return Effect.asVoid(unloaded)
     })

@@ -20,6 +20,16 @@ const fields = [
 
 export const memory = (): SharedArrayBuffer => new SharedArrayBuffer(fields.length * Float64Array.BYTES_PER_ELEMENT)
 
+/** Worker side: the guest is about to be made, and its start function to run. */
+export const begin = (cell: Float64Array): void => {
+  cell[5] = 1
+}
+
+/** Worker side: no guest was made. */
+export const fail = (cell: Float64Array): void => {
+  cell[5] = 0
+}
+
 /** Worker side. Of an entry that begins only which it is has changed. */
 export const write = (cell: Float64Array, guest: Guest): void => {
   cell[6] = guest.used.entries
