@@ -252,6 +252,27 @@ describe("examples/instances", () => {
   })
 })
 
+describe("examples/supervised", () => {
+  it("a guest that does not return, and one that traps, are replaced, and the next call is answered", () => {
+    const { lines, status } = run("supervised")
+    assert.strictEqual(status, 0)
+    assert.deepStrictEqual(
+      lines.filter((line) => line.startsWith("answered")),
+      ["answered 42", "answered 44", "answered 46"]
+    )
+    assert.match(lines[1]!, /spin: no answer by the deadline, while the guest had it/)
+    assert.isTrue(lines.some((line) => /trap: the guest trapped/.test(line)))
+    for (const tag of ["Terminated", "Died", "Replaced"]) assert.include(lines, `  health: ${tag}`)
+  })
+
+  it.effect("its plugin is built from the text beside it", () =>
+    Effect.gen(function* () {
+      const built = yield* compile(readFileSync(fileOf("supervised/careless.wat"), "utf8"))
+      assert.isTrue(Buffer.compare(built, readFileSync(fileOf("supervised/careless.wasm"))) === 0)
+    })
+  )
+})
+
 describe("examples/two-plugins", () => {
   it("each plugin logs through its own contract", () => {
     const { lines } = run("two-plugins")
