@@ -122,7 +122,7 @@ const chaos = Effect.gen(function* () {
       case 1: {
         allowed.add("Poisoned")
         const error = yield* Effect.flip(guest.panic_after_await({ message: "chaos", logged: true }))
-        assert.match(error.message, /trapped.*chaos/s)
+        assert.match(error.message, /trapped.*chaos/s, error.message)
         break
       }
       case 2: {

@@ -83,26 +83,26 @@ export class GuestServer implements Connection.Server {
     const { ran, table } = this.options
     Atomics.add(ran, 2, 1)
     const isMeasured = (flags & GuestWire.measuredFlag) !== 0
-    if (isMeasured && table.isLeft(id)) return this.answer(id, interrupted)
+    if (isMeasured && table.isLeft(id)) return this.answer(id, interrupted, guest)
     ran[0] = target
     ran[1] = index + 1
     const call: GuestCall.GuestCall = new GuestCall.GuestCall(
       guest,
       index,
       nobody,
-      (exit) => this.answer(id, exit, call.hasBegun),
+      (exit) => this.answer(id, exit, guest, call.hasBegun),
       { id, usage: isMeasured ? table.usage(id, (flags & GuestWire.observedFlag) !== 0) : undefined }
     )
     this.calls.set(id, call)
     const exit = GuestCall.start(call, args)
-    if (exit !== undefined) this.answer(id, exit, call.hasBegun)
+    if (exit !== undefined) this.answer(id, exit, guest, call.hasBegun)
   }
 
   onInterrupt(id: number): void {
     const call = this.calls.get(id)
     if (call === undefined) return
     call.abandon()
-    this.answer(id, interrupted)
+    this.answer(id, interrupted, call.guest)
   }
 
   onAck(): void {}
@@ -114,13 +114,13 @@ export class GuestServer implements Connection.Server {
     this.options.onClose()
   }
 
-  private answer(id: number, exit: GuestCall.GuestExit, hasBegun = true): void {
+  private answer(id: number, exit: GuestCall.GuestExit, guest: Guest.Guest, hasBegun = true): void {
     const usage = this.calls.get(id)?.usage
     usage?.release()
     this.calls.delete(id)
     if (usage !== undefined && usage.spans.length > 0) this.tellEntries(id, usage.spans)
     if (Exit.isSuccess(exit)) return this.connection.reply(id, exit.value)
-    this.connection.fail(id, GuestWire.encodeFailure(failureOf(exit.cause, hasBegun)))
+    this.connection.fail(id, GuestWire.encodeFailure(failureOf(exit.cause, guest, hasBegun)))
   }
 
   private tellEntries(call: number, spans: Usage["spans"]): void {
@@ -252,11 +252,16 @@ const nothing = new Uint8Array(0)
 /** MessagePack nil. */
 const nil = new Uint8Array([0xc0])
 
-const failureOf = (cause: Cause.Cause<GuestError.GuestError>, hasBegun: boolean): GuestWire.Failure => {
+const failureOf = (
+  cause: Cause.Cause<GuestError.GuestError>,
+  { dead }: Guest.Guest,
+  hasBegun: boolean
+): GuestWire.Failure => {
   const error = Cause.findError(cause)
-  if (Result.isFailure(error)) return new HostCallError.Defect({ cause: Cause.squash(cause) })
-  const { reason } = error.success
-  return hasBegun ? reason : new GuestWire.NotBegun({ reason })
+  const reason = Result.isSuccess(error)
+    ? error.success.reason
+    : new HostCallError.Defect({ cause: Cause.squash(cause) })
+  return { reason, hasBegun, ...(dead === undefined ? {} : { dead }) }
 }
 
 /** Whatever has to be logged, the owner logs. */

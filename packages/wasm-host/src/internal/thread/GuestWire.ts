@@ -6,6 +6,7 @@
  * answered fails with `failure`; a host function with a `HostCallError`.
  */
 import * as Codec from "@fiberhost/core/Codec"
+import type { CodecError } from "@fiberhost/core/CodecError"
 import * as FunctionCodec from "@fiberhost/core/FunctionCodec"
 import * as HostCallError from "@fiberhost/core/HostCallError"
 import * as Result from "effect/Result"
@@ -76,25 +77,34 @@ export const control = {
 /** Their numbers. */
 export const controls: ReadonlyArray<FunctionCodec.FunctionCodec> = [control.load, control.unload]
 
-/** The guest died before it was entered for the call: another one may be. */
-export class NotBegun extends Schema.TaggedClass<NotBegun>()("NotBegun", { reason: GuestError.Reason }) {}
+/** Why a guest call has no answer, and what became of its guest. */
+const Failure = Schema.Struct({
+  /** A reason of the guest's, or a bug of the host's. */
+  reason: Schema.Union([GuestError.Reason, HostCallError.Defect]),
+  /** Whether the guest was entered for the call: if not, another one can be. */
+  hasBegun: Schema.Boolean,
+  /** Why the guest takes no more calls. */
+  dead: Schema.optionalKey(GuestError.Reason)
+})
+export type Failure = typeof Failure.Type
 
-const failureCodec = Codec.make(Schema.Union([GuestError.Reason, HostCallError.Defect, NotBegun]))
-
-/** Why a guest call has no answer: a reason of the guest's, or a bug of the host's. */
-export type Failure = GuestError.Reason | HostCallError.Defect | NotBegun
+const failureCodec = Codec.make(Failure)
 
 /** An error that does not fit has a part that is no error's: it is a bug, and says so. */
 export const encodeFailure = (failure: Failure): Uint8Array => {
   const bytes = Codec.encodeToBytes(failureCodec, failure)
-  if (Result.isSuccess(bytes)) return bytes.success
-  return encodeFailure(new HostCallError.Defect({ cause: new Error(bytes.failure.message) }))
+  return Result.isSuccess(bytes) ? bytes.success : encodeFailure(bugOf(bytes.failure))
 }
 
 export const decodeFailure = (bytes: Uint8Array): Failure => {
   const failure = Codec.decodeFromBytes(failureCodec, bytes)
-  return Result.isSuccess(failure) ? failure.success : new HostCallError.Defect({ cause: failure.failure })
+  return Result.isSuccess(failure) ? failure.success : bugOf(failure.failure)
 }
+
+const bugOf = ({ message }: CodecError): Failure => ({
+  reason: new HostCallError.Defect({ cause: new Error(message) }),
+  hasBegun: true
+})
 
 /** What a thread is started with. */
 export const Start = Schema.Struct({

@@ -91,13 +91,12 @@ export class RemoteCall implements Connection.OutgoingCall, Entered {
 
   onFailure(reader: Codec.Reader): void {
     this.answered()
-    const failure = GuestWire.decodeFailure(Wire.readValue(reader))
-    if (failure._tag === "Defect") return this.settle(Exit.die(failure.cause))
-    const reason = failure._tag === "NotBegun" ? failure.reason : failure
-    this.guest.lookAt(this.signature.name, reason)
-    if (failure._tag === "NotBegun") this.fail(failure.reason, false)
-    else this.fail(failure._tag === "Trapped" && this.logged !== undefined ? withLog(failure, this.logged) : failure)
-    if (this.guest.dead !== undefined) this.guest.died(this.guest.dead)
+    const { dead, hasBegun, reason } = GuestWire.decodeFailure(Wire.readValue(reader))
+    if (dead !== undefined) this.guest.dead ??= dead
+    if (reason._tag === "Defect") this.settle(Exit.die(reason.cause))
+    else if (reason._tag === "Trapped" && this.logged !== undefined) this.fail(withLog(reason, this.logged))
+    else this.fail(reason, hasBegun)
+    if (dead !== undefined) this.guest.died(dead)
   }
 
   onChunk(reader: Codec.Reader): void {

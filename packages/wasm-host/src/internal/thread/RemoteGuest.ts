@@ -90,13 +90,6 @@ export class RemoteGuest implements Instance {
     this.thread.terminate(why)
   }
 
-  /** The call of `by` failed: whether the guest is dead, and so why. */
-  lookAt(by: string, reason: GuestError.Reason): void {
-    if (this.dead !== undefined || SharedStats.read(this.shared, 0).alive) return
-    this.dead =
-      reason._tag === "Poisoned" ? reason : new GuestError.Poisoned({ by, detail: GuestError.describe(reason) })
-  }
-
   /** It takes no more calls. */
   died(reason: GuestError.Reason): void {
     this.dead ??= reason
