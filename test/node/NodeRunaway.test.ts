@@ -119,10 +119,10 @@ describe("a guest that does not return", () => {
     Effect.gen(function* () {
       const looping = compile(plugin().replace(/\)$/, "(func $start (loop $for_ever (br $for_ever))) (start $start))"))
       const load = Wat.make({ module: looping }).pipe(GuestCall.withDeadline("50 millis"))
-      assert.deepInclude(yield* reasonOf(load), { _tag: "DeadlineExceeded", phase: "guest" })
+      assert.strictEqual((yield* reasonOf(load))._tag, "DeadlineExceeded")
       const healthy = yield* Wat.make({ module: compile(plugin()) })
       assert.strictEqual(yield* healthy.number({ n: 41 }), 41)
-    }).pipe(Effect.provide(Layer.merge(threads({}), WatImports.toLayer(watHandlers))))
+    }).pipe(Effect.provide(Layer.merge(threads({ grace: "50 millis" }), WatImports.toLayer(watHandlers))))
   )
 
   it.live("in the application's thread: a deadline there is warned of, once", () =>
