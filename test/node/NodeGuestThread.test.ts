@@ -3,7 +3,6 @@ import { conformanceSuite } from "../suites/conformanceSuite.ts"
 import { deadlineSuite } from "../suites/deadlineSuite.ts"
 import { guestCallSuite } from "../suites/guestCallSuite.ts"
 import { hostCallSuite } from "../suites/hostCallSuite.ts"
-import { hostileSuite } from "../suites/hostileSuite.ts"
 import { leakSuite } from "../suites/leakSuite.ts"
 import { limitsSuite } from "../suites/limitsSuite.ts"
 import { linkSuite } from "../suites/linkSuite.ts"
@@ -12,7 +11,6 @@ import { telemetrySuite } from "../suites/telemetrySuite.ts"
 
 conformanceSuite(onThread)
 linkSuite(onThread)
-hostileSuite(onThread)
 guestCallSuite(onThread)
 limitsSuite(onThread)
 deadlineSuite(onThread)

@@ -3,7 +3,6 @@ import { conformanceSuite } from "../suites/conformanceSuite.ts"
 import { deadlineSuite } from "../suites/deadlineSuite.ts"
 import { guestCallSuite } from "../suites/guestCallSuite.ts"
 import { hostCallSuite } from "../suites/hostCallSuite.ts"
-import { hostileSuite } from "../suites/hostileSuite.ts"
 import { limitsSuite } from "../suites/limitsSuite.ts"
 import { linkSuite } from "../suites/linkSuite.ts"
 import { supervisorSuite } from "../suites/supervisorSuite.ts"
@@ -11,7 +10,6 @@ import { telemetrySuite } from "../suites/telemetrySuite.ts"
 
 conformanceSuite(onThreadWithPool)
 linkSuite(onThreadWithPool)
-hostileSuite(onThreadWithPool)
 guestCallSuite(onThreadWithPool)
 limitsSuite(onThreadWithPool)
 deadlineSuite(onThreadWithPool)

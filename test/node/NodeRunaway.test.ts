@@ -4,8 +4,11 @@ import { GuestCall, GuestError, GuestExecutor, Plugin, type Supervisor } from "@
 import { Deferred, Effect, Fiber, Layer, Logger } from "effect"
 import { Conformance, conformanceHost, conformanceModule } from "../fixtures/conformance.ts"
 import { eventually } from "../fixtures/eventually.ts"
-import { calls } from "../fixtures/hostile/HostileGuest.ts"
+import { Hostile } from "../fixtures/hostile/contract.ts"
+import { calls } from "../fixtures/hostile/entry.ts"
+import { hostile } from "../fixtures/hostile/guest.ts"
 import { loops } from "../fixtures/hostile/loops.ts"
+import { onThread } from "../fixtures/topologies.ts"
 import { compile, plugin, Wat, WatImports, watHandlers } from "../fixtures/wat.ts"
 
 const threads = (options: NodeGuestThread.Options) => Layer.orDie(NodeGuestThread.layer(options))
@@ -94,36 +97,22 @@ describe("a guest that does not return", () => {
     }).pipe(Effect.provide(threads({ escalation: { interrupted: "20 millis" } })))
   )
 
-  describe.each(loops)("that loops $that", ({ call, parts }) => {
-    it.live("is overdue, and replaced", () =>
+  describe.each(loops)("that $name", ({ call, wat }) => {
+    it.live("is overdue, and its thread is replaced", () =>
       Effect.gen(function* () {
-        const healthy = yield* Effect.provide(
-          Wat.make({ module: compile(plugin()), supervisor: {} }),
-          WatImports.toLayer(watHandlers)
-        )
-        const guest = yield* Effect.provide(
-          Wat.make({ module: compile(plugin(parts)), supervisor: {} }),
-          WatImports.toLayer(watHandlers)
-        )
-        const asked = yield* start(healthy.never())
-        const reason = yield* reasonOf(calls[call](guest).pipe(GuestCall.withDeadline("30 millis")))
-        assert.strictEqual(reason._tag, "DeadlineExceeded")
-        assert.strictEqual((yield* reasonOf(Fiber.join(asked)))._tag, "ThreadLost")
-        assert.strictEqual(yield* healthy.number({ n: 41 }), 41)
-        yield* eventually(() => assert.isTrue(Plugin.stats(guest)[0]!.alive))
-      }).pipe(Effect.provide(threads({ escalation: { overdue: "10 millis" } })))
+        const healthy = yield* Hostile.make({ module: compile(hostile()), supervisor: {} })
+        const waiting = yield* start(healthy.never())
+        const load = Hostile.make({ module: compile(wat), supervisor: {} })
+        const overdue = Effect.gen(function* () {
+          const guest = yield* load.pipe(GuestCall.withDeadline(call === undefined ? "300 millis" : "10 seconds"))
+          if (call !== undefined) yield* calls[call](guest).pipe(GuestCall.withDeadline("300 millis"))
+        })
+        assert.strictEqual((yield* reasonOf(overdue))._tag, "DeadlineExceeded")
+        assert.strictEqual((yield* reasonOf(Fiber.join(waiting)))._tag, "ThreadLost")
+        assert.strictEqual(yield* healthy.relay({ text: "again" }), "again")
+      }).pipe(Effect.provide(Layer.merge(threads({ escalation: { overdue: "10 millis" } }), onThread.hostile)))
     )
   })
-
-  it.live("that loops in its start function is not loaded, and holds up nobody", () =>
-    Effect.gen(function* () {
-      const looping = compile(plugin().replace(/\)$/, "(func $start (loop $for_ever (br $for_ever))) (start $start))"))
-      const load = Wat.make({ module: looping }).pipe(GuestCall.withDeadline("50 millis"))
-      assert.strictEqual((yield* reasonOf(load))._tag, "DeadlineExceeded")
-      const healthy = yield* Wat.make({ module: compile(plugin()) })
-      assert.strictEqual(yield* healthy.number({ n: 41 }), 41)
-    }).pipe(Effect.provide(Layer.merge(threads({ grace: "50 millis" }), WatImports.toLayer(watHandlers))))
-  )
 
   it.live("in the application's thread: a deadline there is warned of, once", () =>
     Effect.gen(function* () {

@@ -4,7 +4,7 @@ import { Cause, Effect, Exit, Fiber, Layer, Logger } from "effect"
 import { Conformance, conformanceModule, hostOf } from "../fixtures/conformance.ts"
 import { eventually } from "../fixtures/eventually.ts"
 import type { Topology } from "../fixtures/topologies.ts"
-import { compile, plugin, Wat } from "../fixtures/wat.ts"
+import { compile, data, plugin, Wat } from "../fixtures/wat.ts"
 
 const mib = 1024 * 1024
 
@@ -62,6 +62,21 @@ export const limitsSuite = ({ conformance, executor, name, wat }: Topology) =>
         yield* eventually(() => assert.strictEqual(started, 5))
         assert.strictEqual(Plugin.stats(guest)[0]!.abandoned, 3)
         assert.strictEqual(yield* guest.echo_u32({ value: 3 }), 3)
+      })
+    )
+
+    it.effect("host functions: a million of them in one entry are refused without being kept", () =>
+      Effect.gen(function* () {
+        const ask = `(drop (call $ask (i64.const ${data.hello})))`
+        const million = `(local.set $n (i32.const 1000000))
+          (loop $next ${ask} (br_if $next (local.tee $n (i32.sub (local.get $n) (i32.const 1))))) (i32.const 7)`
+        // It gives the same place again and again, and looks at no answer.
+        const malloc = "(i64.or (i64.const 8796093022208) (i64.extend_i32_u (local.get $len)))"
+        const module = yield* compile(plugin({ number: million, malloc, resolve: "" }))
+        const guest = yield* Wat.make({ module, limits: { hostCalls: 1000 } })
+        assert.strictEqual((yield* reasonOf(guest.number({ n: 1 })))._tag, "HostFunctionFailed")
+        assert.strictEqual(Plugin.stats(guest)[0]!.used.hostCalls, 1_000_000)
+        yield* eventually(() => assert.strictEqual(Plugin.stats(guest)[0]!.hostCalls, 0))
       })
     )
 

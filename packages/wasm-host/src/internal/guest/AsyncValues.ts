@@ -56,6 +56,12 @@ export class AsyncValues {
     else age.younger.older = age.older
   }
 
+  /** Whether an export's AsyncValue may lie there. The allocator gives offset 0 when it has no memory. */
+  mayBe(asyncValue: bigint): boolean {
+    const offset = FatPtr.offsetOf(asyncValue)
+    return offset !== 0 && offset + size <= this.memory.byteLength
+  }
+
   /** A pending AsyncValue for an import. */
   allocate(): bigint {
     return this.memory.writeZeros(size)

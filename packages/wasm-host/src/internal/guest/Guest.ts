@@ -20,6 +20,7 @@ import * as GuestCall from "./GuestCall.ts"
 import { GuestMemory } from "./GuestMemory.ts"
 import * as HostCall from "./HostCall.ts"
 import * as RunningHostCall from "./RunningHostCall.ts"
+import * as StackRoom from "./StackRoom.ts"
 
 /** What a guest may use while it runs. */
 export interface Limits {
@@ -187,10 +188,10 @@ export class Guest {
         detail: `its signatures are not the contract's (${error.message}). Load it from bytes to have them checked`
       })
     }
-    // A RangeError is the guest's recursion at the end of the stack.
-    if (!(error instanceof WebAssembly.RuntimeError) && !(error instanceof RangeError)) return undefined
+    const detail = trapOf(error)
+    if (detail === undefined) return undefined
     return new GuestError.Trapped({
-      detail: error.message,
+      detail,
       ...(culprit?.logged === undefined ? {} : { logged: culprit.logged }),
       pending: culprit?.hostCalls.size ?? 0
     })
@@ -218,18 +219,48 @@ export class Guest {
   }
 }
 
+/** What the engine says of the guest's end; undefined when it was not the guest's. */
+const trapOf = (error: unknown): string | undefined => {
+  if (error instanceof WebAssembly.Exception) return "it threw an exception and did not catch it"
+  // A RangeError is the guest's recursion at the end of the stack.
+  return error instanceof WebAssembly.RuntimeError || error instanceof RangeError ? error.message : undefined
+}
+
+/** Guest to host: an import begins. */
+const begin = (guest: Guest): void => {
+  if (guest.unwinding !== undefined) throw guest.unwinding
+  StackRoom.check()
+}
+
+/** Guest to host: what an import threw. A fault that it found ends the entry, also where the guest catches exceptions. */
+const thrown = (guest: Guest, error: unknown): unknown => {
+  if (error instanceof GuestError.GuestFault) guest.unwinding ??= error
+  return error
+}
+
 /** The imports that a plugin gets: its contract's host functions, and the resolve of its async exports. */
 const importsOf = (guest: Guest, imports: ReadonlyArray<string>): WebAssembly.Imports => {
   const functions: Record<string, (...raws: Array<never>) => unknown> = {
     [Link.hostResolve]: (asyncValue: bigint, answer: bigint) => {
-      if (guest.unwinding !== undefined) throw guest.unwinding
-      GuestCall.resolved(guest, asyncValue, answer)
+      begin(guest)
+      try {
+        GuestCall.resolved(guest, asyncValue, answer)
+      } catch (error) {
+        throw thrown(guest, error)
+      }
     }
   }
   const used = new Set(imports)
   for (const [index, { name }] of guest.signature.imports.entries()) {
     if (!used.has(Link.functionPrefix + name)) continue
-    functions[Link.functionPrefix + name] = (...raws: Array<number | bigint>) => HostCall.run(guest, index, raws)
+    functions[Link.functionPrefix + name] = (...raws: Array<number | bigint>) => {
+      begin(guest)
+      try {
+        return HostCall.run(guest, index, raws)
+      } catch (error) {
+        throw thrown(guest, error)
+      }
+    }
   }
   return { [Link.importModule]: functions }
 }

@@ -45,6 +45,8 @@ const enter = (call: GuestCall, args: ReadonlyArray<Uint8Array>): void => {
     if (raws === undefined) return
     if (!signature.sync) call.age = guest.asyncValues.begin()
     const answer = guest.exports[call.index]!(...raws)
+    // The guest has caught what the host threw: its answer is none.
+    if (guest.unwinding !== undefined) throw guest.unwinding
     if (signature.sync) call.answer(answerOf(guest, signature, answer))
     else call.returned(answer as bigint)
   })
@@ -91,7 +93,10 @@ export const resolved = (guest: Guest, asyncValue: bigint, answer: bigint): void
   if (starting === undefined || !starting.awaitsReturn || starting.early !== undefined) {
     throw violation(`it answered AsyncValue ${offset}, which is no call's, or was answered before`)
   }
-  starting.early = { asyncValue, answer: guest.memory.take(answer) }
+  // Taking the answer frees it, in which the guest may answer again.
+  const early: { readonly asyncValue: bigint; answer: Taken } = { asyncValue, answer: nil }
+  starting.early = early
+  early.answer = guest.memory.take(answer)
 }
 
 export class GuestCall {
@@ -108,7 +113,7 @@ export class GuestCall {
   /** Host functions that it waits for. They pass to the guest when it settles before them. */
   readonly hostCalls = new Set<RunningHostCall>()
   age: Age | undefined
-  early: { readonly asyncValue: bigint; readonly answer: Taken } | undefined
+  early: { readonly asyncValue: bigint; answer: Taken } | undefined
   /** The last line that the guest logged for this call. */
   logged: string | undefined
   private onExit: ((exit: GuestExit) => void) | undefined
@@ -155,6 +160,7 @@ export class GuestCall {
   returned(asyncValue: bigint): void {
     this.hasReturned = true
     const offset = FatPtr.offsetOf(asyncValue)
+    if (!this.guest.asyncValues.mayBe(asyncValue)) throw violation(`it returned ${asyncValue}, which is no AsyncValue`)
     if (this.guest.unresolved.has(offset)) throw violation("it returned the AsyncValue of another call")
     if (this.early === undefined) {
       this.guest.unresolved.set(offset, this)

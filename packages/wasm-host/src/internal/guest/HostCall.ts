@@ -86,7 +86,6 @@ export const inThread =
  * function, at once or through `complete` for an async one. Called by the guest, so what it throws unwinds the guest.
  */
 export const run = (guest: Guest, index: number, raws: ReadonlyArray<number | bigint>): number | bigint | undefined => {
-  if (guest.unwinding !== undefined) throw guest.unwinding
   const signature = guest.signature.imports[index]!
   const args = takeArguments(guest, signature, raws)
   const asyncValue = signature.sync ? 0n : guest.asyncValues.allocate()

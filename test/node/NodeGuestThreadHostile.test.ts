@@ -1,0 +1,5 @@
+import { onThread, onThreadWithPool } from "../fixtures/topologies.ts"
+import { hostileSuite } from "../suites/hostileSuite.ts"
+
+hostileSuite(onThread)
+hostileSuite(onThreadWithPool)
