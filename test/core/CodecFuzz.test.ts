@@ -1,0 +1,132 @@
+import { inspect } from "node:util"
+import { assert, describe, it } from "@effect/vitest"
+import { Codec } from "@fiberhost/core"
+import { Arbitrary, Effect, Option, Result, Schema } from "effect"
+import { CountingReader, claims } from "../fixtures/frugal.ts"
+import { hold, timeout } from "../fixtures/fuzz.ts"
+import { damage, Mutation } from "../fixtures/mutation.ts"
+import { type AnySchema, type Form, forms, isExact, sizeOf, toSchema } from "../fixtures/randomSchema.ts"
+
+const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString("hex")
+
+/** What a value of the form is written as; none where two parts of the schema may be nil, and it is refused. */
+const codecOf = (form: Form): Option.Option<{ readonly schema: AnySchema; readonly codec: Codec.Codec<unknown> }> => {
+  const schema = toSchema(form)
+  try {
+    return Option.some({ schema, codec: Codec.make(schema) })
+  } catch (error) {
+    assert.instanceOf(error, Codec.CodecError)
+    assert.strictEqual(error.reason._tag, "Unsupported")
+    return Option.none()
+  }
+}
+
+/** Random forms, their codecs and some values of each. */
+const inputs = forms.pipe(
+  Arbitrary.filterMap((form) =>
+    Option.match(codecOf(form), { onNone: () => Result.failVoid, onSome: (made) => Result.succeed({ form, ...made }) })
+  ),
+  Arbitrary.flatMap(({ form, codec, schema }) =>
+    Arbitrary.map(Arbitrary.schema(schema), (value) => ({ form, codec, schema, value }))
+  )
+)
+
+const show = ({ form, value }: { readonly form: Form; readonly value: unknown }) =>
+  `${JSON.stringify(form)}\n${inspect(value, { depth: Infinity })}`
+
+describe("a codec of a random schema", () => {
+  it.effect(
+    "reads what it writes",
+    () =>
+      hold(
+        inputs,
+        ({ codec, form, schema, value }) =>
+          Effect.sync(() => {
+            const bytes = Result.getOrThrow(Codec.encodeToBytes(codec, value))
+            const back = Result.getOrThrow(Codec.decodeFromBytes(codec, bytes))
+            assert.isTrue(Schema.is(schema)(back), hex(bytes))
+            const written = Result.getOrThrow(Codec.encodeToBytes(codec, back))
+            if (isExact(form)) {
+              assert.isTrue(Schema.toEquivalence(schema)(back, value), hex(bytes))
+              assert.strictEqual(hex(written), hex(bytes))
+            } else {
+              // A member of a union may have read what another wrote, in other words: from then on nothing changes.
+              const again = Result.getOrThrow(Codec.decodeFromBytes(codec, written))
+              assert.strictEqual(hex(Result.getOrThrow(Codec.encodeToBytes(codec, again))), hex(written))
+            }
+          }),
+        { runs: 2000, show }
+      ),
+    timeout
+  )
+
+  it.effect(
+    "given damaged bytes reads a value of its schema or fails as it should, at a cost in proportion",
+    () =>
+      hold(
+        Arbitrary.all({
+          input: inputs,
+          damages: Arbitrary.array(Arbitrary.array(Arbitrary.schema(Mutation), { minLength: 1, maxLength: 3 }), {
+            minLength: 1,
+            maxLength: 30
+          })
+        }),
+        ({ damages, input }) =>
+          Effect.sync(() => {
+            const bytes = Result.getOrThrow(Codec.encodeToBytes(input.codec, input.value))
+            for (const mutations of damages) withstands(input, damage(bytes, mutations))
+          }),
+        {
+          runs: 2000,
+          show: ({ damages, input }) => `${show(input)}\n${damages.map((all) => JSON.stringify(all)).join("\n")}`
+        }
+      ),
+    timeout
+  )
+})
+
+/** The fuel of a reader: how often a union may read a byte in vain. */
+const again = 64
+/** What short values cost beyond their length. */
+const few = 64
+
+const withstands = (
+  { codec, form, schema }: { readonly form: Form; readonly codec: Codec.Codec<unknown>; readonly schema: AnySchema },
+  bytes: Uint8Array
+) => {
+  const reader = new CountingReader(bytes)
+  const outcome: { result?: Result.Result<unknown, Codec.CodecError> } = {}
+  const { longest, total } = claims(() => {
+    outcome.result = Codec.decodeWindow(codec, reader)
+  })
+  const result = outcome.result!
+  const most = again * (bytes.length + few)
+  assert.isAtMost(longest, bytes.length + few, hex(bytes))
+  assert.isAtMost(total, most, hex(bytes))
+  assert.isAtMost(reader.steps, most * sizeOf(form), hex(bytes))
+  assert.deepStrictEqual(Reflect.ownKeys(Object.prototype), inherited)
+  if (Result.isSuccess(result)) {
+    assert.isTrue(Schema.is(schema)(result.success), hex(bytes))
+    assertOrdinary(result.success)
+  } else {
+    assert.instanceOf(result.failure, Codec.CodecError)
+    assert.oneOf(result.failure.reason._tag, ["DoesNotFit", "Malformed", "TooDeep"], hex(bytes))
+    assert.isAtMost(result.failure.message.length, most, hex(bytes))
+  }
+}
+
+const inherited = Reflect.ownKeys(Object.prototype)
+
+/** Nothing in the value inherits from data: what it inherits from has a class. */
+const assertOrdinary = (value: unknown): void => {
+  if (typeof value !== "object" || value === null || ArrayBuffer.isView(value)) return
+  const prototype: unknown = Object.getPrototypeOf(value)
+  assert.isTrue(hasClass(prototype))
+  const inside = value instanceof Map ? [...value].flat() : value instanceof Set ? [...value] : Object.values(value)
+  inside.forEach(assertOrdinary)
+}
+
+const hasClass = (prototype: unknown): boolean =>
+  typeof prototype === "object" &&
+  prototype !== null &&
+  (prototype.constructor?.prototype === prototype || hasClass(Object.getPrototypeOf(prototype)))
