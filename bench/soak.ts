@@ -2,7 +2,7 @@
 // functions hang and threads are lost. Every call must end once, and nothing may grow.
 import { NodeGuestThread, NodeHostPool } from "@fiberhost/node"
 import { GuestCall, Plugin, Supervisor } from "@fiberhost/wasm-host"
-import { Effect, Layer, References, Schedule, Stream } from "effect"
+import { Context, Effect, Layer, References, Schedule, Stream } from "effect"
 import {
   Conformance,
   ConformanceImports,
@@ -62,15 +62,12 @@ const run = async (quick: boolean) => {
           .join(" ")}`
       )
       return samples
-    }).pipe(
-      Effect.provide(layers),
-      Effect.scoped,
-      // Host functions that are lost behind an Err of their contract are logged, hundreds of them.
-      Effect.provideService(References.MinimumLogLevel, "None")
-    )
+    }).pipe(Effect.provide(layers), Effect.scoped, Effect.provideContext(silent))
   )
   const tenth = Math.floor(samples.length / 10)
   const growth = (mean(samples.slice(-tenth)) - mean(samples.slice(0, tenth))) / 2 ** 20
+  const tenths = Array.from({ length: 10 }, (_, n) => mean(samples.slice(n * tenth, (n + 1) * tenth)) / 2 ** 20)
+  console.log(`resident memory in MiB, by tenths of the run: ${tenths.map((mib) => mib.toFixed(0)).join(" ")}`)
   const row = (name: string, count: number) => ({ bench: "soak", case: name, subject: "fiberhost", count })
   const failed = [...ledger.failed].sort(([, a], [, b]) => b - a)
   const rows = [
@@ -141,8 +138,11 @@ const begin = (guest: Guest, random: Random, ledger: Ledger): void => {
   let at = Math.floor(random() * 10_000)
   const [, call] = mix.find(([share]) => (at -= share) < 0)!
   const id = ledger.begin()
-  Effect.runFork(call(guest, random)).addObserver((exit) => ledger.end(id, exit))
+  Effect.runForkWith(silent)(call(guest, random)).addObserver((exit) => ledger.end(id, exit))
 }
+
+/** Host functions that are lost behind an Err of their contract are logged, hundreds of them. */
+const silent: Context.Context<never> = Context.make(References.MinimumLogLevel, "None")
 
 /** The answer must be its own, or the run is worth nothing. */
 const answers = (ask: Guest["echo_string"], text: string) =>
