@@ -45,6 +45,8 @@ export class GuestServer implements Connection.Server {
   private readonly calls = new Map<number, GuestCall.GuestCall>()
   /** The wire's ids of host calls, for those that the owner excludes from a close. */
   private readonly hostCallIds = new WeakMap<HostCall, number>()
+  /** The failure that was told last. */
+  private last: { readonly failure: GuestWire.Failure; readonly bytes: Uint8Array } | undefined
   /** Guests that are being closed, and the thread itself once it is. */
   private ending = 0
   /** What has been asked of host functions without a result since one was waited for. */
@@ -120,7 +122,19 @@ export class GuestServer implements Connection.Server {
     this.calls.delete(id)
     if (usage !== undefined && usage.spans.length > 0) this.tellEntries(id, usage.spans)
     if (Exit.isSuccess(exit)) return this.connection.reply(id, exit.value)
-    this.connection.fail(id, GuestWire.encodeFailure(failureOf(exit.cause, guest, hasBegun)))
+    this.connection.fail(id, this.encodeFailure(failureOf(exit.cause, guest, hasBegun)))
+  }
+
+  /** A guest that dies with thousands of calls fails them for one reason. */
+  private encodeFailure(failure: GuestWire.Failure): Uint8Array {
+    const { last } = this
+    const isLast =
+      last?.failure.reason === failure.reason &&
+      last.failure.hasBegun === failure.hasBegun &&
+      last.failure.dead === failure.dead
+    if (!isLast) this.last = { failure, bytes: GuestWire.encodeFailure(failure) }
+    // Long ones are moved to the owner.
+    return this.last!.bytes.slice()
   }
 
   private tellEntries(call: number, spans: Usage["spans"]): void {
