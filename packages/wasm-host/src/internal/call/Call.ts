@@ -15,6 +15,7 @@ import * as GuestError from "../../GuestError.ts"
 import type { GuestCodec, TypedExit } from "../guest/GuestCodec.ts"
 import type { CallGate } from "./CallGate.ts"
 import type { Observation } from "./CallObserver.ts"
+import * as Escalation from "./Escalation.ts"
 import type { Entered, Instance } from "./Instance.ts"
 import type { SupervisedGuest } from "./SupervisedGuest.ts"
 import { time } from "./Usage.ts"
@@ -135,18 +136,16 @@ export class Call {
   /** Its deadline has come. */
   due(): void {
     const { phase, ...spent } = this.spent()
-    const entered = this.entered
     this.fail(new GuestError.DeadlineExceeded({ phase, ...spent }))
-    if (entered !== undefined) this.guest.abandoned(this, entered, "overdue")
+    this.abandon("overdue")
   }
 
   /** The caller was interrupted. */
   interrupt(): void {
     if (this.resume === undefined) return
-    const entered = this.entered
     this.leave()
     this.observation?.end(Exit.interrupt())
-    if (entered !== undefined) this.guest.abandoned(this, entered, "interrupted")
+    this.abandon("interrupted")
   }
 
   /** Of a measured call: where it is, and how many milliseconds it has spent where. */
@@ -165,6 +164,11 @@ export class Call {
     const inHost = Math.max(0, total - waiting - inGuest)
     const phase = usage.enteredAt === 0 && this.entered!.hostCalls.size > 0 ? "host" : "guest"
     return { phase, waiting, inGuest, inHost }
+  }
+
+  private abandon(departure: Escalation.Departure): void {
+    const { entered, guest, instance } = this
+    if (entered !== undefined) Escalation.start(guest, this, instance!, entered, departure)
   }
 
   private settle(exit: TypedExit): void {

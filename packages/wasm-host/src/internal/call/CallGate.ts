@@ -4,25 +4,10 @@
  */
 import type * as Admission from "@fiberhost/core/Admission"
 import * as Duration from "effect/Duration"
+import type { Departure, Escalation } from "./Escalation.ts"
 
 /** What callers do when the executor is full: wait, or fail with `NoRoom`. */
 export type WhenFull = "suspend" | "fail"
-
-/**
- * How long a guest may keep a call whose caller has left, step by step. At once the call's host functions are interrupted,
- * and those that have ended are answered with the Err that their contract names. After the time that is given here those
- * that have not ended are answered all the same. After as much time again the thread of a guest that is still on the
- * stack is ended, with all of its guests.
- */
-export interface Escalation {
-  /** After an interruption. Default: 1 second. */
-  readonly interrupted?: Duration.Input
-  /** After a deadline. Default: 50 milliseconds. */
-  readonly overdue?: Duration.Input
-}
-
-/** Why a caller has left. */
-export type Departure = keyof Escalation
 
 export interface CallGate {
   readonly admission: Admission.Admission
@@ -40,6 +25,7 @@ export interface Options {
   readonly whenFull?: WhenFull
   /** How long a call may take: waiting for room, in the guest and in host functions. Default: as long as it takes. */
   readonly deadline?: Duration.Input
+  /** How long a guest may keep a call whose caller has left, before more is done about it. */
   readonly escalation?: Escalation
 }
 

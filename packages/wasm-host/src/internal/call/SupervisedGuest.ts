@@ -16,10 +16,10 @@ import * as GuestError from "../../GuestError.ts"
 import type * as Supervisor from "../../Supervisor.ts"
 import { GuestCodec } from "../guest/GuestCodec.ts"
 import * as Call from "./Call.ts"
-import type { CallGate, Departure } from "./CallGate.ts"
+import type { CallGate } from "./CallGate.ts"
 import type { CallObserver } from "./CallObserver.ts"
 import { GuestTimer } from "./GuestTimer.ts"
-import { type Entered, type Instance, noStats, type Stats } from "./Instance.ts"
+import { type Instance, noStats, type Stats } from "./Instance.ts"
 import type { PluginGuest } from "./PluginGuest.ts"
 
 export interface Options {
@@ -186,38 +186,6 @@ export class SupervisedGuest implements PluginGuest {
       this.retiring.add(left)
       return Effect.sync(() => this.retiring.delete(left))
     })
-  }
-
-  /** The caller has left a call that the instance has begun, or will: see `CallGate.Escalation`. */
-  abandoned(call: Call.Call, entered: Entered, departure: Departure): void {
-    const { instance } = call
-    const grace = this.gate.grace[departure]
-    const named = call.codec.codec.name
-    entered.abandon()
-    if (instance === undefined || (instance.inCallingThread && entered.hostCalls.size === 0)) return
-    let stray = instance.strayEntry()
-    const look = () => {
-      const unfinished = Array.from(entered.hostCalls).filter((hostCall) => hostCall.answerInterrupted())
-      if (unfinished.length > 0) {
-        this.onEvent({
-          _tag: "Answered",
-          function: named,
-          hostFunctions: unfinished.map(({ signature }) => signature.name)
-        })
-        return lookLater()
-      }
-      const seen = instance.dead === undefined ? instance.strayEntry() : undefined
-      if (seen === undefined) return
-      if (seen !== stray) {
-        stray = seen
-        return lookLater()
-      }
-      const why = `the guest did not return to ${this.plugin}.${named}, which was ${departure} more than ${grace} ms ago`
-      this.onEvent({ _tag: "Terminated", function: named, detail: why })
-      instance.terminate(why)
-    }
-    const lookLater = () => this.timer.add({ dueAt: this.timer.now + grace, due: look })
-    lookLater()
   }
 
   /** An instance for all calls from now on, and first for those that wait. */

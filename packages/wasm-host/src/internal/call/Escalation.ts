@@ -1,0 +1,57 @@
+/**
+ * What is done about a guest that keeps a call whose caller has left, step by step, and each step is told of.
+ *
+ * At once the call's host functions are interrupted, and the guest is answered for those that have ended. After the grace
+ * time it is answered for the others, too. When there is none of those, and the guest is on the stack in an entry for
+ * nobody who waits, and still is a grace time later, its thread is ended, with all of its guests: nothing else stops it.
+ */
+import type * as Duration from "effect/Duration"
+import type { Call } from "./Call.ts"
+import type { Entered, Instance } from "./Instance.ts"
+import type { SupervisedGuest } from "./SupervisedGuest.ts"
+
+/** Grace times. */
+export interface Escalation {
+  /** After an interruption. Default: 1 second. */
+  readonly interrupted?: Duration.Input
+  /** After a deadline. Default: 50 milliseconds. */
+  readonly overdue?: Duration.Input
+}
+
+/** Why a caller has left. */
+export type Departure = keyof Escalation
+
+/** The caller of `call` has left, which `instance` has begun, or will. Owned by the guest's timer, and ends with it. */
+export const start = (
+  guest: SupervisedGuest,
+  call: Call,
+  instance: Instance,
+  entered: Entered,
+  departure: Departure
+): void => {
+  entered.abandon()
+  if (instance.inCallingThread && entered.hostCalls.size === 0) return
+  const grace = guest.gate.grace[departure]
+  const name = guest.nameOf(call.index)
+  let stray = instance.strayEntry()
+
+  const look = () => {
+    const answered = Array.from(entered.hostCalls).filter((hostCall) => hostCall.answerInterrupted())
+    if (answered.length > 0) {
+      const hostFunctions = answered.map(({ signature }) => signature.name)
+      guest.onEvent({ _tag: "Answered", function: name, hostFunctions })
+      return lookLater()
+    }
+    const seen = instance.dead === undefined ? instance.strayEntry() : undefined
+    if (seen === undefined) return
+    if (seen !== stray) {
+      stray = seen
+      return lookLater()
+    }
+    const detail = `the guest did not return to ${guest.plugin}.${name}, which was ${departure} more than ${grace} ms ago`
+    guest.onEvent({ _tag: "Terminated", function: name, detail })
+    instance.terminate(detail)
+  }
+  const lookLater = () => guest.timer.add({ dueAt: guest.timer.now + grace, due: look })
+  lookLater()
+}
