@@ -57,6 +57,7 @@ export const hostPoolSuite = (name: string, pool: Layer.Layer<Work, Thread.Threa
         const left = yield* work.timeLeft().pipe(Deadline.within("1 hour"), Deadline.within("2 hours"))
         assert.isAtMost(left, 3_600_000)
         assert.isAbove(left, 0)
+        assert.isAbove(yield* work.timeLeft().pipe(Deadline.within(1e17)), 1e15)
       })
     )
 

@@ -103,6 +103,25 @@ export const supervisorSuite = ({ conformance, executor, name }: Topology) =>
       })
     )
 
+    it.effect("whose preparation has a bug is not used either", () =>
+      Effect.gen(function* () {
+        const bugs = [
+          () => Effect.die("the bug"),
+          () => Effect.interrupt,
+          () => {
+            throw new Error("the bug")
+          }
+        ]
+        const { die, guest, happened } = yield* make({
+          supervisor: { replace: Schedule.recurs(5) },
+          onReplace: () => bugs.shift()?.() ?? Effect.void
+        })
+        yield* die
+        yield* guest.early()
+        yield* happened("Died", "ReplacementFailed", "ReplacementFailed", "ReplacementFailed", "Replaced")
+      })
+    )
+
     it.effect("is given up when the policy says so: callers are told at once", () =>
       Effect.gen(function* () {
         const { die, guest, happened } = yield* make({ supervisor: { replace: Schedule.recurs(1) } })

@@ -1,6 +1,6 @@
 import { assert, layer } from "@effect/vitest"
 import { GuestCall, GuestTelemetry } from "@fiberhost/wasm-host"
-import { Effect, Fiber, Layer, Metric, Option, Tracer } from "effect"
+import { Effect, Fiber, Layer, Logger, Metric, Option, Tracer } from "effect"
 import { Conformance, conformanceModule, hostOf } from "../fixtures/conformance.ts"
 import { eventually } from "../fixtures/eventually.ts"
 import type { Topology } from "../fixtures/topologies.ts"
@@ -61,6 +61,24 @@ export const telemetrySuite = ({ conformance, executor, name }: Topology) =>
         assert.strictEqual(call!.attributes.get("outcome"), "answered")
         assert.isTrue(spans.every(({ status }) => status._tag === "Ended"))
       })
+    )
+
+    it.effect("a tracer that throws is no affair of the calls", () =>
+      Effect.gen(function* () {
+        const bad = Tracer.make({
+          span: (options) =>
+            Object.assign(new Tracer.NativeSpan(options), {
+              end: () => {
+                throw new Error("the bug")
+              }
+            })
+        })
+        const guest = yield* Effect.provide(guestOf({ host_try: () => Effect.never }), GuestTelemetry.layer)
+        const traced = Effect.withTracer(bad)
+        assert.deepStrictEqual(yield* traced(guest.join({ count: 2 })), [0, 1])
+        const overdue = guest.via_host_try({ id: 1 }).pipe(GuestCall.withDeadline(0), traced, Effect.flip)
+        assert.strictEqual((yield* overdue)._tag, "GuestError")
+      }).pipe(Effect.provide(Logger.layer([])))
     )
 
     it.effect("calls are counted by how they ended", () =>

@@ -357,8 +357,10 @@ const writeCall = (writer: Writer, call: OutgoingCall): CodecError | undefined =
   writer.int(call.index)
   writer.int(call.caller)
   const timeLeft = call.timeLeft ?? Infinity
-  writer.int(timeLeft === Infinity ? call.flags : call.flags | deadlineFlag)
-  if (timeLeft !== Infinity) writer.int(Math.max(0, Math.ceil(timeLeft)))
+  // What the wire has no integer for is no deadline that anybody lives to see.
+  const isLimited = timeLeft < Number.MAX_SAFE_INTEGER
+  writer.int(isLimited ? call.flags | deadlineFlag : call.flags)
+  if (isLimited) writer.int(Math.max(0, Math.ceil(timeLeft)))
   return call.writeArguments(writer)
 }
 

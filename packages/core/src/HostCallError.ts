@@ -151,7 +151,7 @@ const describe = (reason: Reason): string => {
         "guest on a thread of its own, which may wait (NodeGuestThread.layer)"
       )
     case "TooManyHostCalls":
-      return `was not started: its guest has ${reason.limit} host functions that have not ended, as many as it may`
+      return `was not started: its guest has ${reason.limit} host functions that have not ended, as many as it may. Raise limits.hostCalls, or let it wait for those that it has`
     case "ThreadLost":
       return `was not answered: ${reason.thread} was lost: ${describeLoss(reason)}`
     case "NoThread":

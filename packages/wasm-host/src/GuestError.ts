@@ -244,7 +244,7 @@ export const describe = (reason: Reason): string => {
     case "ProtocolViolation":
       return `the guest broke the plugin ABI: ${reason.detail}`
     case "OutOfMemory":
-      return `the guest has no memory left for a value of ${reason.bytes} bytes`
+      return `the guest has no memory left for a value of ${reason.bytes} bytes. Raise its limits.memory, if it has one, or recycle it`
     case "HostFunctionFailed":
       return reason.error.message
     case "WouldDeadlock":

@@ -36,11 +36,14 @@ export interface Limits {
    * Bytes of linear memory, in whole pages of 64 KiB. It binds the guest itself, which sees an allocation fail; a module
    * that comes compiled has its limits already, and is refused.
    */
-  readonly memory?: number
-  /** Host functions that have not ended. One more is not started: the guest gets its Err, or the call fails. */
-  readonly hostCalls?: number
-  /** Bytes of one value, as encoded, in either direction. At most, and by default, 16 MiB less one byte. */
-  readonly valueBytes?: number
+  readonly memory?: number | undefined
+  /** Async host functions that have not ended. One more is not started: the guest gets its Err, or the call fails. */
+  readonly hostCalls?: number | undefined
+  /**
+   * Bytes of one value, as encoded, in either direction. At most, and by default, 16 MiB less one byte. A sync host function
+   * whose argument or answer is longer has no answer, which is the guest's end unless its contract names an Err.
+   */
+  readonly valueBytes?: number | undefined
 }
 
 export interface LoadOptions {
@@ -57,7 +60,7 @@ export class GuestExecutor extends Context.Service<
   GuestExecutor,
   {
     /**
-     * A new instance. Fails with `InvalidModule`, `LinkMismatch`, `MissingExports` (a required function is left out),
+     * A new instance. Fails with `InvalidModule`, `MemoryLimitRefused`, `LinkMismatch`, `MissingExports` (a required function is left out),
      * `InstantiationFailed` or `Closed`.
      */
     readonly load: (options: LoadOptions) => Effect.Effect<Instance, GuestError.GuestError, Scope.Scope>

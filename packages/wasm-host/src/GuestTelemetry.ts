@@ -2,7 +2,8 @@
  * Spans and metrics of guest calls, as a layer over whatever loads plugins: `Layer.provide(app, GuestTelemetry.layer)`.
  *
  * Each call is a span, a child of its caller's, with a child for each entry into the guest and one for each host function,
- * on whatever thread they ran; what a host function does is a child of its span, and what the guest logs belongs to it.
+ * on whatever thread they ran; what a host function does in this thread is a child of its span, and what the guest logs belongs
+ * to it. Of a call that was not answered on another thread the entries are not known, and of any call the first 1000 are.
  * They go to the `Tracer` of the caller, the metrics to Effect's `Metric`. Without this layer nothing of it is made.
  *
  * | Metric | Attributes | What |
@@ -31,15 +32,16 @@ const waiting = Metric.gauge("fiberhost_calls_waiting")
 const active = Metric.gauge("fiberhost_calls_active")
 const memory = Metric.gauge("fiberhost_guest_memory_bytes")
 
-const observer: CallObserver.CallObserver = {
+const observer = CallObserver.safe({
   onCall: (call) => {
     const { guest } = call
     const name = guest.nameOf(call.index)
     const plugin = { plugin: guest.plugin }
     const span = startSpan(call.context, `${guest.plugin}.${name}`, "client", { ...plugin, function: name })
-    countCalls(call)
+    // When it has been admitted, or waits.
+    queueMicrotask(() => countCalls(call))
     return {
-      context: call.context.pipe(Context.add(CallObserver.Current, observer), Context.add(Tracer.ParentSpan, span)),
+      context: span === undefined ? call.context : Context.add(call.context, Tracer.ParentSpan, span),
       end: (exit) => {
         const { context } = call
         const { inGuest, inHost, waiting } = call.spent()
@@ -49,20 +51,19 @@ const observer: CallObserver.CallObserver = {
           ["host", inHost]
         ] as const) {
           Metric.withAttributes(milliseconds, { ...plugin, phase }).updateUnsafe(time, context)
-          span.attribute(`${phase}Milliseconds`, time)
+          span?.attribute(`${phase}Milliseconds`, time)
         }
         const outcome = outcomeOf(exit)
         Metric.withAttributes(calls, { ...plugin, function: name, outcome }).updateUnsafe(1, context)
-        Metric.withAttributes(memory, plugin).updateUnsafe(guest.stats.memory, context)
-        span.attribute("outcome", outcome)
+        span?.attribute("outcome", outcome)
         const usage = call.entered?.usage
-        if (usage !== undefined) {
+        if (span !== undefined && usage !== undefined) {
           span.attribute("entries", usage.entries)
           for (const [began, ended] of usage.spans) {
-            startSpan(context, "entry", "internal", plugin, began).end(nanos(ended), Exit.void)
+            startSpan(context, "entry", "internal", plugin, began)?.end(nanos(ended), Exit.void)
           }
         }
-        span.end(now(context), exit)
+        span?.end(now(context), exit)
         countCalls(call)
       }
     }
@@ -70,11 +71,11 @@ const observer: CallObserver.CallObserver = {
   onHostCall: ({ caller, plugin, signature }) => {
     const span = startSpan(caller, `${plugin}.${signature.name}`, "server", { plugin, hostFunction: signature.name })
     return {
-      context: Context.add(caller, Tracer.ParentSpan, span),
-      end: (exit) => span.end(now(caller), exit)
+      context: span === undefined ? caller : Context.add(caller, Tracer.ParentSpan, span),
+      end: (exit) => span?.end(now(caller), exit)
     }
   }
-}
+})
 
 /** For all plugins that are loaded under it. */
 export const layer: Layer.Layer<never> = Layer.succeed(CallObserver.Current, observer)
@@ -83,6 +84,7 @@ const countCalls = ({ context, guest }: Call): void => {
   const stats = guest.gate.admission.stats
   const plugin = { plugin: guest.plugin }
   Metric.withAttributes(waiting, plugin).updateUnsafe(stats.waiting + stats.suspended, context)
+  Metric.withAttributes(memory, plugin).updateUnsafe(guest.stats.memory, context)
   Metric.withAttributes(active, plugin).updateUnsafe(stats.active + stats.nested, context)
 }
 
@@ -104,7 +106,8 @@ const startSpan = (
   kind: Tracer.SpanKind,
   attributes: Readonly<Record<string, string>>,
   startedAt?: number
-): Tracer.Span => {
+): Tracer.Span | undefined => {
+  if (!Context.get(context, References.TracerEnabled)) return undefined
   const span = Context.get(context, Tracer.Tracer).span({
     name,
     parent: Context.getOption(context, Tracer.ParentSpan),
@@ -113,7 +116,7 @@ const startSpan = (
     startTime: startedAt === undefined ? now(context) : nanos(startedAt),
     kind,
     root: false,
-    sampled: Context.get(context, References.TracerEnabled)
+    sampled: true
   })
   for (const [key, value] of Object.entries(attributes)) span.attribute(key, value)
   return span

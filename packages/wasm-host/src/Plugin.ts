@@ -69,14 +69,14 @@ export interface MakeOptions<R extends Rpc.Any, E = never, Env = never> {
   /** Guest functions that the module must not leave out. Default: none, each fails when called. */
   readonly require?: "all" | ReadonlyArray<R["_tag"]>
   /** What is done when its guest dies or wears out. Default: nothing, a dead guest stays dead. */
-  readonly supervisor?: Supervisor.Policy
+  readonly supervisor?: Supervisor.Policy | undefined
   /**
    * Runs on each replacement before any call does: what gives it the state that the dead guest had. If it fails the
    * replacement is not used, and the policy is asked again.
    */
-  readonly onReplace?: (plugin: Functions<R>) => Effect.Effect<void, unknown>
+  readonly onReplace?: ((plugin: Functions<R>) => Effect.Effect<void, unknown>) | undefined
   /** What its guest may use at most. */
-  readonly limits?: GuestExecutor.Limits
+  readonly limits?: GuestExecutor.Limits | undefined
 }
 
 export interface LayerOptions<R extends Rpc.Any, E = never, Env = never> extends MakeOptions<R, E, Env> {

@@ -14,7 +14,7 @@ import * as Exit from "effect/Exit"
 import * as GuestError from "../../GuestError.ts"
 import type { GuestCodec, TypedExit } from "../guest/GuestCodec.ts"
 import type { CallGate } from "./CallGate.ts"
-import type { Observation } from "./CallObserver.ts"
+import type { CallObserver, Observation } from "./CallObserver.ts"
 import * as Escalation from "./Escalation.ts"
 import type { Entered, Instance } from "./Instance.ts"
 import type { SupervisedGuest } from "./SupervisedGuest.ts"
@@ -112,6 +112,10 @@ export class Call {
   /** Whether each of its entries is known afterwards. */
   get isObserved(): boolean {
     return this.guest.observer !== undefined
+  }
+
+  get observer(): CallObserver | undefined {
+    return this.guest.observer
   }
 
   get isSettled(): boolean {

@@ -1,5 +1,6 @@
 /** Who is told of a plugin's calls: `GuestTelemetry`. Without one no call is measured that has no deadline, and no span is made. */
 import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import type { RunningHostCall } from "../guest/RunningHostCall.ts"
 import type { Call } from "./Call.ts"
@@ -18,7 +19,34 @@ export interface Observation {
   readonly end: (exit: Exit.Exit<unknown, unknown>) => void
 }
 
-/** Read when a plugin is loaded. The context of an observed call has it, too. */
+/** An observer whose bugs, or those of the tracer behind it, are no affair of the calls: they are logged. */
+export const safe = (observer: CallObserver): CallObserver => ({
+  onCall: (call) => guarded(call.context, () => observer.onCall(call)),
+  onHostCall: (hostCall) => guarded(hostCall.caller, () => observer.onHostCall(hostCall))
+})
+
+const guarded = (context: Context.Context<never>, begin: () => Observation): Observation => {
+  const failed = (error: unknown) =>
+    void Effect.runForkWith(context)(Effect.logError("a call could not be observed", error))
+  try {
+    const observation = begin()
+    return {
+      context: observation.context,
+      end: (exit) => {
+        try {
+          observation.end(exit)
+        } catch (error) {
+          failed(error)
+        }
+      }
+    }
+  } catch (error) {
+    failed(error)
+    return { context, end: () => {} }
+  }
+}
+
+/** Read when a plugin is loaded. */
 export const Current: Context.Reference<CallObserver | undefined> = Context.Reference(
   "@fiberhost/wasm-host/CallObserver",
   { defaultValue: (): CallObserver | undefined => undefined }

@@ -4,6 +4,7 @@
  * A timer per call would cost more than most calls. This one sleeps until the earliest time of all, by Effect's `Clock`,
  * and looks then at everything that has not been removed. Owned by its guest, and ends with it.
  */
+import * as Connection from "@fiberhost/core/Connection"
 import * as Deadline from "@fiberhost/core/Deadline"
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -65,7 +66,7 @@ export class GuestTimer {
     const { now } = this
     for (const item of Array.from(this.items)) {
       // What is told first may remove others.
-      if (item.dueAt <= now && this.items.delete(item)) item.due()
+      if (item.dueAt <= now && this.items.delete(item)) Connection.tell(() => item.due(), undefined)
     }
     let earliest = Infinity
     for (const { dueAt } of this.items) earliest = Math.min(earliest, dueAt)

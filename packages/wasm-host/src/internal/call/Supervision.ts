@@ -2,6 +2,7 @@
  * Replaces the instance of a guest when it has died or worn out, as its policy says. Owned by the guest's scope: the
  * fiber that replaces, the instances, and those that are kept ready end with it.
  */
+import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -47,13 +48,14 @@ export const start = Effect.fnUntraced(function* ({
 
   const fill = Effect.gen(function* () {
     while (warm.length < wanted) warm.push(yield* load)
-  }).pipe(Effect.catch((error) => Effect.logWarning(`no instance could be kept ready: ${error.message}`)))
+  }).pipe(Effect.catchCause((cause) => Effect.logWarning("no instance could be kept ready", cause)))
 
-  const ready = Effect.suspend(() => {
+  const ready = Effect.gen(function* () {
     for (let owned = warm.shift(); owned !== undefined; owned = warm.shift()) {
-      if (owned.instance.dead === undefined) return Effect.succeed(owned)
+      if (owned.instance.dead === undefined) return owned
+      yield* Effect.forkIn(owned.close, scope)
     }
-    return load
+    return yield* load
   })
 
   /** An instance that can take calls, or why there is none. */
@@ -76,9 +78,9 @@ export const start = Effect.fnUntraced(function* ({
         }
         yield* Effect.sleep(delay.value[1])
       }
-      const owned = yield* Effect.result(replacement())
-      if (Result.isSuccess(owned)) return owned.success
-      why = owned.failure
+      const owned = yield* Effect.exit(replacement())
+      if (Exit.isSuccess(owned)) return owned.value
+      why = reasonOf(owned.cause)
       guest.onEvent({ _tag: "ReplacementFailed", reason: why })
     }
   })
@@ -112,6 +114,12 @@ export const start = Effect.fnUntraced(function* ({
     yield* Effect.forkIn(recycleIdle(guest, Duration.toMillis(policy.recycle.idle)), scope)
   }
 })
+
+/** A bug of the application's `onReplace` is a replacement that could not be made, as its failure is. */
+const reasonOf = (cause: Cause.Cause<GuestError.Reason>): GuestError.Reason => {
+  const error = Cause.findError(cause)
+  return Result.isSuccess(error) ? error.success : new GuestError.InstantiationFailed({ detail: Cause.pretty(cause) })
+}
 
 const wornOut = (recycle: Supervisor.Recycle | undefined, taken: number, instance: Instance): string | undefined => {
   if (recycle === undefined) return undefined

@@ -7,7 +7,7 @@ export class Usage {
   enteredAt = 0
   /** Time on the stack, in entries that have returned. */
   inside = 0
-  /** When each entry began and ended, where a `CallObserver` looks at it. */
+  /** When each of the first 1000 entries began and ended, where a `CallObserver` looks at it. */
   readonly spans: Array<readonly [began: number, ended: number]> = []
   private readonly keepsSpans: boolean
 
@@ -27,11 +27,14 @@ export class Usage {
   leave(): number {
     const now = time()
     const took = now - this.enteredAt
-    if (this.keepsSpans) this.spans.push([this.enteredAt, now])
+    if (this.keepsSpans && this.spans.length < maxSpans) this.spans.push([this.enteredAt, now])
     this.enteredAt = 0
     this.inside += took
     return took
   }
 }
+
+/** A call may have any number of entries. */
+const maxSpans = 1000
 
 export const time = (): number => performance.timeOrigin + performance.now()

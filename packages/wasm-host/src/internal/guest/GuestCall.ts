@@ -8,6 +8,7 @@ import type * as Admission from "@fiberhost/core/Admission"
 import type * as Context from "effect/Context"
 import * as Exit from "effect/Exit"
 import * as GuestError from "../../GuestError.ts"
+import type { CallObserver } from "../call/CallObserver.ts"
 import type { Usage } from "../call/Usage.ts"
 import * as Signature from "../module/Signature.ts"
 import type { Age } from "./AsyncValues.ts"
@@ -22,6 +23,7 @@ export type GuestExit = Exit.Exit<Uint8Array, GuestError.GuestError>
 export interface Caller {
   readonly context: Context.Context<never>
   readonly permit: Admission.Permit | undefined
+  readonly observer: CallObserver | undefined
 }
 
 /**
@@ -144,6 +146,10 @@ export class GuestCall {
 
   get permit(): Admission.Permit | undefined {
     return this.caller.permit
+  }
+
+  get observer(): CallObserver | undefined {
+    return this.caller.observer
   }
 
   /** Whether the caller has its answer, or has left. */

@@ -3,7 +3,10 @@ import type { Limits } from "./Guest.ts"
 import { maxValueBytes } from "./GuestMemory.ts"
 
 /** Throws a `RangeError` when one is no count. */
-export const of = (limits: { readonly hostCalls?: number; readonly valueBytes?: number }): Limits => ({
+export const of = (limits: {
+  readonly hostCalls?: number | undefined
+  readonly valueBytes?: number | undefined
+}): Limits => ({
   hostCalls: count("hostCalls", limits.hostCalls ?? Infinity),
   valueBytes: Math.min(maxValueBytes, count("valueBytes", limits.valueBytes ?? maxValueBytes))
 })

@@ -134,9 +134,10 @@ const takeArguments = (
 }
 
 /** Why one more host function is not started. Made once: a guest that does not stop asking is refused a million times. */
-const overLimit = (guest: Guest, { name }: Signature.Signature): HostCallError.HostCallError | undefined => {
+const overLimit = (guest: Guest, { name, sync }: Signature.Signature): HostCallError.HostCallError | undefined => {
   const { hostCalls, limits, refusals } = guest
-  if (hostCalls.size < limits.hostCalls) return undefined
+  // A sync one has ended before its guest can start another.
+  if (sync || hostCalls.size < limits.hostCalls) return undefined
   const made = refusals.get(name)
   if (made !== undefined) return made
   const reason = new HostCallError.TooManyHostCalls({ limit: limits.hostCalls })

@@ -7,8 +7,7 @@
 import * as Admission from "@fiberhost/core/Admission"
 import * as Context from "effect/Context"
 import type * as Exit from "effect/Exit"
-import type { Observation } from "../call/CallObserver.ts"
-import * as CallObserver from "../call/CallObserver.ts"
+import type { CallObserver, Observation } from "../call/CallObserver.ts"
 import type { Signature } from "../module/Signature.ts"
 import { Ending } from "./Ending.ts"
 
@@ -20,6 +19,7 @@ export interface Owner {
   readonly context: Context.Context<never>
   readonly permit: Admission.Permit | undefined
   readonly hostCalls: Set<RunningHostCall>
+  readonly observer: CallObserver | undefined
   /** The last line that the guest logged for it. */
   logged: string | undefined
 }
@@ -43,7 +43,7 @@ export abstract class RunningHostCall<Call extends Owner = Owner> {
     this.owner = owner?.isSettled === false ? owner : undefined
     this.caller = this.owner?.context ?? context
     this.owner?.hostCalls.add(this)
-    this.observation = Context.get(this.caller, CallObserver.Current)?.onHostCall(this)
+    this.observation = this.owner?.observer?.onHostCall(this)
   }
 
   /** What runs nothing until a sync function has answered: its guest, or its guest's thread. */

@@ -282,7 +282,7 @@ const failureOf = (
 const silent: Context.Context<never> = Context.make(Logger.CurrentLoggers, new Set()) as Context.Context<never>
 
 /** Callers and their permits are the owner's. */
-const nobody: GuestCall.Caller = { context: silent, permit: undefined }
+const nobody: GuestCall.Caller = { context: silent, permit: undefined, observer: undefined }
 
 const interrupted: GuestCall.GuestExit = Exit.fail(
   new GuestError.GuestError({ plugin: "", reason: new GuestError.Closed() })

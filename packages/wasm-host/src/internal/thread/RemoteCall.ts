@@ -11,6 +11,7 @@ import type * as Context from "effect/Context"
 import * as Exit from "effect/Exit"
 import * as GuestError from "../../GuestError.ts"
 import type { Call } from "../call/Call.ts"
+import type { CallObserver } from "../call/CallObserver.ts"
 import type { Entered } from "../call/Instance.ts"
 import type { Usage } from "../call/Usage.ts"
 import { type TypedExit, valueRefused } from "../guest/GuestCodec.ts"
@@ -57,6 +58,10 @@ export class RemoteCall implements Connection.OutgoingCall, Entered {
 
   get context(): Context.Context<never> {
     return this.call.context
+  }
+
+  get observer(): CallObserver | undefined {
+    return this.call.observer
   }
 
   get permit(): Admission.Permit | undefined {
@@ -128,7 +133,7 @@ export class RemoteCall implements Connection.OutgoingCall, Entered {
     if (this.flags !== 0) {
       const { table } = this.guest.thread
       this.last = table.read(this.id)
-      this.last?.spans.push(...this.spans)
+      for (const span of this.spans) this.last?.spans.push(span)
       table.clear(this.id)
     }
     this.id = 0
