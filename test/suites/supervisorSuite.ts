@@ -1,5 +1,5 @@
 import { assert, layer } from "@effect/vitest"
-import { Abi, GuestError, Plugin, Supervisor } from "@fiberhost/wasm-host"
+import { Abi, GuestCall, GuestError, Plugin, Supervisor } from "@fiberhost/wasm-host"
 import { Deferred, Effect, Fiber, Layer, Schedule, Schema, Stream } from "effect"
 import { Rpc } from "effect/rpc"
 import { TestClock } from "effect/testing"
@@ -198,6 +198,54 @@ export const supervisorSuite = ({ conformance, executor, name }: Topology) =>
         yield* guest.early()
         yield* Deferred.succeed(gate, undefined)
         assert.strictEqual(yield* Fiber.join(slow), 4)
+      })
+    )
+
+    it.effect("that dies while it is recycled is replaced once, and the replacement stays", () =>
+      Effect.gen(function* () {
+        const { die, guest } = yield* make({ supervisor: { recycle: { calls: 1 } } })
+        yield* guest.early()
+        yield* die
+        for (let call = 0; call < 5; call++) yield* guest.early()
+        assert.isTrue(Plugin.stats(guest)[0]!.alive)
+      })
+    )
+
+    it.effect("calls that had not begun when it died move to the next, all of them", () =>
+      Effect.gen(function* () {
+        const { guest } = yield* make({ supervisor: {} })
+        const culprit = yield* Effect.forkChild(Effect.exit(guest.panic_sync({ message: "no", logged: false })), {
+          startImmediately: true
+        })
+        const calls = yield* Effect.forEach(Array(500).keys(), () =>
+          Effect.forkChild(guest.early(), { startImmediately: true })
+        )
+        yield* Fiber.join(culprit)
+        assert.strictEqual((yield* Effect.forEach(calls, (call) => Fiber.join(call))).length, 500)
+      })
+    )
+
+    it.effect("is prepared also where those who wait for it have taken all room", () =>
+      Effect.gen(function* () {
+        const context = yield* Layer.build(executor({ concurrency: 1 }))
+        const { die, guest } = yield* Effect.provide(
+          make({ supervisor: {}, onReplace: (plugin) => Effect.asVoid(plugin.early()) }),
+          context
+        )
+        yield* die
+        assert.isNumber(yield* guest.early())
+      })
+    )
+
+    it.effect("that was loaded under a deadline is replaced long after it", () =>
+      Effect.gen(function* () {
+        const { die, guest } = yield* make({
+          supervisor: {},
+          onReplace: (plugin) => Effect.asVoid(plugin.early())
+        }).pipe(GuestCall.withDeadline("10 seconds"))
+        yield* TestClock.adjust("1 minute")
+        yield* die
+        assert.isNumber(yield* guest.early())
       })
     )
 

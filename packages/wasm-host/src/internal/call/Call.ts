@@ -36,6 +36,7 @@ export const run = (guest: SupervisedGuest, index: number, payload: unknown): Ef
 const begin = (call: Call, gate: CallGate): void => {
   const hostFunction = call.guest.current?.blockedBy(call.context)
   if (hostFunction !== undefined) return call.fail(new GuestError.WouldDeadlock({ hostFunction }))
+  if (call.guest.over !== undefined) return call.fail(call.guest.over)
   if (call.isMeasured) call.guest.measure(call)
   if (call.isSettled) return
   admit(call, gate)

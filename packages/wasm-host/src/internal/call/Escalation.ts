@@ -31,7 +31,9 @@ export const start = (
 ): void => {
   entered.abandon()
   if (instance.inCallingThread && entered.hostCalls.size === 0) return
-  const grace = guest.gate.grace[departure]
+  // One that has not begun is held up by another, whose caller may have left a moment ago.
+  const { interrupted, overdue } = guest.gate.grace
+  const grace = entered.hasBegun ? guest.gate.grace[departure] : Math.max(interrupted, overdue)
   const name = guest.nameOf(call.index)
   let stray = instance.strayEntry()
 
@@ -49,8 +51,7 @@ export const start = (
       return lookLater()
     }
     const detail = `the guest did not return to ${guest.plugin}.${name}, which was ${departure} more than ${grace} ms ago`
-    guest.onEvent({ _tag: "Terminated", function: name, detail })
-    instance.terminate(detail)
+    if (instance.terminate(detail)) guest.onEvent({ _tag: "Terminated", function: name, detail })
   }
   const lookLater = () => guest.timer.add({ dueAt: guest.timer.now + grace, due: look })
   lookLater()

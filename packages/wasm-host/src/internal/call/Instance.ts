@@ -60,12 +60,12 @@ export interface Instance {
   readonly enter: (call: Call) => void
   readonly stats: () => Stats
   /**
-   * The entry that holds its thread up for nobody: the number of an entry on the stack whose caller does not wait.
+   * The entry that holds its thread up for nobody: what names an entry on the stack, of any guest there, whose caller does not wait.
    * Undefined when there is none; always in the calling thread, where nobody could look meanwhile.
    */
-  readonly strayEntry: () => number | undefined
-  /** Ends its thread, with all guests there. `why` is what their calls fail with. */
-  readonly terminate: (why: string) => void
+  readonly strayEntry: () => string | undefined
+  /** Ends its thread, with all guests there. `why` is what their calls fail with. Whether it was not ending yet. */
+  readonly terminate: (why: string) => boolean
 }
 
 /** A call in the hands of an instance. */

@@ -1,6 +1,8 @@
 /**
  * Loads a guest for a plugin: its first instance, what stands for it, and who replaces it.
  */
+import * as Admission from "@fiberhost/core/Admission"
+import * as Deadline from "@fiberhost/core/Deadline"
 import type * as FunctionCodec from "@fiberhost/core/FunctionCodec"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -44,21 +46,28 @@ export const loadGuest = Effect.fnUntraced(function* (
       )
     )
   )
-  const over = (instance: Supervision.Owned["instance"], onEvent: Options["onEvent"]) =>
+  const over = (instance: Supervision.Owned["instance"], onEvent: Options["onEvent"], its = gate) =>
     Effect.acquireRelease(
       Effect.sync(
-        () => new SupervisedGuest({ plugin, gate, functions, instance, valueBytes, context, observer, onEvent })
+        () => new SupervisedGuest({ plugin, gate: its, functions, instance, valueBytes, context, observer, onEvent })
       ),
       (guest) => Effect.sync(() => guest.close())
     )
+  // Those who wait for the replacement may have taken all room.
+  const ownGate = { ...gate, admission: Admission.make() }
   const prepare = (instance: Supervision.Owned["instance"]) =>
     onReplace === undefined
       ? Effect.void
-      : Effect.scoped(Effect.flatMap(over(instance, ignore), onReplace)).pipe(Effect.mapError(reasonOf))
+      : Effect.scoped(Effect.flatMap(over(instance, ignore, ownGate), onReplace)).pipe(Effect.mapError(reasonOf))
 
   const first = yield* own
   const guest = yield* over(first.instance, onEvent)
-  if (supervisor !== undefined) yield* Supervision.start({ guest, policy: supervisor, first, load: own, prepare })
+  if (supervisor !== undefined) {
+    // The deadline of who loads the plugin is not that of its replacements.
+    yield* Supervision.start({ guest, policy: supervisor, first, load: own, prepare }).pipe(
+      Effect.provideService(Deadline.Current, Infinity)
+    )
+  }
   return guest
 })
 

@@ -37,8 +37,8 @@ export interface Options {
 
 /** Why another instance is needed. */
 export type Need =
-  | { readonly _tag: "Died"; readonly reason: GuestError.Reason }
-  | { readonly _tag: "Recycled"; readonly because: string }
+  | { readonly _tag: "Died"; readonly instance: Instance; readonly reason: GuestError.Reason }
+  | { readonly _tag: "Recycled"; readonly instance: Instance; readonly because: string }
 
 /** What is told that an instance is not to be used any more; undefined without a supervisor. */
 export interface Replacer {
@@ -68,7 +68,7 @@ export class SupervisedGuest implements PluginGuest {
   readonly onEvent: (event: Supervisor.Incident) => void
   private readonly functions: ReadonlyArray<FunctionCodec.FunctionCodec>
   /** Why no instance will come any more. */
-  private over: GuestError.Reason | undefined
+  over: GuestError.Reason | undefined
   /** Calls that have been admitted while there is no instance, in order. */
   private readonly waiting = new Set<Call.Call>()
   /** Who waits for the last call of an instance. */
@@ -111,8 +111,10 @@ export class SupervisedGuest implements PluginGuest {
   }
 
   get busy(): number {
-    const runs = this.current?.dead === undefined || this.replacer !== undefined
-    return this.over === undefined && runs ? this.calls.size : Infinity
+    if (this.over !== undefined) return Infinity
+    if (this.current !== undefined && this.current.dead === undefined) return this.calls.size
+    // Busier than any that is alive.
+    return this.replacer === undefined ? Infinity : Number.MAX_SAFE_INTEGER / 2 + this.calls.size
   }
 
   /** A measured call begins: it settles when its deadline comes. */
@@ -168,7 +170,7 @@ export class SupervisedGuest implements PluginGuest {
 
   /** Replaces an instance that is alive. It goes on until the next one is there. */
   recycle(because: string): void {
-    if (this.current !== undefined) this.replacer?.replace({ _tag: "Recycled", because })
+    if (this.current !== undefined) this.replacer?.replace({ _tag: "Recycled", instance: this.current, because })
   }
 
   /** Completes when an instance that is used no more has answered its last call. */
@@ -200,7 +202,7 @@ export class SupervisedGuest implements PluginGuest {
       this.onEvent(died)
       if (this.replacer === undefined) return
       this.current = undefined
-      this.replacer.replace(died)
+      this.replacer.replace({ ...died, instance })
     })
     const waiting = Array.from(this.waiting)
     this.waiting.clear()
@@ -210,7 +212,7 @@ export class SupervisedGuest implements PluginGuest {
   /** No instance will come any more: callers are told at once, and from now on. */
   end(reason: GuestError.Reason): void {
     this.over ??= reason
-    for (const call of Array.from(this.waiting)) call.fail(this.over)
+    for (const call of Array.from(this.calls)) if (call.entered === undefined) call.fail(this.over)
   }
 
   close(): void {

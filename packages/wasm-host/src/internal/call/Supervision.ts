@@ -81,20 +81,31 @@ export const start = Effect.fnUntraced(function* ({
       const owned = yield* Effect.exit(replacement())
       if (Exit.isSuccess(owned)) return owned.value
       why = reasonOf(owned.cause)
+      // Its executor is closed.
+      if (why._tag === "Closed") {
+        guest.end(why)
+        return undefined
+      }
       guest.onEvent({ _tag: "ReplacementFailed", reason: why })
     }
   })
 
   const replace = Effect.fnUntraced(function* (need: Need) {
     const old = current
-    if (need._tag === "Died") yield* Effect.forkIn(old.close, scope)
-    const owned = yield* nextInstance(need._tag === "Died" ? need.reason : undefined)
+    // It has been replaced meanwhile: it died while the next one was made.
+    if (need.instance !== old.instance) {
+      replacing = false
+      return
+    }
+    const died = need._tag === "Died" ? need.reason : old.instance.dead
+    if (died !== undefined) yield* Effect.forkIn(old.close, scope)
+    const owned = yield* nextInstance(died)
     if (owned === undefined) return
     current = owned
     replacing = false
-    guest.onEvent(need._tag === "Died" ? { _tag: "Replaced" } : need)
+    guest.onEvent(need._tag === "Died" ? { _tag: "Replaced" } : { _tag: "Recycled", because: need.because })
     guest.use(owned.instance)
-    if (need._tag === "Recycled") {
+    if (died === undefined) {
       yield* Effect.forkIn(Effect.andThen(guest.retired(old.instance), old.close), scope)
     }
     yield* Effect.forkIn(fill, scope)
@@ -104,6 +115,7 @@ export const start = Effect.fnUntraced(function* ({
     retries: policy.retries ?? 1,
     isWornOut: (instance) => (replacing ? undefined : wornOut(policy.recycle, guest.taken, instance)),
     replace: (need) => {
+      if (replacing && need._tag === "Recycled") return
       replacing = true
       Queue.offerUnsafe(needs, need)
     }

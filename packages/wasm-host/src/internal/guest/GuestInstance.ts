@@ -54,5 +54,7 @@ export class GuestInstance implements Instance {
   /** Whoever could look is not running while the guest is. */
   strayEntry(): undefined {}
 
-  terminate(): void {}
+  terminate(): boolean {
+    return false
+  }
 }

@@ -79,15 +79,22 @@ export class RemoteGuest implements Instance {
     return SharedStats.isEntered(this.shared)
   }
 
-  strayEntry(): number | undefined {
+  /** What tells the entry on the stack from all others, if nobody waits for it. */
+  get stray(): string | undefined {
     if (!this.isEntered) return undefined
     const id = SharedStats.current(this.shared)
-    for (const call of this.calls) if (call.id === id) return undefined
-    return SharedStats.read(this.shared, 0).used.entries
+    for (const call of this.calls) if (call.id === id && id !== 0) return undefined
+    return `${this.number}/${SharedStats.read(this.shared, 0).used.entries}`
   }
 
-  terminate(why: string): void {
-    this.thread.terminate(why)
+  /** A guest of its thread holds up all of them. */
+  strayEntry(): string | undefined {
+    for (const { stray } of this.thread.guests.values()) if (stray !== undefined) return stray
+    return undefined
+  }
+
+  terminate(why: string): boolean {
+    return this.thread.terminate(why)
   }
 
   /** It takes no more calls. */
@@ -127,12 +134,19 @@ export class RemoteGuest implements Instance {
       }).pipe(
         // A thread that has ended has no guests.
         Effect.ignore,
-        Effect.andThen(Effect.sync(() => this.thread.remove(this)))
+        Effect.andThen(
+          Effect.sync(() => {
+            this.thread.remove(this)
+            this.end(new GuestError.Closed())
+          })
+        )
       )
       const ended = Effect.forEach(others, (hostCall) => hostCall.ending.await, { discard: true })
       // It hears of the close before it hears of what the close interrupts, so that it is not entered for that.
       return Effect.flatMap(Effect.forkDetach(unload, { startImmediately: true }), (unloading) => {
-        this.end(new GuestError.Closed())
+        // Of a guest that died its thread says of each call whether it had begun, and then that it is unloaded.
+        if (this.dead === undefined) this.end(new GuestError.Closed())
+        else for (const hostCall of this.hostCalls) hostCall.interrupt()
         const returned = this.awaitReturn(Fiber.await(unloading), grace)
         if (except.every(({ blocks }) => blocks === undefined)) return Effect.andThen(ended, returned)
         // A thread that waits for the host function which closes it cannot answer before that has ended.

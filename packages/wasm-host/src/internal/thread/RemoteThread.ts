@@ -109,7 +109,10 @@ export class RemoteThread implements Connection.Server {
     const hostCall = new RemoteHostCall(guest, call, owner)
     if (call.id !== 0) {
       this.hostCalls.set(call.id, hostCall)
-      hostCall.ending.onCome(() => this.hostCalls.delete(call.id))
+      // One that was answered before it ended has an id that may be another's by then.
+      hostCall.ending.onCome(() => {
+        if (this.hostCalls.get(call.id) === hostCall) this.hostCalls.delete(call.id)
+      })
     }
     hostCall.run(guest.hosts[call.index]!, args)
   }
@@ -148,10 +151,12 @@ export class RemoteThread implements Connection.Server {
     })
   }
 
-  /** Ends it now, with all of its guests. `why` is what they fail with. */
-  terminate(why: string): void {
-    this.fault ??= why
+  /** Ends it now, with all of its guests. `why` is what they fail with. Whether it was not ending yet. */
+  terminate(why: string): boolean {
+    if (this.fault !== undefined) return false
+    this.fault = why
     this.thread.terminate()
+    return true
   }
 
   private end({ detail, exitCode }: Thread.Exit): void {

@@ -33,7 +33,7 @@ export const fail = (cell: Float64Array): void => {
 /** Worker side. Of an entry that begins only which it is has changed. */
 export const write = (cell: Float64Array, guest: Guest): void => {
   cell[6] = guest.used.entries
-  cell[9] = guest.current?.id ?? 0
+  cell[9] = guest.current?.isSettled === false ? guest.current.id : 0
   cell[5] = guest.entered ? 1 : 0
   if (guest.entered) return
   cell[0] = guest.hostCalls.size
