@@ -634,6 +634,22 @@ describe("a lost thread", () => {
   )
 })
 
+describe("a stream", () => {
+  it.effect("whose thread sends a portion without elements goes on", () =>
+    Effect.gen(function* () {
+      const { fork, jobs, threads } = yield* jobsPool({ size: 1 })
+      const taken: Array<number> = []
+      const tail = yield* fork(Stream.runForEach(jobs.tail(), (element) => Effect.sync(() => taken.push(element))))
+      yield* until(() => taken.length === 3)
+      threads[0]!.say(Uint8Array.of(4, 1, 0, 0, 0, 0))
+      threads[0]!.say(Uint8Array.of(4, 1, 0, 0, 0, 1, 0, 0, 0, 1, 7))
+      yield* until(() => taken.length === 4)
+      assert.deepStrictEqual(taken, [1, 2, 3, 7])
+      yield* Fiber.interrupt(tail)
+    })
+  )
+})
+
 describe("a pool that ends", () => {
   it.effect("lets calls that are in finish within the drain time; waiting ones run, new ones fail with Closed", () =>
     Effect.gen(function* () {

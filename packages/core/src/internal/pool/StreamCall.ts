@@ -51,7 +51,8 @@ export class StreamCall extends TypedCall {
         this.end(Exit.fail(HostFunction.answerRefused(this.codec.name, element.failure)))
       }
     }
-    this.wake?.()
+    // A thread may send a portion of none, for which its reader waits on.
+    if (this.elements.length > 0) this.wake?.()
   }
 
   private end(exit: Exit.Exit<unknown, unknown>): void {
