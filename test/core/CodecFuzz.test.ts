@@ -4,7 +4,7 @@ import { Codec } from "@fiberhost/core"
 import { Arbitrary, Effect, Option, Result, Schema } from "effect"
 import { CountingReader, claims } from "../fixtures/frugal.ts"
 import { hold, seed, timeout } from "../fixtures/fuzz.ts"
-import { damage, everywhere, Mutation } from "../fixtures/mutation.ts"
+import { atFirst, damage, Mutation } from "../fixtures/mutation.ts"
 import { type AnySchema, type Form, forms, isExact, sizeOf, smallForms, toSchema } from "../fixtures/randomSchema.ts"
 
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString("hex")
@@ -36,7 +36,7 @@ const show = ({ form, value }: { readonly form: Form; readonly value: unknown })
 
 describe("a codec of a small schema", () => {
   it.effect(
-    "withstands what nobody honest writes, at every place",
+    "withstands what nobody honest writes, in its first places",
     () =>
       Effect.forEach(
         smallForms.flatMap((form) => Option.toArray(Option.map(codecOf(form), (made) => ({ form, ...made })))),
@@ -45,7 +45,7 @@ describe("a codec of a small schema", () => {
             const longest = values
               .map((value) => Result.getOrThrow(Codec.encodeToBytes(codec, value)))
               .reduce((one, other) => (other.length > one.length ? other : one))
-            for (const bytes of everywhere(longest, 4)) {
+            for (const bytes of atFirst(longest, 2)) {
               withstands({ codec, form, schema }, bytes)
               if (mayLieBeside(form)) withstands({ codec, form, schema }, bytes, [new ArrayBuffer(8)])
             }
@@ -77,7 +77,7 @@ describe("a codec of a random schema", () => {
               assert.strictEqual(hex(Result.getOrThrow(Codec.encodeToBytes(codec, again))), hex(written))
             }
           }),
-        { runs: 2000, show }
+        { runs: 1500, show }
       ),
     timeout
   )
@@ -99,7 +99,7 @@ describe("a codec of a random schema", () => {
             for (const mutations of damages) withstands(input, damage(bytes, mutations))
           }),
         {
-          runs: 2000,
+          runs: 1500,
           show: ({ damages, input }) => `${show(input)}\n${damages.map((all) => JSON.stringify(all)).join("\n")}`
         }
       ),
