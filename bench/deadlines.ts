@@ -31,7 +31,7 @@ const run = async (quick: boolean) => {
         yield* Layer.build(NodeGuestThread.layer({ threads: 2 }))
       )
       const full = yield* Effect.provide(load, small)
-      yield* Effect.forkScoped(
+      const asking = yield* Effect.forkScoped(
         Effect.forever(
           Effect.map(neighbour.via_host_echo({ text: "still here" }), () => {
             neighbours++
@@ -55,6 +55,8 @@ const run = async (quick: boolean) => {
         late["warm-replacement"]!.push(performance.now() - begun - deadline)
         yield* Fiber.join(again)
       }
+      const failed = asking.pollUnsafe()
+      if (failed !== undefined) throw new Error(`the neighbour noticed: ${String(failed)}`)
     }).pipe(
       Effect.provide(imports),
       Effect.provide(NodeGuestThread.layer({ threads: 2 })),

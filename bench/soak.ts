@@ -57,7 +57,9 @@ const run = async (quick: boolean) => {
       yield* callFor(seconds, guest, random, ledger, samples)
       yield* Effect.repeat(Effect.sleep(100), { while: () => ledger.lost > 0, times: 100 })
       console.log(
-        `handles at the end: ${process.getActiveResourcesInfo().length}, fibers in hand: ${Plugin.stats(guest)
+        `handles at the end: ${process.getActiveResourcesInfo().length}, calls and host calls in hand: ${Plugin.stats(
+          guest
+        )
           .map(({ calls, hostCalls }) => `${calls}/${hostCalls}`)
           .join(" ")}`
       )
@@ -81,6 +83,7 @@ const run = async (quick: boolean) => {
     console.log(`  ${name.padEnd(44)}${count.toLocaleString("en").padStart(12)}`)
   console.log([...incidents].map(([tag, count]) => `${tag}: ${count}`).join(", "))
   console.log(`handles after it: ${process.getActiveResourcesInfo().length}`)
+  if (ledger.lost + ledger.twice > 0) process.exitCode = 1
   return rows
 }
 

@@ -4,6 +4,7 @@ import { Exit } from "effect"
 
 export class Ledger {
   answered = 0
+  /** A caller's fiber ends once, so this cannot be other than 0: an answer too many shows as another call's, which ends the run. */
   twice = 0
   readonly failed = new Map<string, number>()
   private readonly open = new Set<number>()

@@ -1,18 +1,12 @@
 // The host functions of the soak that run on a pool. Some of its threads are lost on the way.
 import * as HostPool from "@fiberhost/core/HostPool"
 import * as Effect from "effect/Effect"
-import { ConformanceImports } from "../../test/fixtures/conformance.ts"
-
-type Functions = (typeof ConformanceImports)["functions"][number]
-
-/** The contract's own function, so that the guest's bytes pass to the pool as they are. */
-const functionOf = <Tag extends Functions["_tag"]>(tag: Tag) =>
-  ConformanceImports.functions.find(({ _tag }) => _tag === tag) as Extract<Functions, { readonly _tag: Tag }>
+import { importOf } from "../../test/fixtures/conformance.ts"
 
 export class SoakPool extends HostPool.Service<SoakPool>()("soak/Pool", [
-  functionOf("host_echo"),
-  functionOf("host_delay"),
-  functionOf("host_try")
+  importOf("host_echo"),
+  importOf("host_delay"),
+  importOf("host_try")
 ]) {}
 
 /** `host_try` of this id ends its thread. */

@@ -16,6 +16,7 @@ import {
   hostOf
 } from "../fixtures/conformance.ts"
 import { eventually, turn } from "../fixtures/eventually.ts"
+import { reasonOf } from "../fixtures/reasonOf.ts"
 import { recordedThreads } from "../fixtures/recordedThreads.ts"
 import { compile, data, plugin, Wat, WatImports, WatPool } from "../fixtures/wat.ts"
 
@@ -43,12 +44,6 @@ const life = Effect.fn(function* (options: Omit<GuestThread.Options, "program"> 
     load: (replaced?: Replaced) => Effect.provide(guestOf(replaced), executor)
   }
 })
-
-const reasonOf = (call: Effect.Effect<unknown, unknown>) =>
-  Effect.map(Effect.flip(call), (error) => {
-    assert.instanceOf(error, GuestError.GuestError)
-    return error.reason
-  })
 
 const lossOf = (call: Effect.Effect<unknown, unknown>) =>
   Effect.map(reasonOf(call), (reason) => {

@@ -8,6 +8,7 @@ import { Hostile } from "../fixtures/hostile/contract.ts"
 import { calls } from "../fixtures/hostile/entry.ts"
 import { hostile } from "../fixtures/hostile/guest.ts"
 import { loops } from "../fixtures/hostile/loops.ts"
+import { reasonOf } from "../fixtures/reasonOf.ts"
 import { onThread } from "../fixtures/topologies.ts"
 import { compile, plugin, Wat, WatImports, watHandlers } from "../fixtures/wat.ts"
 
@@ -19,12 +20,6 @@ const guestOf = (supervisor?: Supervisor.Policy, replaced: Parameters<typeof con
   )
 
 const start = <A, E, R>(call: Effect.Effect<A, E, R>) => Effect.forkChild(call, { startImmediately: true })
-
-const reasonOf = <R>(call: Effect.Effect<unknown, unknown, R>) =>
-  Effect.map(Effect.flip(call), (error) => {
-    assert.instanceOf(error, GuestError.GuestError)
-    return error.reason
-  })
 
 describe("a guest that does not return", () => {
   it.live(

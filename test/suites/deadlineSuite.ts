@@ -1,11 +1,25 @@
 import { assert, describe, layer } from "@effect/vitest"
-import { GuestCall, GuestError, type GuestExecutor, Plugin } from "@fiberhost/wasm-host"
-import { Deferred, Effect, Exit, Fiber, Layer } from "effect"
+import { Abi, GuestCall, type GuestExecutor, Plugin } from "@fiberhost/wasm-host"
+import { Clock, Deferred, Effect, Exit, Fiber, Layer } from "effect"
+import { Rpc } from "effect/rpc"
 import { TestClock } from "effect/testing"
-import { Conformance, conformanceModule, hostOf } from "../fixtures/conformance.ts"
+import { Conformance, ConformanceImports, conformanceModule, hostOf } from "../fixtures/conformance.ts"
+import { HostError } from "../fixtures/conformanceTypes.ts"
 import { eventually } from "../fixtures/eventually.ts"
+import { reasonOf } from "../fixtures/reasonOf.ts"
 import { steered } from "../fixtures/steered.ts"
 import type { Topology } from "../fixtures/topologies.ts"
+
+/** A part of the conformance plugin's contract, in which a function has a deadline of its own. */
+class Hurried extends Plugin.Service<Hurried>()("hurried/Guest", {
+  imports: ConformanceImports,
+  exports: [
+    Rpc.make("via_host_try", { payload: { id: Abi.U32 }, success: Abi.U32, error: HostError }).annotate(
+      Abi.Deadline,
+      "1 second"
+    )
+  ]
+}) {}
 
 /** One deadline per call, whatever the call waits for. Time is the test's. */
 export const deadlineSuite = ({ conformance, executor, name }: Topology) =>
@@ -71,7 +85,7 @@ export const deadlineSuite = ({ conformance, executor, name }: Topology) =>
       })
     )
 
-    it.effect("each of a thousand calls has its own, and the timer is one", () =>
+    it.effect("each of a thousand calls has its own", () =>
       Effect.gen(function* () {
         const { guest, started } = yield* steered
         const ids = Array.from({ length: 1000 }, (_, id) => id)
@@ -94,11 +108,16 @@ export const deadlineSuite = ({ conformance, executor, name }: Topology) =>
       Effect.gen(function* () {
         const outer: { guest: Conformance["Service"] | undefined } = { guest: undefined }
         const nested = yield* Deferred.make<unknown>()
+        const seen: Array<number> = []
+        const look = Effect.map(GuestCall.CurrentDeadline, (deadline) => seen.push(deadline))
+        const dueAt = (yield* Clock.currentTimeMillis) + 100
         outer.guest = yield* Conformance.make({ module: conformanceModule }).pipe(
           Effect.provide(
             hostOf({
               host_delay: ({ id }) =>
-                outer.guest!.never().pipe(
+                look.pipe(
+                  Effect.andThen(look.pipe(GuestCall.withDeadline("1 hour"))),
+                  Effect.andThen(outer.guest!.never()),
                   GuestCall.withDeadline("1 hour"),
                   Effect.onExit((exit) => Deferred.succeed(nested, exit)),
                   Effect.orDie,
@@ -111,6 +130,7 @@ export const deadlineSuite = ({ conformance, executor, name }: Topology) =>
         const began = eventually(() => assert.strictEqual(Plugin.stats(guest)[0]!.calls, 2))
         const reason = yield* overdue(guest.join({ count: 1 }), began)
         assert.strictEqual(reason._tag, "DeadlineExceeded")
+        assert.deepStrictEqual(seen, [dueAt, dueAt])
         assert.isTrue(Exit.isFailure((yield* Deferred.await(nested)) as Exit.Exit<unknown, unknown>))
       })
     )
@@ -120,6 +140,20 @@ export const deadlineSuite = ({ conformance, executor, name }: Topology) =>
         const { guest } = yield* on({ deadline: "1 second" }, steered)
         const call = yield* Effect.forkChild(guest.never(), { startImmediately: true })
         yield* TestClock.adjust("1 second")
+        assert.strictEqual((yield* reasonOf(Fiber.join(call)))._tag, "DeadlineExceeded")
+      })
+    )
+
+    it.effect("of a function holds in the place of the executor's, also when it is longer", () =>
+      Effect.gen(function* () {
+        const guest = yield* on(
+          { deadline: "100 millis" },
+          Hurried.make({ module: conformanceModule }).pipe(Effect.provide(hostOf({ host_try: () => Effect.never })))
+        )
+        const call = yield* Effect.forkChild(guest.via_host_try({ id: 1 }), { startImmediately: true })
+        yield* TestClock.adjust("999 millis")
+        assert.isUndefined(call.pollUnsafe())
+        yield* TestClock.adjust("1 millis")
         assert.strictEqual((yield* reasonOf(Fiber.join(call)))._tag, "DeadlineExceeded")
       })
     )
@@ -178,10 +212,4 @@ export const deadlineSuite = ({ conformance, executor, name }: Topology) =>
         })
       )
     })
-  })
-
-const reasonOf = (call: Effect.Effect<unknown, unknown>) =>
-  Effect.map(Effect.flip(call), (error) => {
-    assert.instanceOf(error, GuestError.GuestError)
-    return error.reason
   })

@@ -1,8 +1,9 @@
 import { assert, layer } from "@effect/vitest"
-import { GuestError, type GuestExecutor, Plugin, PluginModule } from "@fiberhost/wasm-host"
+import { type GuestExecutor, Plugin, PluginModule } from "@fiberhost/wasm-host"
 import { Cause, Effect, Exit, Fiber, Layer, Logger } from "effect"
 import { Conformance, conformanceModule, hostOf } from "../fixtures/conformance.ts"
 import { eventually } from "../fixtures/eventually.ts"
+import { reasonOf } from "../fixtures/reasonOf.ts"
 import type { Topology } from "../fixtures/topologies.ts"
 import { compile, data, plugin, Wat } from "../fixtures/wat.ts"
 
@@ -122,10 +123,4 @@ export const limitsSuite = ({ conformance, executor, name, wat }: Topology) =>
         yield* Fiber.interrupt(call)
       })
     )
-  })
-
-const reasonOf = <A, R>(effect: Effect.Effect<A, unknown, R>) =>
-  Effect.map(Effect.flip(effect), (error) => {
-    assert.instanceOf(error, GuestError.GuestError)
-    return error.reason
   })

@@ -1,11 +1,12 @@
 import { assert, layer } from "@effect/vitest"
-import { Abi, GuestCall, GuestError, Plugin, Supervisor } from "@fiberhost/wasm-host"
+import { Abi, GuestCall, Plugin, Supervisor } from "@fiberhost/wasm-host"
 import { Deferred, Effect, Fiber, Layer, Schedule, Schema, Stream } from "effect"
 import { Rpc } from "effect/rpc"
 import { TestClock } from "effect/testing"
 import { Conformance, ConformanceImports, conformanceModule, hostOf } from "../fixtures/conformance.ts"
 import { HostError } from "../fixtures/conformanceTypes.ts"
 import { eventually } from "../fixtures/eventually.ts"
+import { reasonOf } from "../fixtures/reasonOf.ts"
 import type { Topology } from "../fixtures/topologies.ts"
 
 /** A part of the conformance plugin's contract, in which one function may be called twice. */
@@ -73,6 +74,29 @@ export const supervisorSuite = ({ conformance, executor, name }: Topology) =>
         yield* eventually(() => assert.strictEqual(started, 3))
         yield* Deferred.succeed(gate, undefined)
         assert.strictEqual(yield* Fiber.join(idempotent), 9)
+      })
+    )
+
+    it.effect("a call that may be made again is, once", () =>
+      Effect.gen(function* () {
+        let started = 0
+        const guest = yield* Retried.make({ module: conformanceModule, supervisor: {} }).pipe(
+          Effect.provide(
+            hostOf({
+              host_try: () =>
+                Effect.suspend(() => {
+                  started++
+                  return Effect.never
+                })
+            })
+          )
+        )
+        const call = yield* Effect.forkChild(guest.via_host_try({ id: 9 }), { startImmediately: true })
+        yield* eventually(() => assert.strictEqual(started, 1))
+        yield* Effect.exit(guest.panic_sync({ message: "no", logged: false }))
+        yield* eventually(() => assert.strictEqual(started, 2))
+        yield* Effect.exit(guest.panic_sync({ message: "no", logged: false }))
+        assert.strictEqual((yield* reasonOf(Fiber.join(call)))._tag, "Poisoned")
       })
     )
 
@@ -151,11 +175,11 @@ export const supervisorSuite = ({ conformance, executor, name }: Topology) =>
         const calls = yield* Effect.forEach([1, 2, 3], (id) =>
           Effect.forkChild(guest.via_host_try({ id }), { startImmediately: true })
         )
-        const overdue = yield* Effect.forkChild(Effect.timeoutOption(guest.early(), "1 second"), {
+        const overdue = yield* Effect.forkChild(guest.early().pipe(GuestCall.withDeadline("1 second")), {
           startImmediately: true
         })
         yield* TestClock.adjust("1 second")
-        assert.isTrue((yield* Fiber.join(overdue))._tag === "None")
+        assert.deepInclude(yield* reasonOf(Fiber.join(overdue)), { _tag: "DeadlineExceeded", phase: "waiting" })
         yield* TestClock.adjust("9 seconds")
         assert.deepStrictEqual(yield* Effect.forEach(calls, (call) => Fiber.join(call)), [1, 2, 3])
         assert.deepStrictEqual(order, [1, 2, 3])
@@ -201,7 +225,7 @@ export const supervisorSuite = ({ conformance, executor, name }: Topology) =>
       })
     )
 
-    it.effect("that dies while it is recycled is replaced once, and the replacement stays", () =>
+    it.effect("that dies while it is recycled: its replacement stays", () =>
       Effect.gen(function* () {
         const { die, guest } = yield* make({ supervisor: { recycle: { calls: 1 } } })
         yield* guest.early()
@@ -299,10 +323,4 @@ export const supervisorSuite = ({ conformance, executor, name }: Topology) =>
         assert.strictEqual((yield* reasonOf(guest.early()))._tag, "Closed")
       })
     )
-  })
-
-const reasonOf = (call: Effect.Effect<unknown, unknown>) =>
-  Effect.map(Effect.flip(call), (error) => {
-    assert.instanceOf(error, GuestError.GuestError)
-    return error.reason
   })

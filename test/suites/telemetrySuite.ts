@@ -2,7 +2,6 @@ import { assert, layer } from "@effect/vitest"
 import { GuestCall, GuestTelemetry } from "@fiberhost/wasm-host"
 import { Effect, Fiber, Layer, Logger, Metric, Option, Tracer } from "effect"
 import { Conformance, conformanceModule, hostOf } from "../fixtures/conformance.ts"
-import { eventually } from "../fixtures/eventually.ts"
 import type { Topology } from "../fixtures/topologies.ts"
 
 /** What is seen of calls from outside. */
@@ -73,7 +72,13 @@ export const telemetrySuite = ({ conformance, executor, name }: Topology) =>
               }
             })
         })
+        const worse = Tracer.make({
+          span: () => {
+            throw new Error("the bug")
+          }
+        })
         const guest = yield* Effect.provide(guestOf({ host_try: () => Effect.never }), GuestTelemetry.layer)
+        assert.deepStrictEqual(yield* guest.join({ count: 2 }).pipe(Effect.withTracer(worse)), [0, 1])
         const traced = Effect.withTracer(bad)
         assert.deepStrictEqual(yield* traced(guest.join({ count: 2 })), [0, 1])
         const overdue = guest.via_host_try({ id: 1 }).pipe(GuestCall.withDeadline(0), traced, Effect.flip)
@@ -103,7 +108,15 @@ export const telemetrySuite = ({ conformance, executor, name }: Topology) =>
           "via_host_try DeadlineExceeded",
           "panic_sync Trapped"
         ])
-        yield* eventually(() => assert.isTrue(snapshot.some(({ id }) => id === "fiberhost_guest_memory_bytes")))
+        assert.includeMembers(
+          snapshot.map(({ id }) => id),
+          [
+            "fiberhost_call_milliseconds",
+            "fiberhost_calls_active",
+            "fiberhost_calls_waiting",
+            "fiberhost_guest_memory_bytes"
+          ]
+        )
       })
     )
   })

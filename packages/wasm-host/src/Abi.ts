@@ -1,6 +1,6 @@
 /**
- * How a function of a plugin differs from any other `Rpc`: its argument kinds, that it may be sync, and what the guest
- * is told when a host function cannot answer.
+ * How a function of a plugin differs from any other `Rpc`: its argument kinds, that it may be sync, what the guest is told
+ * when a host function cannot answer, how long a call may take, and whether it may be made twice.
  *
  * Arguments of these kinds, and `Schema.Boolean`, travel raw as WebAssembly numbers; `Schema.Number` is an f64.
  * Everything else is MessagePack in guest memory, by the rules of `Codec` in `@fiberhost/core`.

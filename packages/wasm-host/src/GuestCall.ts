@@ -2,7 +2,10 @@
  * What is said of one call of a guest function, where it is made.
  */
 export {
-  /** The deadline that a call made here would have, in milliseconds of Effect's `Clock`; `Infinity` without one. */
+  /**
+   * The deadline that a call made here inherits, in milliseconds of Effect's `Clock`; `Infinity` without one. Its
+   * function's or its executor's may come earlier.
+   */
   Current as CurrentDeadline,
   /**
    * Gives calls so much time, from where the effect starts: `plugin.render(page).pipe(GuestCall.withDeadline("100 millis"))`.

@@ -38,7 +38,7 @@ const observer = CallObserver.safe({
     const name = guest.nameOf(call.index)
     const plugin = { plugin: guest.plugin }
     const span = startSpan(call.context, `${guest.plugin}.${name}`, "client", { ...plugin, function: name })
-    // When it has been admitted, or waits.
+    // A microtask later it is known whether it waits.
     queueMicrotask(() => countCalls(call))
     return {
       context: span === undefined ? call.context : Context.add(call.context, Tracer.ParentSpan, span),

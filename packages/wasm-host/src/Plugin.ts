@@ -7,13 +7,12 @@
  */
 import { CodecError, Unsupported } from "@fiberhost/core/CodecError"
 import * as FunctionCodec from "@fiberhost/core/FunctionCodec"
-import * as HostFunction from "@fiberhost/core/HostFunction"
+import type * as HostFunction from "@fiberhost/core/HostFunction"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as PubSub from "effect/PubSub"
-import * as Result from "effect/Result"
 import type * as Rpc from "effect/rpc/Rpc"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
@@ -21,10 +20,10 @@ import * as Abi from "./Abi.ts"
 import * as GuestError from "./GuestError.ts"
 import type * as GuestExecutor from "./GuestExecutor.ts"
 import type * as HostFunctions from "./HostFunctions.ts"
-import { noStats, type Stats } from "./internal/call/Instance.ts"
+import type { Stats } from "./internal/call/Instance.ts"
 import { loadGuest } from "./internal/call/LoadGuest.ts"
+import * as PluginDouble from "./internal/call/PluginDouble.ts"
 import type { PluginGuest } from "./internal/call/PluginGuest.ts"
-import { GuestCodec } from "./internal/guest/GuestCodec.ts"
 import type * as Link from "./internal/module/Link.ts"
 import * as Signature from "./internal/module/Signature.ts"
 import type * as PluginModule from "./PluginModule.ts"
@@ -54,7 +53,7 @@ export type SyncGuestFunction<R extends Rpc.Any> = (
   ...payload: [Rpc.Payload<R>] extends [void] ? [] : [payload: Rpc.Payload<R>]
 ) => Rpc.Success<R>
 
-/** The value of a plugin's service: its guest functions, and under a symbol what `missing` and `stats` read. */
+/** The value of a plugin's service: its guest functions, and under symbols what `missing`, `stats` and `health` read. */
 export type Plugin<R extends Rpc.Any> = Functions<R> & {
   readonly [GuestsTypeId]: ReadonlyArray<PluginGuest>
   readonly [HealthTypeId]: Stream.Stream<Supervisor.Event>
@@ -167,7 +166,7 @@ export const Service =
     const layerTest: ServiceClass<Self, Id, Imports, R>["layerTest"] = (functions) =>
       Layer.effect(
         service,
-        Effect.map(double(id, codecs, functions), (guest) => typed<R>(id, codecs, [guest], Stream.empty))
+        Effect.map(PluginDouble.make(id, codecs, functions), (guest) => typed<R>(id, codecs, [guest], Stream.empty))
       )
 
     return Object.assign(service, { exports: contract.exports, make, layer, layerTest })
@@ -239,47 +238,3 @@ const leastBusy = (guests: ReadonlyArray<PluginGuest>): PluginGuest => {
   }
   return chosen
 }
-
-/** Stands in for a guest: each function's handler behind its byte face, those left out missing. */
-const double = Effect.fnUntraced(function* <H extends object>(
-  plugin: string,
-  codecs: ReadonlyMap<string, FunctionCodec.FunctionCodec>,
-  handlers: H
-): Effect.fn.Return<PluginGuest, never, HostFunction.Services<H>> {
-  const implementations = yield* HostFunction.implement(codecs, handlers)
-  const missing = Array.from(codecs.keys()).filter((name) => !implementations.has(name))
-  const functions = Array.from(codecs.values(), (codec) => new GuestCodec(plugin, codec, missing, Infinity))
-  return {
-    missing,
-    call: (index, payload) => {
-      const guestCodec = functions[index]!
-      return guestCodec.leftOut ?? called(guestCodec, payload, implementations.get(guestCodec.codec.name)!)
-    },
-    inCallingThread: true,
-    busy: 0,
-    stats: { ...noStats, alive: true }
-  }
-})
-
-const called = (
-  guestCodec: GuestCodec,
-  payload: unknown,
-  { bytes }: HostFunction.Implementation
-): Effect.Effect<unknown, unknown> =>
-  Effect.suspend((): Effect.Effect<unknown, unknown> => {
-    const args = guestCodec.encode(payload)
-    if (Result.isFailure(args)) return guestCodec.fail(args.failure)
-    return bytes(args.success).pipe(
-      Effect.catch((error) => {
-        const { reason } = error
-        if (reason._tag === "ArgumentsRefused")
-          return guestCodec.fail(new GuestError.ValueRefused({ path: reason.path, detail: reason.detail }))
-        if (reason._tag === "AnswerRefused")
-          return guestCodec.fail(new GuestError.AnswerRefused({ path: reason.path, detail: reason.detail }))
-        if (reason._tag === "Defect") return Effect.die(reason.cause)
-        if (reason._tag === "Interrupted") return Effect.interrupt
-        return guestCodec.fail(new GuestError.HostFunctionFailed({ error }))
-      }),
-      Effect.flatMap((answer) => guestCodec.decode(answer))
-    )
-  })

@@ -1,7 +1,7 @@
 /**
  * What is done when a guest dies or wears out: how it is replaced, how often, and when that is given up.
  *
- * A policy belongs to a plugin: `Plugin.layer({ module, supervisor: Supervisor.policy() })`. Without one a dead guest
+ * A policy belongs to a plugin: `Plugin.layer({ module, supervisor: {} })`. Without one a dead guest
  * stays dead, and its calls fail. A replacement is a new instance: **the state that the guest had is lost**, and
  * `onReplace` of the plugin is where to give it another. A call that had not begun goes to the replacement; one that had
  * is never repeated, unless its contract says that it may be (`Abi.Idempotent`).
@@ -57,9 +57,6 @@ export type Incident =
   | { readonly _tag: "Answered"; readonly function: string; readonly hostFunctions: ReadonlyArray<string> }
   /** A caller left, and its guest did not come back within the grace time: its thread is ended. */
   | { readonly _tag: "Terminated"; readonly function: string; readonly detail: string }
-
-/** A policy with the defaults. */
-export const policy = (options: Policy = {}): Policy => options
 
 /**
  * Replaces at once, and then ever later, at most `restarts` times `within` a time: a guest that dies of itself is given

@@ -48,7 +48,7 @@ export abstract class PoolCall implements OutgoingCall, Waiter<PoolCall> {
     this.resume = resume
   }
 
-  /** Its caller's deadline. Nobody is told when it comes: what it is given for is the function. */
+  /** Its caller's deadline. The pool does not enforce it: it travels on to the function. */
   inherit(context: Context.Context<never>): void {
     const deadline = Context.get(context, Deadline.Current)
     if (deadline !== Infinity) this.dueAt = performance.now() + deadline - Deadline.now(context)

@@ -92,7 +92,7 @@ export class CallServer implements Connection.Server {
 
     const effect = implementation.perform(payload.success)
     if (HostFunction.isExit(effect)) return this.answer(id, flags, implementation, effect)
-    const fiber = service.runFork(timeLeft === Infinity ? effect : Deadline.within(effect, timeLeft))
+    const fiber = service.runFork(limited(effect, timeLeft))
     this.running.set(id, { fiber })
     fiber.addObserver((exit) => {
       this.running.delete(id)
@@ -120,7 +120,7 @@ export class CallServer implements Connection.Server {
   ): void {
     const sender = new ElementSender(this.connection, id, codec)
     const run = Stream.runForEachArray(stream(payload), sender.send)
-    const fiber = this.options.service.runFork(timeLeft === Infinity ? run : Deadline.within(run, timeLeft))
+    const fiber = this.options.service.runFork(limited(run, timeLeft))
     this.running.set(id, { fiber, sender })
     fiber.addObserver((exit) => {
       this.running.delete(id)
@@ -166,5 +166,9 @@ export class CallServer implements Connection.Server {
     this.answered++
   }
 }
+
+/** Under the caller's deadline, if he has one. */
+const limited = <A, E>(effect: Effect.Effect<A, E>, timeLeft: number): Effect.Effect<A, E> =>
+  timeLeft === Infinity ? effect : Deadline.within(effect, timeLeft)
 
 const typed = Connection.typedFlag

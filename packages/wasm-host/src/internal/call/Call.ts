@@ -13,12 +13,11 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as GuestError from "../../GuestError.ts"
 import type { GuestCodec, TypedExit } from "../guest/GuestCodec.ts"
-import type { CallGate } from "./CallGate.ts"
 import type { CallObserver, Observation } from "./CallObserver.ts"
 import * as Escalation from "./Escalation.ts"
 import type { Entered, Instance } from "./Instance.ts"
 import type { SupervisedGuest } from "./SupervisedGuest.ts"
-import { time } from "./Usage.ts"
+import { sharedNow } from "./Usage.ts"
 
 /**
  * The call, step by step, in the caller's fiber: room in the executor, an instance, the way into its guest and back.
@@ -28,22 +27,27 @@ export const run = (guest: SupervisedGuest, index: number, payload: unknown): Ef
   Effect.withFiber((fiber) =>
     Effect.callback((resume) => {
       const call = new Call(guest, index, payload, fiber.context, resume)
-      begin(call, guest.gate)
+      begin(call)
       return call.isSettled ? undefined : Effect.sync(() => call.interrupt())
     })
   )
 
-const begin = (call: Call, gate: CallGate): void => {
-  const hostFunction = call.guest.current?.blockedBy(call.context)
+const begin = (call: Call): void => {
+  const { current, gate, over, timer } = call.guest
+  const hostFunction = current?.blockedBy(call.context)
   if (hostFunction !== undefined) return call.fail(new GuestError.WouldDeadlock({ hostFunction }))
-  if (call.guest.over !== undefined) return call.fail(call.guest.over)
-  if (call.isMeasured) call.guest.measure(call)
-  if (call.isSettled) return
-  admit(call, gate)
+  if (over !== undefined) return call.fail(over)
+  if (call.dueAt !== Infinity) {
+    gate.onDeadline?.()
+    if (call.dueAt <= timer.now) return call.due()
+    timer.add(call)
+  }
+  admit(call)
 }
 
 /** Room in the executor: the call enters an instance once, now or when its turn comes. */
-const admit = (call: Call, { admission, whenFull }: CallGate): void => {
+const admit = (call: Call): void => {
+  const { admission, whenFull } = call.guest.gate
   const permit = whenFull === "fail" ? admission.tryEnter(call.context) : admission.request(call.context)
   if (permit === "NoRoom") return call.fail(new GuestError.NoRoom({ capacity: admission.capacity }))
   if (permit === "Closed") return call.fail(new GuestError.Closed())
@@ -73,9 +77,12 @@ export class Call {
   entered: Entered | undefined
   /** Times that it was begun by an instance that died. */
   attempts = 0
-  /** Of a measured call: when it began, by Effect's `Clock` and by `time`. */
+  /**
+   * Of a measured call: when it began, by Effect's `Clock`, which its deadline is of, and by the clock that all threads
+   * share, which tells when a guest's thread came to it.
+   */
   private startedAt = 0
-  private startedTime = 0
+  private startedOnSharedClock = 0
   private observation: Observation | undefined
   private resume: ((exit: TypedExit) => void) | undefined
 
@@ -96,7 +103,7 @@ export class Call {
     this.dueAt = this.context === context ? inherited : Context.get(this.context, Deadline.Current)
     if (this.isMeasured) {
       this.startedAt = Deadline.now(context)
-      this.startedTime = time()
+      this.startedOnSharedClock = sharedNow()
     }
     if (guest.observer !== undefined) {
       this.observation = guest.observer.onCall(this)
@@ -107,14 +114,10 @@ export class Call {
 
   /** Whether it is known afterwards how long it spent where. */
   get isMeasured(): boolean {
-    return this.dueAt !== Infinity || this.isObserved
+    return this.dueAt !== Infinity || this.observer !== undefined
   }
 
-  /** Whether each of its entries is known afterwards. */
-  get isObserved(): boolean {
-    return this.guest.observer !== undefined
-  }
-
+  /** Who is told of it, and of each of its entries. */
   get observer(): CallObserver | undefined {
     return this.guest.observer
   }
@@ -140,8 +143,7 @@ export class Call {
 
   /** Its deadline has come. */
   due(): void {
-    const { phase, ...spent } = this.spent()
-    this.fail(new GuestError.DeadlineExceeded({ phase, ...spent }))
+    this.fail(new GuestError.DeadlineExceeded(this.spent()))
     this.abandon("overdue")
   }
 
@@ -153,7 +155,10 @@ export class Call {
     this.abandon("interrupted")
   }
 
-  /** Of a measured call: where it is, and how many milliseconds it has spent where. */
+  /**
+   * Of a measured call: where it is, and how many milliseconds it has spent where. `inHost` is all time in which it had
+   * begun and was not on the guest's stack.
+   */
   spent(): {
     readonly phase: GuestError.Phase
     readonly waiting: number
@@ -163,8 +168,8 @@ export class Call {
     const total = Deadline.now(this.context) - this.startedAt
     const usage = this.entered?.usage
     if (usage === undefined || usage.begunAt === 0) return { phase: "waiting", waiting: total, inGuest: 0, inHost: 0 }
-    const onStack = usage.enteredAt === 0 ? 0 : time() - usage.enteredAt
-    const waiting = Math.min(total, Math.max(0, usage.begunAt - this.startedTime))
+    const onStack = usage.enteredAt === 0 ? 0 : sharedNow() - usage.enteredAt
+    const waiting = Math.min(total, Math.max(0, usage.begunAt - this.startedOnSharedClock))
     const inGuest = Math.min(total - waiting, usage.inside + onStack)
     const inHost = Math.max(0, total - waiting - inGuest)
     const phase = usage.enteredAt === 0 && this.entered!.hostCalls.size > 0 ? "host" : "guest"
@@ -173,7 +178,9 @@ export class Call {
 
   private abandon(departure: Escalation.Departure): void {
     const { entered, guest, instance } = this
-    if (entered !== undefined) Escalation.start(guest, this, instance!, entered, departure)
+    if (entered === undefined) return
+    entered.abandon()
+    Escalation.start(guest, this, instance!, entered, departure)
   }
 
   private settle(exit: TypedExit): void {

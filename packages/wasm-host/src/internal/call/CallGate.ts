@@ -1,6 +1,6 @@
 /**
  * What an executor says of the calls to its guests: how many, how long, and what is done about a guest that keeps one
- * whose caller has left.
+ * whose caller has left. The executor's, and shared by all of its guests.
  */
 import type * as Admission from "@fiberhost/core/Admission"
 import * as Duration from "effect/Duration"
@@ -12,7 +12,7 @@ export type WhenFull = "suspend" | "fail"
 export interface CallGate {
   readonly admission: Admission.Admission
   readonly whenFull: WhenFull
-  /** How long a call may take, unless its function says less, in milliseconds; `Infinity` for as long as it takes. */
+  /** How long a call may take whose function has no `Abi.Deadline`, in milliseconds; `Infinity` for as long as it takes. */
   readonly deadline: number
   /** In milliseconds. */
   readonly grace: { readonly [D in Departure]: number }
@@ -23,7 +23,10 @@ export interface CallGate {
 export interface Options {
   /** What a call finds when as many wait already: it suspends its caller (the default), or fails with `NoRoom`. */
   readonly whenFull?: WhenFull
-  /** How long a call may take: waiting for room, in the guest and in host functions. Default: as long as it takes. */
+  /**
+   * How long a call may take whose function has no `Abi.Deadline`: waiting for room, in the guest and in host functions.
+   * Default: as long as it takes.
+   */
   readonly deadline?: Duration.Input
   /** How long a guest may keep a call whose caller has left, before more is done about it. */
   readonly escalation?: Escalation

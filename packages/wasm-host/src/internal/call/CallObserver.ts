@@ -1,4 +1,7 @@
-/** Who is told of a plugin's calls: `GuestTelemetry`. Without one no call is measured that has no deadline, and no span is made. */
+/**
+ * Who is told of a plugin's calls: `GuestTelemetry`. Without one no call is measured that has no deadline, and no span is
+ * made. An observer has no end; each observation ends with what it is of.
+ */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"

@@ -1,7 +1,7 @@
 /**
  * What is done about a guest that keeps a call whose caller has left, step by step, and each step is told of.
  *
- * At once the call's host functions are interrupted, and the guest is answered for those that have ended. After the grace
+ * At once, by `Entered.abandon`, the call's host functions are interrupted, and the guest is answered for those that have ended. After the grace
  * time it is answered for the others, too. When there is none of those, and the guest is on the stack in an entry for
  * nobody who waits, and still is a grace time later, its thread is ended, with all of its guests: nothing else stops it.
  */
@@ -29,7 +29,7 @@ export const start = (
   entered: Entered,
   departure: Departure
 ): void => {
-  entered.abandon()
+  // Nothing to answer, and no thread to end.
   if (instance.inCallingThread && entered.hostCalls.size === 0) return
   // One that has not begun is held up by another, whose caller may have left a moment ago.
   const { interrupted, overdue } = guest.gate.grace

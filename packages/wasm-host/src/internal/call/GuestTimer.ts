@@ -13,7 +13,7 @@ import type * as Fiber from "effect/Fiber"
 export interface Item {
   /** Milliseconds of Effect's `Clock`. */
   readonly dueAt: number
-  /** It is not in the timer any more. */
+  /** Called once, after it was taken out. */
   readonly due: () => void
 }
 
@@ -37,7 +37,7 @@ export class GuestTimer {
     if (item.dueAt < this.wakesAt) this.sleepUntil(item.dueAt)
   }
 
-  /** One that is asleep wakes for nothing then: it is woken no earlier than it would have been. */
+  /** The sleeper is not woken for that: it may wake once for nothing. */
   remove(item: Item): void {
     this.items.delete(item)
   }

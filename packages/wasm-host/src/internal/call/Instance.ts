@@ -1,6 +1,6 @@
 /**
  * A running instance as its callers see it, wherever it lives: in this thread (`GuestInstance`) or on another one
- * (`RemoteGuest`).
+ * (`RemoteGuest`). It belongs to the scope that it was loaded in, and may die before.
  */
 import type * as Context from "effect/Context"
 import type * as GuestError from "../../GuestError.ts"

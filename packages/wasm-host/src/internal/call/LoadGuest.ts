@@ -1,5 +1,6 @@
 /**
- * Loads a guest for a plugin: its first instance, what stands for it, and who replaces it.
+ * Loads a guest for a plugin: its first instance, what stands for it, and who replaces it. All of them belong to the scope
+ * that it is loaded in.
  */
 import * as Admission from "@fiberhost/core/Admission"
 import * as Deadline from "@fiberhost/core/Deadline"
@@ -38,7 +39,7 @@ export const loadGuest = Effect.fnUntraced(function* (
   const context = yield* Effect.context<never>()
   const observer = Context.get(context, CallObserver.Current)
 
-  const own = Effect.uninterruptibleMask((restore) =>
+  const loadOwned = Effect.uninterruptibleMask((restore) =>
     Effect.flatMap(Scope.fork(scope), (scope) =>
       restore(Scope.provide(load(options), scope)).pipe(
         Effect.onError((cause) => Scope.close(scope, Exit.failCause(cause))),
@@ -46,10 +47,11 @@ export const loadGuest = Effect.fnUntraced(function* (
       )
     )
   )
-  const over = (instance: Supervision.Owned["instance"], onEvent: Options["onEvent"], its = gate) =>
+  const standFor = (instance: Supervision.Owned["instance"], onEvent: Options["onEvent"], itsGate = gate) =>
     Effect.acquireRelease(
       Effect.sync(
-        () => new SupervisedGuest({ plugin, gate: its, functions, instance, valueBytes, context, observer, onEvent })
+        () =>
+          new SupervisedGuest({ plugin, gate: itsGate, functions, instance, valueBytes, context, observer, onEvent })
       ),
       (guest) => Effect.sync(() => guest.close())
     )
@@ -58,13 +60,13 @@ export const loadGuest = Effect.fnUntraced(function* (
   const prepare = (instance: Supervision.Owned["instance"]) =>
     onReplace === undefined
       ? Effect.void
-      : Effect.scoped(Effect.flatMap(over(instance, ignore, ownGate), onReplace)).pipe(Effect.mapError(reasonOf))
+      : Effect.scoped(Effect.flatMap(standFor(instance, ignore, ownGate), onReplace)).pipe(Effect.mapError(reasonOf))
 
-  const first = yield* own
-  const guest = yield* over(first.instance, onEvent)
+  const first = yield* loadOwned
+  const guest = yield* standFor(first.instance, onEvent)
   if (supervisor !== undefined) {
     // The deadline of who loads the plugin is not that of its replacements.
-    yield* Supervision.start({ guest, policy: supervisor, first, load: own, prepare }).pipe(
+    yield* Supervision.start({ guest, policy: supervisor, first, load: loadOwned, prepare }).pipe(
       Effect.provideService(Deadline.Current, Infinity)
     )
   }

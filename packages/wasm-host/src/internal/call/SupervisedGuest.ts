@@ -117,14 +117,6 @@ export class SupervisedGuest implements PluginGuest {
     return this.replacer === undefined ? Infinity : Number.MAX_SAFE_INTEGER / 2 + this.calls.size
   }
 
-  /** A measured call begins: it settles when its deadline comes. */
-  measure(call: Call.Call): void {
-    if (call.dueAt === Infinity) return
-    this.gate.onDeadline?.()
-    if (call.dueAt <= this.timer.now) call.due()
-    else this.timer.add(call)
-  }
-
   /** The call has room: it enters the instance, or waits for the next. */
   enter(call: Call.Call): void {
     const { current } = this

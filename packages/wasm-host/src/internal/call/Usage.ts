@@ -1,4 +1,7 @@
-/** What one call has used of its guest. Times in milliseconds, on a clock that all threads of the process share. */
+/**
+ * What one call has used of its guest. Times in milliseconds, on a clock that all threads of the process share. It belongs
+ * to the call, and is written by whoever enters the guest.
+ */
 export class Usage {
   entries = 0
   /** When the guest was first entered for it; 0 before. */
@@ -16,7 +19,7 @@ export class Usage {
   }
 
   enter(): void {
-    this.enteredAt = time()
+    this.enteredAt = sharedNow()
     if (this.entries++ === 0) this.begunAt = this.enteredAt
   }
 
@@ -25,7 +28,7 @@ export class Usage {
 
   /** Returns how long the entry took. */
   leave(): number {
-    const now = time()
+    const now = sharedNow()
     const took = now - this.enteredAt
     if (this.keepsSpans && this.spans.length < maxSpans) this.spans.push([this.enteredAt, now])
     this.enteredAt = 0
@@ -37,4 +40,4 @@ export class Usage {
 /** A call may have any number of entries. */
 const maxSpans = 1000
 
-export const time = (): number => performance.timeOrigin + performance.now()
+export const sharedNow = (): number => performance.timeOrigin + performance.now()

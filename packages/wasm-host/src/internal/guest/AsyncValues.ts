@@ -56,9 +56,8 @@ export class AsyncValues {
     else age.younger.older = age.older
   }
 
-  /** Whether an export's AsyncValue may lie there. The allocator gives offset 0 when it has no memory. */
-  mayBe(asyncValue: bigint): boolean {
-    const offset = FatPtr.offsetOf(asyncValue)
+  /** Whether an export's AsyncValue may lie at the offset. The allocator gives offset 0 when it has no memory. */
+  mayBeAt(offset: number): boolean {
     return offset !== 0 && offset + size <= this.memory.byteLength
   }
 

@@ -83,7 +83,7 @@ const answerOf = (guest: Guest, { result }: Signature.Signature, answer: number 
 }
 
 /** MessagePack nil: the answer of a function that returns nothing. */
-const nil = new Uint8Array([0xc0])
+export const nil = new Uint8Array([0xc0])
 
 /** Guest to host: `__fp_host_resolve_async_value`. Called while the guest is on the stack. */
 export const resolved = (guest: Guest, asyncValue: bigint, answer: bigint): void => {
@@ -166,7 +166,7 @@ export class GuestCall {
   returned(asyncValue: bigint): void {
     this.hasReturned = true
     const offset = FatPtr.offsetOf(asyncValue)
-    if (!this.guest.asyncValues.mayBe(asyncValue)) throw violation(`it returned ${asyncValue}, which is no AsyncValue`)
+    if (!this.guest.asyncValues.mayBeAt(offset)) throw violation(`it returned ${asyncValue}, which is no AsyncValue`)
     if (this.guest.unresolved.has(offset)) throw violation("it returned the AsyncValue of another call")
     if (this.early === undefined) {
       this.guest.unresolved.set(offset, this)

@@ -1,5 +1,6 @@
 /**
- * A guest of this thread as its callers see it.
+ * A guest of this thread as its callers see it: calls come with values, and go in as bytes. It has nothing of its own, and
+ * ends with its guest.
  */
 import * as Exit from "effect/Exit"
 import * as Result from "effect/Result"
@@ -40,7 +41,7 @@ export class GuestInstance implements Instance {
     const settled = (exit: GuestCall.GuestExit) =>
       call.answered(Exit.isSuccess(exit) ? call.codec.decode(exit.value) : exit, entered.hasBegun)
     const entered = new GuestCall.GuestCall(this.guest, call.index, call, settled, {
-      usage: call.isMeasured ? new Usage(call.isObserved) : undefined
+      usage: call.isMeasured ? new Usage(call.observer !== undefined) : undefined
     })
     call.entered = entered
     const exit = GuestCall.start(entered, args.success)

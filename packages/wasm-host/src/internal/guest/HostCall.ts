@@ -87,11 +87,11 @@ export const inThread =
  */
 export const run = (guest: Guest, index: number, raws: ReadonlyArray<number | bigint>): number | bigint | undefined => {
   const signature = guest.signature.imports[index]!
-  const args = takeArguments(guest, signature, raws)
+  const taken = takeArguments(guest, signature, raws)
   const asyncValue = signature.sync ? 0n : guest.asyncValues.allocate()
-  const refused = args instanceof HostCallError.HostCallError ? args : overLimit(guest, signature)
+  const args = taken instanceof HostCallError.HostCallError ? taken : (overLimit(guest, signature) ?? taken)
   const hostCall = new HostCall(guest, index, asyncValue)
-  const exit = refused === undefined ? start(hostCall, args as ReadonlyArray<Uint8Array>) : refuse(hostCall, refused)
+  const exit = args instanceof HostCallError.HostCallError ? refuse(hostCall, args) : start(hostCall, args)
   if (guest.dead !== undefined) throw unwind(guest, guest.dead)
 
   if (signature.sync) {

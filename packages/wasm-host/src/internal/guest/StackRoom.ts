@@ -9,6 +9,8 @@
  * stack when the function is entered, and needs 3 ns for it. This one's branch is never taken; in it thousands of results
  * are alive at once, so that every tier of the compiler gives the frame a slot of 8 bytes for each.
  */
+import * as Leb128 from "../module/Leb128.ts"
+
 const slots = 8192
 
 /** Throws a `RangeError` when less than 64 KiB of the stack are left. */
@@ -34,7 +36,7 @@ const make = (): ((taken: number) => number) => {
     // (export "f" (func 1))
     ...section(7, [1, 1, 0x66, 0, 1]),
     // (if (result i32) (local.get 0) (then (i32.add (call 0) (i32.add (call 0) ...))) (else (i32.const 0)))
-    ...section(10, [1, ...leb128(code.length), ...code])
+    ...section(10, [1, ...Leb128.encode(code.length), ...code])
   ])
   const { exports } = new WebAssembly.Instance(new WebAssembly.Module(bytes), { a: { b: () => 0 } })
   return exports["f"] as (taken: number) => number
@@ -42,9 +44,6 @@ const make = (): ((taken: number) => number) => {
 
 const section = (id: number, content: ReadonlyArray<number>): ReadonlyArray<number> => [
   id,
-  ...leb128(content.length),
+  ...Leb128.encode(content.length),
   ...content
 ]
-
-const leb128 = (value: number): ReadonlyArray<number> =>
-  value < 0x80 ? [value] : [(value & 0x7f) | 0x80, ...leb128(value >>> 7)]

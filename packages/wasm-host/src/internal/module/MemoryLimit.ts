@@ -6,6 +6,7 @@
  * says besides the maximum: bytes that the engine refuses are refused with a cap, too.
  */
 import * as Result from "effect/Result"
+import * as Leb128 from "./Leb128.ts"
 
 /** Bytes. */
 export const pageSize = 65_536
@@ -46,7 +47,7 @@ export const apply = (
     // A module has at most one memory section.
     if (id === memorySection) {
       return Result.map(lowered(bytes.subarray(body, end), pages), (section) =>
-        section === undefined ? bytes : spliced(bytes, start, [id, ...leb(section.length), ...section], end)
+        section === undefined ? bytes : spliced(bytes, start, [id, ...Leb128.encode(section.length), ...section], end)
       )
     }
     reader.at = end
@@ -62,7 +63,7 @@ export const describe = (refusal: Refusal): string => {
     case "SeveralMemories":
       return `the module has ${refusal.count} memories. Build it with one`
     case "UnknownForm":
-      return `its form (flags ${refusal.flags}) is not known. Build the module with pages of ${pageSize} bytes`
+      return `the form of its memory (flags ${refusal.flags}) is not known. Build the module with pages of ${pageSize} bytes`
     case "Unreadable":
       return "no memory section could be read from the module's bytes. Load it without a limit"
   }
@@ -106,7 +107,7 @@ const lowered = (section: Uint8Array, pages: number): Result.Result<ReadonlyArra
     ...section.subarray(0, flagsAt),
     flags | hasMaximum,
     ...section.subarray(flagsAt + 1, minimumEnd),
-    ...leb(pages)
+    ...Leb128.encode(pages)
   ])
 }
 
@@ -122,10 +123,6 @@ const spliced = (
   result.set(bytes.subarray(end), start + section.length)
   return result
 }
-
-/** Unsigned LEB128. By division: a count of pages may be above 2^32. */
-const leb = (value: number): ReadonlyArray<number> =>
-  value < 0x80 ? [value] : [(value % 0x80) | 0x80, ...leb(Math.floor(value / 0x80))]
 
 /** Reads zeros past the end, where `at` tells. */
 class Reader {

@@ -31,7 +31,7 @@ import * as SharedStats from "./SharedStats.ts"
 export interface Options {
   readonly port: Wire.Port
   readonly reply: ReplyCell
-  /** Shared with the owner: the guest and, plus one, the function that begins, and how many calls have begun. */
+  /** Shared with the owner: see `GuestWire.ran`. */
   readonly ran: Int32Array
   readonly table: CallTable
   /** The owner wants this thread to end. */
@@ -83,11 +83,11 @@ export class GuestServer implements Connection.Server {
     if (guest === undefined || signature === undefined) return reader.malformed(reader.offset, "no such guest function")
     const args = signature.arguments.map(() => Wire.readValue(reader))
     const { ran, table } = this.options
-    Atomics.add(ran, 2, 1)
+    Atomics.add(ran, GuestWire.ran.begun, 1)
     const isMeasured = (flags & GuestWire.measuredFlag) !== 0
-    if (isMeasured && table.isLeft(id)) return this.answer(id, interrupted, guest)
-    ran[0] = target
-    ran[1] = index + 1
+    if (isMeasured && table.isLeft(id)) return this.answer(id, toNobody, guest)
+    ran[GuestWire.ran.guest] = target
+    ran[GuestWire.ran.function] = index + 1
     const call: GuestCall.GuestCall = new GuestCall.GuestCall(
       guest,
       index,
@@ -104,7 +104,7 @@ export class GuestServer implements Connection.Server {
     const call = this.calls.get(id)
     if (call === undefined) return
     call.abandon()
-    this.answer(id, interrupted, call.guest)
+    this.answer(id, toNobody, call.guest)
   }
 
   onAck(): void {}
@@ -238,7 +238,7 @@ export class GuestServer implements Connection.Server {
           // That it failed is the owner's affair, as it is when nobody waits.
           wait()
         }
-        return Exit.succeed(nil)
+        return Exit.succeed(GuestCall.nil)
       }
     }
     return (args, { owner }) => {
@@ -263,8 +263,6 @@ const unansweredCalls = 256
 const unansweredBytes = 1024 * 1024
 
 const nothing = new Uint8Array(0)
-/** MessagePack nil. */
-const nil = new Uint8Array([0xc0])
 
 const failureOf = (
   cause: Cause.Cause<GuestError.GuestError>,
@@ -284,6 +282,7 @@ const silent: Context.Context<never> = Context.make(Logger.CurrentLoggers, new S
 /** Callers and their permits are the owner's. */
 const nobody: GuestCall.Caller = { context: silent, permit: undefined, observer: undefined }
 
-const interrupted: GuestCall.GuestExit = Exit.fail(
+/** The answer to a call whose caller has left. */
+const toNobody: GuestCall.GuestExit = Exit.fail(
   new GuestError.GuestError({ plugin: "", reason: new GuestError.Closed() })
 )

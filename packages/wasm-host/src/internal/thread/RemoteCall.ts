@@ -43,7 +43,9 @@ export class RemoteCall implements Connection.OutgoingCall, Entered {
   constructor(guest: RemoteGuest, call: Call) {
     this.guest = guest
     this.signature = guest.signature.exports[call.index]!
-    this.flags = !call.isMeasured ? 0 : GuestWire.measuredFlag | (call.isObserved ? GuestWire.observedFlag : 0)
+    this.flags = !call.isMeasured
+      ? 0
+      : GuestWire.measuredFlag | (call.observer === undefined ? 0 : GuestWire.observedFlag)
     this.call = call
     guest.calls.add(this)
   }

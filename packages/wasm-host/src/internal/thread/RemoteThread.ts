@@ -34,7 +34,7 @@ export const start = Effect.fnUntraced(function* (
   const threads = yield* Thread.Threads
   const reply = new ReplyCell()
   const table = new CallTable()
-  const ran = new SharedArrayBuffer(12)
+  const ran = new SharedArrayBuffer(Object.keys(GuestWire.ran).length * Int32Array.BYTES_PER_ELEMENT)
   const data: GuestWire.Start = { fiberhost: "guests", calls: table.memory, reply: reply.memory, ran }
   const thread = yield* threads.start({ module: options.program, name: options.name, data })
   const remote = new RemoteThread(options.name, thread, reply, new Int32Array(ran), table)
@@ -83,9 +83,9 @@ export class RemoteThread implements Connection.Server {
     return id
   }
 
-  /** Whether the thread has begun the call: it takes them in order. */
+  /** Whether the thread has begun the call: it takes them in order. Both counts wrap at 2^32. */
   hasBegun(place: number): boolean {
-    return ((Atomics.load(this.ran, 2) - place) | 0) >= 0
+    return ((Atomics.load(this.ran, GuestWire.ran.begun) - place) | 0) >= 0
   }
 
   guestsOf(plugin: string): number {
@@ -160,8 +160,8 @@ export class RemoteThread implements Connection.Server {
   }
 
   private end({ detail, exitCode }: Thread.Exit): void {
-    const guest = this.guests.get(this.ran[0]!)
-    const lastRan = guest?.signature.exports[this.ran[1]! - 1]?.name
+    const guest = this.guests.get(this.ran[GuestWire.ran.guest]!)
+    const lastRan = guest?.signature.exports[this.ran[GuestWire.ran.function]! - 1]?.name
     const loss: Thread.Loss = {
       ...(exitCode === undefined ? {} : { exitCode }),
       detail: this.fault ?? detail,
