@@ -12,6 +12,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as GuestError from "../../GuestError.ts"
+import type { GuestExit } from "../guest/GuestCall.ts"
 import type { GuestCodec, TypedExit } from "../guest/GuestCodec.ts"
 import type { CallObserver, Observation } from "./CallObserver.ts"
 import * as Escalation from "./Escalation.ts"
@@ -54,6 +55,7 @@ const admit = (call: Call): void => {
   call.permit = permit
 
   if (permit.state === "Active") return call.guest.enter(call)
+  call.guest.outside.add(call)
   permit.onChange = () => {
     if (permit.state === "Refused") return call.fail(new GuestError.Closed())
     if (permit.state !== "Active") return
@@ -109,7 +111,7 @@ export class Call {
       this.observation = guest.observer.onCall(this)
       this.context = this.observation.context
     }
-    guest.calls.add(this)
+    guest.inHand++
   }
 
   /** Whether it is known afterwards how long it spent where. */
@@ -135,6 +137,11 @@ export class Call {
     if (this.resume === undefined) return
     if (Exit.isFailure(exit) && this.guest.takesBack(this, exit, hasBegun)) return
     this.settle(exit)
+  }
+
+  /** Told by a guest of this thread. */
+  exited(exit: GuestExit, hasBegun: boolean): void {
+    this.answered(Exit.isSuccess(exit) ? this.codec.decode(exit.value) : exit, hasBegun)
   }
 
   fail(reason: GuestError.Reason): void {
@@ -180,6 +187,7 @@ export class Call {
     const { entered, guest, instance } = this
     if (entered === undefined) return
     entered.abandon()
+    guest.retire()
     Escalation.start(guest, this, instance!, entered, departure)
   }
 

@@ -58,8 +58,10 @@ export class SupervisedGuest implements PluginGuest {
   readonly allowed: ReadonlyArray<number>
   readonly observer: CallObserver | undefined
   readonly timer: GuestTimer
-  /** All calls that have not settled, whether or not an instance has them. */
-  readonly calls = new Set<Call.Call>()
+  /** How many calls have not settled. The instances have those that have entered. */
+  inHand = 0
+  /** Calls that no instance has, and not all of them may enter one: they wait for room. */
+  readonly outside = new Set<Call.Call>()
   /** Calls that the current instance was given. */
   taken = 0
   /** Undefined while it is being replaced. */
@@ -71,8 +73,8 @@ export class SupervisedGuest implements PluginGuest {
   over: GuestError.Reason | undefined
   /** Calls that have been admitted while there is no instance, in order. */
   private readonly waiting = new Set<Call.Call>()
-  /** Who waits for the last call of an instance. */
-  private readonly retiring = new Set<(left: Call.Call) => void>()
+  /** Those who wait for the last call of an instance look whether it was that. */
+  private readonly retiring = new Set<() => void>()
 
   constructor(options: Options) {
     this.plugin = options.plugin
@@ -106,20 +108,21 @@ export class SupervisedGuest implements PluginGuest {
 
   get stats(): Stats {
     const { current } = this
-    if (current === undefined) return { ...noStats, calls: this.calls.size }
-    return { ...current.stats(), calls: this.calls.size }
+    if (current === undefined) return { ...noStats, calls: this.inHand }
+    return { ...current.stats(), calls: this.inHand }
   }
 
   get busy(): number {
     if (this.over !== undefined) return Infinity
-    if (this.current !== undefined && this.current.dead === undefined) return this.calls.size
+    if (this.current !== undefined && this.current.dead === undefined) return this.inHand
     // Busier than any that is alive.
-    return this.replacer === undefined ? Infinity : Number.MAX_SAFE_INTEGER / 2 + this.calls.size
+    return this.replacer === undefined ? Infinity : Number.MAX_SAFE_INTEGER / 2 + this.inHand
   }
 
   /** The call has room: it enters the instance, or waits for the next. */
   enter(call: Call.Call): void {
-    const { current } = this
+    const { current, outside } = this
+    if (outside.size > 0) outside.delete(call)
     if (call.isSettled) return
     if (this.over !== undefined) return call.fail(this.over)
     if (current === undefined || (current.dead !== undefined && this.replacer !== undefined)) {
@@ -150,10 +153,11 @@ export class SupervisedGuest implements PluginGuest {
 
   /** The call has settled, or its caller has left. */
   left(call: Call.Call): void {
-    this.calls.delete(call)
+    this.inHand--
+    if (this.outside.size > 0) this.outside.delete(call)
     if (this.waiting.size > 0) this.waiting.delete(call)
     if (call.dueAt !== Infinity) this.timer.remove(call)
-    if (this.retiring.size > 0) for (const retiring of this.retiring) retiring(call)
+    this.retire()
     const { current, replacer } = this
     if (replacer === undefined || current === undefined || current.dead !== undefined) return
     const because = replacer.isWornOut(current)
@@ -168,18 +172,20 @@ export class SupervisedGuest implements PluginGuest {
   /** Completes when an instance that is used no more has answered its last call. */
   retired(instance: Instance): Effect.Effect<void> {
     return Effect.callback((resume) => {
-      const its = new Set(Array.from(this.calls).filter((call) => call.instance === instance))
-      const done = () => {
-        this.retiring.delete(left)
+      const look = () => {
+        if (instance.stats().calls > 0) return
+        this.retiring.delete(look)
         resume(Effect.void)
       }
-      const left = (call: Call.Call) => {
-        if (its.delete(call) && its.size === 0) done()
-      }
-      if (its.size === 0) return done()
-      this.retiring.add(left)
-      return Effect.sync(() => this.retiring.delete(left))
+      this.retiring.add(look)
+      look()
+      return Effect.sync(() => this.retiring.delete(look))
     })
+  }
+
+  /** A call has left its instance. */
+  retire(): void {
+    if (this.retiring.size > 0) for (const look of this.retiring) look()
   }
 
   /** An instance for all calls from now on, and first for those that wait. */
@@ -204,7 +210,7 @@ export class SupervisedGuest implements PluginGuest {
   /** No instance will come any more: callers are told at once, and from now on. */
   end(reason: GuestError.Reason): void {
     this.over ??= reason
-    for (const call of Array.from(this.calls)) if (call.entered === undefined) call.fail(this.over)
+    for (const call of [...this.waiting, ...this.outside]) call.fail(this.over)
   }
 
   close(): void {

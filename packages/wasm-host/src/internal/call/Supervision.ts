@@ -150,7 +150,7 @@ const recycleIdle = (guest: SupervisedGuest, idle: number): Effect.Effect<never>
     Effect.andThen(
       Effect.sleep(idle),
       Effect.sync(() => {
-        if (guest.taken > 0 && guest.taken === seen && guest.calls.size === 0) guest.recycle(`no call for ${idle} ms`)
+        if (guest.taken > 0 && guest.taken === seen && guest.inHand === 0) guest.recycle(`no call for ${idle} ms`)
         seen = guest.taken
       })
     )

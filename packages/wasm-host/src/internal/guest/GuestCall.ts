@@ -19,17 +19,19 @@ import type { RunningHostCall } from "./RunningHostCall.ts"
 
 export type GuestExit = Exit.Exit<Uint8Array, GuestError.GuestError>
 
-/** On whose behalf the guest is entered. */
+/** On whose behalf the guest is entered, and who is told how that ended. */
 export interface Caller {
   readonly context: Context.Context<never>
   readonly permit: Admission.Permit | undefined
   readonly observer: CallObserver | undefined
+  /** Told once, when the guest is not on the stack; never when the caller has left. */
+  readonly exited: (exit: GuestExit, hasBegun: boolean) => void
 }
 
 /**
  * The call in its guest, step by step: a turn on the guest's stack, arguments in, the export, and for an async one its
  * answer through `resolved`. `args` are one MessagePack value each, checked by the contract and no longer than a guest
- * accepts; the answer is one MessagePack value. Its exit if it has one already, otherwise `onExit` is told later.
+ * accepts; the answer is one MessagePack value. Its exit if it has one already, otherwise its caller is told later.
  */
 export const start = (call: GuestCall, args: ReadonlyArray<Uint8Array>): GuestExit | undefined => {
   enter(call, args)
@@ -118,25 +120,19 @@ export class GuestCall {
   early: { readonly asyncValue: bigint; answer: Taken } | undefined
   /** The last line that the guest logged for this call. */
   logged: string | undefined
-  private onExit: ((exit: GuestExit) => void) | undefined
+  /** Whether the caller has its answer, or has left. */
+  isSettled = false
   private hasReturned = false
   private starting = true
   private exit: GuestExit | undefined
 
-  constructor(
-    guest: Guest,
-    index: number,
-    caller: Caller,
-    onExit: (exit: GuestExit) => void,
-    options: { readonly id?: number; readonly usage?: Usage | undefined } = {}
-  ) {
+  constructor(guest: Guest, index: number, caller: Caller, usage: Usage | undefined, id = 0) {
     this.guest = guest
     this.index = index
-    this.id = options.id ?? 0
-    this.usage = options.usage
+    this.id = id
+    this.usage = usage
     this.signature = guest.signature.exports[index]!
     this.caller = caller
-    this.onExit = onExit
     guest.calls.add(this)
   }
 
@@ -150,11 +146,6 @@ export class GuestCall {
 
   get observer(): CallObserver | undefined {
     return this.caller.observer
-  }
-
-  /** Whether the caller has its answer, or has left. */
-  get isSettled(): boolean {
-    return this.onExit === undefined
   }
 
   /** Whether its export is on the stack, so that the guest may resolve an AsyncValue not known yet. */
@@ -205,7 +196,7 @@ export class GuestCall {
 
   /** The caller was interrupted: nobody waits for the answer, nor for the host functions that would lead to it. */
   abandon(): void {
-    if (this.onExit === undefined) return
+    if (this.isSettled) return
     this.leave()
     for (const hostCall of this.hostCalls) hostCall.interrupt()
   }
@@ -222,17 +213,16 @@ export class GuestCall {
   }
 
   private settle(exit: GuestExit): void {
-    const { onExit } = this
-    if (onExit === undefined) return
+    if (this.isSettled) return
     this.leave()
     for (const hostCall of this.hostCalls) hostCall.owner = undefined
     this.hostCalls.clear()
     if (this.starting) this.exit = exit
-    else this.guest.settle(() => onExit(exit))
+    else this.guest.settle(() => this.caller.exited(exit, this.hasBegun))
   }
 
   private leave(): void {
-    this.onExit = undefined
+    this.isSettled = true
     this.guest.calls.delete(this)
   }
 }

@@ -88,13 +88,8 @@ export class GuestServer implements Connection.Server {
     if (isMeasured && table.isLeft(id)) return this.answer(id, toNobody, guest)
     ran[GuestWire.ran.guest] = target
     ran[GuestWire.ran.function] = index + 1
-    const call: GuestCall.GuestCall = new GuestCall.GuestCall(
-      guest,
-      index,
-      nobody,
-      (exit) => this.answer(id, exit, guest, call.hasBegun),
-      { id, usage: isMeasured ? table.usage(id, (flags & GuestWire.observedFlag) !== 0) : undefined }
-    )
+    const usage = isMeasured ? table.usage(id, (flags & GuestWire.observedFlag) !== 0) : undefined
+    const call = new GuestCall.GuestCall(guest, index, new WireCaller(this, id, guest), usage, id)
     this.calls.set(id, call)
     const exit = GuestCall.start(call, args)
     if (exit !== undefined) this.answer(id, exit, guest, call.hasBegun)
@@ -116,7 +111,7 @@ export class GuestServer implements Connection.Server {
     this.options.onClose()
   }
 
-  private answer(id: number, exit: GuestCall.GuestExit, guest: Guest.Guest, hasBegun = true): void {
+  answer(id: number, exit: GuestCall.GuestExit, guest: Guest.Guest, hasBegun = true): void {
     const usage = this.calls.get(id)?.usage
     usage?.release()
     this.calls.delete(id)
@@ -279,8 +274,25 @@ const failureOf = (
 /** Whatever has to be logged, the owner logs. */
 const silent: Context.Context<never> = Context.make(Logger.CurrentLoggers, new Set()) as Context.Context<never>
 
-/** Callers and their permits are the owner's. */
-const nobody: GuestCall.Caller = { context: silent, permit: undefined, observer: undefined }
+/** The owner, who made a call for somebody of its own thread. */
+class WireCaller implements GuestCall.Caller {
+  readonly context = silent
+  readonly permit = undefined
+  readonly observer = undefined
+  private readonly server: GuestServer
+  private readonly id: number
+  private readonly guest: Guest.Guest
+
+  constructor(server: GuestServer, id: number, guest: Guest.Guest) {
+    this.server = server
+    this.id = id
+    this.guest = guest
+  }
+
+  exited(exit: GuestCall.GuestExit, hasBegun: boolean): void {
+    this.server.answer(this.id, exit, this.guest, hasBegun)
+  }
+}
 
 /** The answer to a call whose caller has left. */
 const toNobody: GuestCall.GuestExit = Exit.fail(
