@@ -67,6 +67,8 @@ describe("a codec of a random schema", () => {
             const bytes = Result.getOrThrow(Codec.encodeToBytes(codec, value))
             const back = Result.getOrThrow(Codec.decodeFromBytes(codec, bytes))
             assert.isTrue(Schema.is(schema)(back), hex(bytes))
+            const interpreted = Codec.make(schema, { compile: false })
+            assert.strictEqual(hex(Result.getOrThrow(Codec.encodeToBytes(interpreted, value))), hex(bytes))
             const written = Result.getOrThrow(Codec.encodeToBytes(codec, back))
             if (isExact(form)) {
               assert.isTrue(Schema.toEquivalence(schema)(back, value), hex(bytes))
@@ -78,6 +80,24 @@ describe("a codec of a random schema", () => {
             }
           }),
         { runs: 1500, show }
+      ),
+    timeout
+  )
+
+  it.effect(
+    "refuses or writes the value of another schema as the interpreted codec does",
+    () =>
+      hold(
+        Arbitrary.all({ input: inputs, other: inputs }),
+        ({ input, other }) =>
+          Effect.sync(() => {
+            const interpreted = Codec.make(input.schema, { compile: false })
+            for (const value of [other.value, [input.value, other.value], { value: input.value, other: other.value }]) {
+              const one = Codec.encodeToBytes(input.codec, value)
+              assert.deepStrictEqual(said(Codec.encodeToBytes(interpreted, value)), said(one))
+            }
+          }),
+        { runs: 1500, show: ({ input, other }) => `${show(input)}\n${show(other)}` }
       ),
     timeout
   )
@@ -133,9 +153,12 @@ const assertWithstands = ({ codec, form, schema }: Made, reader: CountingReader)
   const { bytes } = reader
   const outcome: { result?: Result.Result<unknown, Codec.CodecError> } = {}
   const { longest, total } = claims(() => {
-    outcome.result = Codec.decodeWindow(codec, reader)
+    outcome.result = codec.decodeWindow(reader)
   })
   const result = outcome.result!
+  const plain = new Codec.Reader(bytes, reader.beside)
+  assert.deepStrictEqual(said(Codec.make(schema, { compile: false }).decodeWindow(plain)), said(result))
+  if (Result.isSuccess(result)) assert.strictEqual(plain.offset, reader.offset)
   const most = again * (bytes.length + few)
   assert.isAtMost(longest, bytes.length + few)
   assert.isAtMost(total, most)
@@ -150,6 +173,10 @@ const assertWithstands = ({ codec, form, schema }: Made, reader: CountingReader)
     assert.isAtMost(result.failure.message.length, most)
   }
 }
+
+/** What a result shows its reader: the kinds and keys of values, and the words of errors. */
+const said = (result: Result.Result<unknown, Codec.CodecError>): string =>
+  Result.isSuccess(result) ? inspect(result.success, { depth: Infinity }) : result.failure.message
 
 const inherited = Reflect.ownKeys(Object.prototype).length
 

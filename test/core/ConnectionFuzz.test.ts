@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Codec, Connection, Wire } from "@fiberhost/core"
+import { type Codec, Connection, Wire } from "@fiberhost/core"
 import { Arbitrary, Effect, Result, Schema } from "effect"
 import { bytesOf, codec, type Frame, Message, shaped, show, Value } from "../fixtures/frames.ts"
 import { claims } from "../fixtures/frugal.ts"
@@ -58,7 +58,7 @@ const isAnswer = ({ _tag }: Frame) => _tag === "Reply" || _tag === "Failure"
 
 /** Frames may hold any value: it is a value of its schema, or refused for what it is. */
 const read = (reader: Codec.Reader) => {
-  const value = Wire.withValue(reader, (value) => Codec.decodeWindow(codec, value))
+  const value = Wire.withValue(reader, (value) => codec.decodeWindow(value))
   if (Result.isSuccess(value)) assert.isTrue(Schema.is(Value)(value.success))
   else assert.oneOf(value.failure.reason._tag, ["DoesNotFit", "Malformed", "TooDeep"])
 }

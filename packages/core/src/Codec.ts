@@ -9,7 +9,7 @@
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { type CodecError, toCodecError } from "./CodecError.ts"
-import { readWindow, wireCodec } from "./internal/codec/WireCodec.ts"
+import { readWindow, sourceOf, wireCodec } from "./internal/codec/WireCodec.ts"
 import { clonedKey } from "./internal/codec/WireDeclaration.ts"
 import type { BesideWire } from "./internal/codec/WireSchema.ts"
 import { defaultLimit } from "./internal/msgpack/MsgPackFormat.ts"
@@ -38,15 +38,28 @@ export interface Codec<A> {
   readonly encode: (value: A, writer: Writer) => Result.Result<void, CodecError>
   /** Reads one MessagePack value at the reader's position, and leaves it after the value. */
   readonly decode: (reader: Reader) => Result.Result<A, CodecError>
+  /** Reads what is left of the reader's window, which must be one value and nothing else. */
+  readonly decodeWindow: (reader: Reader) => Result.Result<A, CodecError>
   readonly schema: Schema.ConstraintCodec<A, unknown>
+}
+
+export interface Options {
+  /**
+   * Whether structs and lists are read and written by functions that are compiled for the schema. Default: where the platform
+   * lets code be made of text. The values, the bytes and the errors are the same.
+   */
+  readonly compile?: boolean
 }
 
 /**
  * The codec of a schema. Throws a `CodecError` with reason `Unsupported`, the path and a hint when a part of the schema
  * has no MessagePack form: a contract that cannot travel is a bug, found when it is defined.
  */
-export const make = <S extends Schema.ConstraintCodec<unknown, unknown>>(schema: S): Codec<S["Type"]> => {
-  const { read, write } = wireCodec(schema.ast)
+export const make = <S extends Schema.ConstraintCodec<unknown, unknown>>(
+  schema: S,
+  options?: Options
+): Codec<S["Type"]> => {
+  const { read, write } = wireCodec(schema.ast, options?.compile)
   return {
     schema: schema as Schema.ConstraintCodec<S["Type"], unknown>,
     encode: (value, writer) => {
@@ -68,9 +81,24 @@ export const make = <S extends Schema.ConstraintCodec<unknown, unknown>>(schema:
       } catch (thrown) {
         return Result.fail(toCodecError("decode", thrown))
       }
+    },
+    decodeWindow: (reader) => {
+      try {
+        return Result.succeed(readWindow(read, reader) as S["Type"])
+      } catch (thrown) {
+        return Result.fail(toCodecError("decode", thrown))
+      }
     }
   }
 }
+
+/**
+ * The JavaScript that the codec of a schema is compiled to, to look at: structs and lists, and by name what is interpreted
+ * in them. Undefined where the platform lets no code be made of text.
+ */
+export const source = (
+  schema: Schema.ConstraintCodec<unknown, unknown>
+): { readonly decode: string; readonly encode: string } | undefined => sourceOf(schema.ast)
 
 /** Encodes into fresh bytes of exactly the value's length. `limit` is in bytes. */
 export const encodeToBytes = <A>(
@@ -90,16 +118,7 @@ export const encodeToBytes = <A>(
 
 /** Decodes bytes that hold one value and nothing else. */
 export const decodeFromBytes = <A>(codec: Codec<A>, bytes: Uint8Array): Result.Result<A, CodecError> =>
-  decodeWindow(codec, new Reader(bytes))
-
-/** Decodes what is left of the reader's window, which must be one value and nothing else. */
-export const decodeWindow = <A>(codec: Codec<A>, reader: Reader): Result.Result<A, CodecError> => {
-  try {
-    return Result.succeed(readWindow(wireCodec(codec.schema.ast).read, reader) as A)
-  } catch (thrown) {
-    return Result.fail(toCodecError("decode", thrown))
-  }
-}
+  codec.decodeWindow(new Reader(bytes))
 
 /**
  * The schema of a value that only the structured clone can carry, such as a `WebAssembly.Module`. It travels between

@@ -233,7 +233,7 @@ export const make = (definition: Rpc.Any, options?: Options): FunctionCodec => {
         : (answer, writer) => failureOf(result.encode(said(answer), writer)),
     readAnswer,
     writeElement: (value, writer) => failureOf(element.encode(value, writer)),
-    readElement: (reader) => Codec.decodeWindow(element, reader),
+    readElement: (reader) => element.decodeWindow(reader),
     carryElement: (value) =>
       Result.flatMap(Codec.encodeToBytes(element, value), (bytes) => Codec.decodeFromBytes(element, bytes))
   }

@@ -5,24 +5,24 @@ import { atKey, doesNotFit } from "../../CodecError.ts"
 import { Reader } from "../msgpack/MsgPackReader.ts"
 import { written } from "../msgpack/MsgPackWriter.ts"
 import { absent } from "./SchemaStep.ts"
-import type { Read } from "./WireDecoder.ts"
-import type { Field, StructWire, Wire } from "./WireSchema.ts"
+import type { Read, ReaderOf } from "./WireDecoder.ts"
+import type { Field, StructWire } from "./WireSchema.ts"
 import { isNullable, mayBeNil } from "./WireShape.ts"
 
 /**
  * Reads keys in schema order as long as they come in it, which is how every encoder of a struct writes them: without a string for a
  * key, and straight into the value. From the first other key on all is left to `anyOrder`.
  */
-export const make = (wire: StructWire, readerOf: (wire: Wire) => Read): Read => {
+export const make = (wire: StructWire, readerOf: ReaderOf): Read => {
   const { fields, rest } = wire
+  if (fields.length === 0 && rest !== undefined) return record(rest.accepts, readerOf(rest.value))
   const names = fields.map(({ name }) => name)
-  const special = ({ name, step }: Field) => step !== undefined || name === "__proto__" || !name.isWellFormed()
-  const length = fields.some(special) ? 0 : fields.length
+  const length = isPlain(wire) ? fields.length : 0
   const keys = names.slice(0, length).map(written)
   const readers = fields.map((field) => readerOf(field.wire))
   const optional = fields.map((field) => field.optional)
   const nilIsAbsent = fields.map((field) => field.optional || field.orUndefined)
-  const others = anyOrder(wire, readers, rest === undefined ? undefined : readerOf(rest.value))
+  const others = anyOrder(wire, readerOf)
   return (r) => {
     r.enter()
     let left = r.mapHeader()
@@ -43,26 +43,39 @@ export const make = (wire: StructWire, readerOf: (wire: Wire) => Read): Read => 
     } catch (failure) {
       throw atKey(failure, names[i]!)
     }
-    const value = left === 0 && i === fields.length ? out : others(r, left, out, i)
+    if (left > 0 || i < fields.length) {
+      const seen = names.map((name, field) => (field < i && Object.hasOwn(out, name) ? out[name] : unseen))
+      return others(r, left, seen)
+    }
     r.depth--
-    return value
+    return out
   }
 }
 
-/** Reads the `left` keys that remain of a map, when the first `known` fields were looked for and lie in `out` if they were there. */
-function anyOrder(
+/** Whether the fields may be read as they come, without a step between a field and its value. */
+export const isPlain = ({ fields }: StructWire): boolean =>
+  fields.every(({ name, step }) => step === undefined && name !== "__proto__" && name.isWellFormed())
+
+/** Stands for a field that has not been read. */
+export const unseen = Symbol("unseen")
+
+/**
+ * Reads the `left` keys that remain of a map, when `values` has the fields that have been read. Goes back the level that
+ * the map is.
+ */
+export const anyOrder = (
   { fields, rest }: StructWire,
-  readers: ReadonlyArray<Read>,
-  readRest: Read | undefined
-): (r: Reader, left: number, out: Record<string, unknown>, known: number) => unknown {
+  readerOf: ReaderOf
+): ((r: Reader, left: number, values: Array<unknown>) => unknown) => {
+  const readers = fields.map((field) => readerOf(field.wire))
+  const readRest = rest === undefined ? undefined : readerOf(rest.value)
   const positions = new Map(fields.map((field, i) => [field.name, i]))
   // Forms may refer to each other, so their nil-ness is asked for when all are there.
   let missing: ReadonlyArray<() => unknown> | undefined
   let nilIsAbsent: ReadonlyArray<boolean> | undefined
-  return (r, count, before, known) => {
+  return (r, count, values) => {
     missing ??= fields.map((field, i) => whenMissing(field, readers[i]!))
     nilIsAbsent ??= fields.map((field) => (field.optional || field.orUndefined) && !mayBeNil(field.wire))
-    const values = fields.map(({ name }, i) => (i < known && Object.hasOwn(before, name) ? before[name] : unseen))
     let others: Map<string, unknown> | undefined
     let at: string | undefined
     try {
@@ -98,6 +111,7 @@ function anyOrder(
         if (value !== absent) put(out, name, value)
       }
       if (others !== undefined) for (const [key, value] of others) put(out, key, value)
+      r.depth--
       return out
     } catch (failure) {
       throw at === undefined ? failure : atKey(failure, at)
@@ -105,7 +119,29 @@ function anyOrder(
   }
 }
 
-const unseen = Symbol()
+/** A struct without fields of its own. */
+function record(accepts: (key: string) => boolean, read: Read): Read {
+  return (r) => {
+    r.enter()
+    const out: Record<string, unknown> = {}
+    let at: string | undefined
+    try {
+      for (let left = r.mapHeader(); left > 0; left--) {
+        at = undefined
+        const start = r.offset
+        const key = r.str()
+        at = key
+        if (!accepts(key)) r.skip()
+        else if (Object.hasOwn(out, key)) r.malformed(start, "a key comes twice")
+        else put(out, key, read(r))
+      }
+    } catch (failure) {
+      throw at === undefined ? failure : atKey(failure, at)
+    }
+    r.depth--
+    return out
+  }
+}
 
 function whenMissing(field: Field, read: Read): () => unknown {
   if (field.optional) return () => absent

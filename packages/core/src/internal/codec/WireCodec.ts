@@ -1,36 +1,46 @@
 /**
- * Both directions of a schema: the functions that read and write its wire form, made once per AST.
+ * Both directions of a schema: the functions that read and write its wire form.
  */
 import type * as SchemaAST from "effect/SchemaAST"
 import { CodecFailure, toCodecError } from "../../CodecError.ts"
 import type { Reader } from "../msgpack/MsgPackReader.ts"
+import * as ReadSource from "./ReadSource.ts"
+import * as Source from "./Source.ts"
 import { build } from "./WireBuilder.ts"
-import { type Read, reader } from "./WireDecoder.ts"
-import { type Write, writer } from "./WireEncoder.ts"
+import * as WireDecoder from "./WireDecoder.ts"
+import * as WireEncoder from "./WireEncoder.ts"
+import type { Wire } from "./WireSchema.ts"
+import * as WriteSource from "./WriteSource.ts"
 
 export interface WireCodec {
-  readonly read: Read
-  readonly write: Write
+  readonly read: WireDecoder.Read
+  readonly write: WireEncoder.Write
 }
 
-const made = new WeakMap<SchemaAST.AST, WireCodec>()
-
 /** Throws a `CodecError` with reason `Unsupported` where a part of the schema has no form. */
-export const wireCodec = (ast: SchemaAST.AST): WireCodec => {
-  let found = made.get(ast)
-  if (found === undefined) {
-    try {
-      const wire = build(ast)
-      made.set(ast, (found = { read: reader(wire), write: writer(wire) }))
-    } catch (thrown) {
-      throw thrown instanceof CodecFailure ? toCodecError("encode", thrown) : thrown
-    }
+export const wireCodec = (ast: SchemaAST.AST, compile = true): WireCodec => {
+  const wire = formOf(ast)
+  return compile && Source.isAllowed
+    ? { read: ReadSource.reader(wire), write: WriteSource.writer(wire) }
+    : { read: WireDecoder.reader(wire), write: WireEncoder.writer(wire) }
+}
+
+/** What both directions are compiled from, to be read by people; undefined where everything is interpreted. */
+export const sourceOf = (ast: SchemaAST.AST): { readonly decode: string; readonly encode: string } | undefined =>
+  Source.isAllowed
+    ? { decode: ReadSource.compile(formOf(ast)).text, encode: WriteSource.compile(formOf(ast)).text }
+    : undefined
+
+const formOf = (ast: SchemaAST.AST): Wire => {
+  try {
+    return build(ast)
+  } catch (thrown) {
+    throw thrown instanceof CodecFailure ? toCodecError("encode", thrown) : thrown
   }
-  return found
 }
 
 /** Reads what is left of the reader's window, which must be one value and nothing else. */
-export const readWindow = (read: Read, reader: Reader): unknown => {
+export const readWindow = (read: WireDecoder.Read, reader: Reader): unknown => {
   reader.depth = 0
   const value = read(reader)
   if (reader.offset !== reader.end) reader.malformed(reader.offset, `${reader.remaining} bytes follow the value`)

@@ -16,16 +16,20 @@ import type { ListWire, MapWire, Wire } from "./WireSchema.ts"
 /** Reads one value at the reader's offset, or throws a `CodecFailure`. */
 export type Read = (reader: Reader) => unknown
 
+/** Gives the reading function of a part of a form. */
+export type ReaderOf = (wire: Wire) => Read
+
 const made = new WeakMap<Wire, Read>()
 
-/** The reading function of a form. */
-export const reader = (wire: Wire): Read => {
+/** The reading function of a form, all of it interpreted. */
+export const reader: ReaderOf = (wire) => {
   let read = made.get(wire)
-  if (read === undefined) made.set(wire, (read = interpret(wire)))
+  if (read === undefined) made.set(wire, (read = interpret(wire, reader)))
   return read
 }
 
-function interpret(wire: Wire): Read {
+/** The reading function of a form whose parts are read by what `reader` gives. */
+export const interpret = (wire: Wire, reader: ReaderOf): Read => {
   switch (wire._tag) {
     case "Nil":
       return (r) => {
@@ -71,13 +75,13 @@ function interpret(wire: Wire): Read {
     case "Result":
       return nested(result(reader(wire.ok), reader(wire.err)))
     case "List":
-      return list(wire)
+      return list(wire, reader)
     case "Collection": {
       const item = reader(wire.item)
       return nested((r) => wire.from(items(r, r.arrayHeader(), item)))
     }
     case "Map":
-      return nested(map(wire))
+      return nested(map(wire, reader))
     case "Struct":
       return StructDecoder.make(wire, reader)
     case "Union":
@@ -103,7 +107,8 @@ function nested(read: Read): Read {
   }
 }
 
-function float(value: number, bits: 32 | 64, finite: boolean): number {
+/** A float as its form has it, or a failure. */
+export const float = (value: number, bits: 32 | 64, finite: boolean): number => {
   if (finite && !Number.isFinite(value)) throw notFinite()
   if (bits === 64) return value
   const rounded = Math.fround(value)
@@ -130,7 +135,7 @@ function bigInt(min: bigint, max: bigint): Read {
   }
 }
 
-const outside = (value: number | bigint, min: number | bigint, max: number | bigint) =>
+export const outside = (value: number | bigint, min: number | bigint, max: number | bigint) =>
   doesNotFit(`Expected an integer from ${min} to ${max}, got ${value}`)
 
 function literal(expected: string | number | boolean | bigint): Read {
@@ -167,7 +172,7 @@ function result(ok: Read, err: Read): Read {
 const okKey = written("Ok")
 const errKey = written("Err")
 
-function list(wire: ListWire): Read {
+function list(wire: ListWire, reader: ReaderOf): Read {
   const elements = wire.elements.map(reader)
   const rest = wire.rest === undefined ? undefined : reader(wire.rest)
   const all = wire.rest?._tag === "Float" && wire.rest.bits === 64 ? floats(wire.rest.finite) : items
@@ -234,7 +239,7 @@ function mixed(r: Reader, count: number, readerAt: (index: number) => Read): Arr
   return out
 }
 
-function map(wire: MapWire): Read {
+function map(wire: MapWire, reader: ReaderOf): Read {
   const readKey = reader(wire.key)
   const readValue = reader(wire.value)
   return (r) => {

@@ -16,16 +16,20 @@ import { fieldValue, isRecord } from "./WireShape.ts"
 /** Appends one value, or throws a `CodecFailure` and leaves a part of it behind. */
 export type Write = (value: unknown, writer: Writer) => void
 
+/** Gives the writing function of a part of a form. */
+export type WriterOf = (wire: Wire) => Write
+
 const made = new WeakMap<Wire, Write>()
 
-/** The writing function of a form. */
-export const writer = (wire: Wire): Write => {
+/** The writing function of a form, all of it interpreted. */
+export const writer: WriterOf = (wire) => {
   let write = made.get(wire)
-  if (write === undefined) made.set(wire, (write = interpret(wire)))
+  if (write === undefined) made.set(wire, (write = interpret(wire, writer)))
   return write
 }
 
-function interpret(wire: Wire): Write {
+/** The writing function of a form whose parts are written by what `writer` gives. */
+export const interpret = (wire: Wire, writer: WriterOf): Write => {
   switch (wire._tag) {
     case "Nil":
       return (value, w) => {
@@ -68,7 +72,7 @@ function interpret(wire: Wire): Write {
     case "Result":
       return nested(result(writer(wire.ok), writer(wire.err)))
     case "List":
-      return list(wire)
+      return list(wire, writer)
     case "Collection": {
       const write = writer(wire.item)
       return nested((value, w) => {
@@ -77,9 +81,9 @@ function interpret(wire: Wire): Write {
       })
     }
     case "Map":
-      return nested(map(wire))
+      return nested(map(wire, writer))
     case "Struct":
-      return struct(wire)
+      return struct(wire, writer)
     case "Union":
       return UnionEncoder.make(wire.members, wire.oneOf, writer)
     case "Step": {
@@ -103,7 +107,7 @@ function nested(write: Write): Write {
 }
 
 /** Goes one level deeper; who returns normally goes back. */
-function enter(w: Writer): void {
+export function enter(w: Writer): void {
   if (++w.depth > maxDepth) throw new CodecFailure({ _tag: "TooDeep", limit: maxDepth })
 }
 
@@ -141,7 +145,8 @@ function bigInt(min: bigint, max: bigint): Write {
   }
 }
 
-const outside = (min: number | bigint, max: number | bigint) => doesNotFit(`Expected an integer from ${min} to ${max}`)
+export const outside = (min: number | bigint, max: number | bigint) =>
+  doesNotFit(`Expected an integer from ${min} to ${max}`)
 
 function literal(expected: string | number | boolean | bigint): Write {
   const shown = typeof expected === "string" ? JSON.stringify(expected) : String(expected)
@@ -176,7 +181,7 @@ function result(ok: Write, err: Write): Write {
 const okKey = written("Ok")
 const errKey = written("Err")
 
-function list(wire: ListWire): Write {
+function list(wire: ListWire, writer: WriterOf): Write {
   const elements = wire.elements.map(writer)
   const rest = wire.rest === undefined ? undefined : writer(wire.rest)
   const tail = wire.tail.map(writer)
@@ -215,7 +220,7 @@ function mixed(values: ReadonlyArray<unknown>, w: Writer, writerAt: (index: numb
   }
 }
 
-function map(wire: MapWire): Write {
+function map(wire: MapWire, writer: WriterOf): Write {
   const writeKey = writer(wire.key)
   const writeValue = writer(wire.value)
   return (value, w) => {
@@ -237,11 +242,12 @@ function map(wire: MapWire): Write {
 }
 
 /** Structs whose fields are written as they are found take their keys from `keys`; the others go through `inSteps`. */
-function struct(wire: StructWire): Write {
+function struct(wire: StructWire, writer: WriterOf): Write {
   const { fields, rest } = wire
   const writers = fields.map((field) => writer(field.wire))
+  if (fields.length === 0 && rest !== undefined) return record(rest.accepts, writer(rest.value))
   const special = ({ name, step }: Field) => step !== undefined || !name.isWellFormed()
-  if (rest !== undefined || fields.length > 15 || fields.some(special)) return inSteps(wire, writers)
+  if (rest !== undefined || fields.length > 15 || fields.some(special)) return inSteps(wire, writers, writer)
   const keys = fields.map(({ name }) => written(name))
   const inherited = fields.map(({ name }) => name in Object.prototype)
   const mayBeLeftOut = fields.map((field) => field.optional || field.orUndefined)
@@ -272,8 +278,25 @@ function struct(wire: StructWire): Write {
   }
 }
 
+/** A struct without fields of its own. */
+function record(accepts: (key: string) => boolean, write: Write): Write {
+  return nested((value, w) => {
+    if (!isRecord(value)) return mismatch("object", value)
+    const keys = Object.keys(value).filter(accepts)
+    w.mapHeader(keys.length)
+    for (const key of keys) {
+      try {
+        w.str(key)
+        write((value as Record<string, unknown>)[key], w)
+      } catch (failure) {
+        throw atKey(failure, key)
+      }
+    }
+  })
+}
+
 /** Fields of which some are transformed where they may be absent, or that others may follow. */
-function inSteps({ fields, rest }: StructWire, writers: ReadonlyArray<Write>): Write {
+function inSteps({ fields, rest }: StructWire, writers: ReadonlyArray<Write>, writer: WriterOf): Write {
   const names = new Set(fields.map(({ name }) => name))
   const writeRest = rest === undefined ? undefined : writer(rest.value)
   return nested((value, w) => {
@@ -307,7 +330,7 @@ function inSteps({ fields, rest }: StructWire, writers: ReadonlyArray<Write>): W
   })
 }
 
-function mismatch(expected: string, value: unknown): never {
+export function mismatch(expected: string, value: unknown): never {
   throw doesNotFit(`Expected ${expected}, got ${describe(value)}`)
 }
 

@@ -42,8 +42,9 @@ export class Writer {
   /** The most bytes that one value may have, and where the one that is being written must end. */
   private valueLimit = Infinity
   private end: number
-  private bytes: Uint8Array<ArrayBuffer>
-  private view: DataView<ArrayBuffer>
+  /** Where what is written goes, and a view of it: new ones when they are full. For code that has room from `advance`. */
+  bytes: Uint8Array<ArrayBuffer>
+  view: DataView<ArrayBuffer>
   private offset = 0
 
   constructor(limit: number = defaultLimit, initialBytes = 256) {
@@ -341,7 +342,7 @@ export class Writer {
   }
 
   /** Takes `count` bytes and returns where they begin. Read `this.bytes` after it: it may have moved. */
-  private advance(count: number): number {
+  advance(count: number): number {
     const at = this.offset
     const end = at + count
     if (end > this.end) this.tooLarge()

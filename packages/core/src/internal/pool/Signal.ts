@@ -61,7 +61,7 @@ export const decode = <A>(codec: Codec.Codec<A>, bytes: Uint8Array): A => read(c
 
 /** As `decode`, from the reader's window. */
 export const read = <A>(codec: Codec.Codec<A>, reader: Codec.Reader): A => {
-  const value = Codec.decodeWindow(codec, reader)
+  const value = codec.decodeWindow(reader)
   if (Result.isSuccess(value)) return value.success
   throw new CodecFailure({ _tag: "Malformed", offset: 0, message: value.failure.message })
 }
