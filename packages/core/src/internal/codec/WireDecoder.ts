@@ -215,7 +215,7 @@ function floats(finite: boolean): (r: Reader, count: number) => Array<number> {
     const out = roomy ? new Array<number>(count) : []
     let i = 0
     try {
-      for (; i < count; i++) {
+      for (i = roomy && !finite ? r.float64s(out) : 0; i < count; i++) {
         const value = r.float()
         if (finite && !Number.isFinite(value)) throw notFinite()
         out[i] = value

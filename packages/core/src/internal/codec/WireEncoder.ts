@@ -114,7 +114,7 @@ export function enter(w: Writer): void {
 function float(bits: 32 | 64, finite: boolean): Write {
   return (value, w) => {
     if (typeof value !== "number") return mismatch("number", value)
-    if (finite && !Number.isFinite(value)) throw doesNotFit("Expected a finite number")
+    if (finite && !Number.isFinite(value)) throw notFinite()
     if (bits === 64) return w.float64(value)
     if (Number.isFinite(value) && !Number.isFinite(Math.fround(value))) {
       throw doesNotFit("Expected a number within the range of f32")
@@ -122,6 +122,8 @@ function float(bits: 32 | 64, finite: boolean): Write {
     w.float32(value)
   }
 }
+
+export const notFinite = () => doesNotFit("Expected a finite number")
 
 function int(min: number, max: number): Write {
   if (min === Number.MIN_SAFE_INTEGER && max === Number.MAX_SAFE_INTEGER) {
@@ -185,6 +187,7 @@ function list(wire: ListWire, writer: WriterOf): Write {
   const elements = wire.elements.map(writer)
   const rest = wire.rest === undefined ? undefined : writer(wire.rest)
   const tail = wire.tail.map(writer)
+  const all = wire.rest?._tag === "Float" && wire.rest.bits === 64 ? floats(wire.rest.finite) : items
   const least = wire.required + tail.length
   return (value, w) => {
     if (!Array.isArray(value)) return mismatch("array", value)
@@ -194,7 +197,7 @@ function list(wire: ListWire, writer: WriterOf): Write {
     }
     enter(w)
     const tailStart = count - tail.length
-    if (elements.length === 0 && tail.length === 0) items(value, w, rest!)
+    if (elements.length === 0 && tail.length === 0) all(value, w, rest!)
     else mixed(value, w, (i) => (i < elements.length ? elements[i]! : i < tailStart ? rest! : tail[i - tailStart]!))
     w.depth--
   }
@@ -207,6 +210,29 @@ function items(values: ReadonlyArray<unknown>, w: Writer, write: Write): void {
     for (; i < values.length; i++) write(values[i], w)
   } catch (failure) {
     throw atKey(failure, i)
+  }
+}
+
+/** As `items`, without a call for each, where there is room for all of them. */
+function floats(finite: boolean): typeof items {
+  return (values, w, write) => {
+    const count = values.length
+    if (count * 9 + 5 > w.room) return items(values, w, write)
+    let i = 0
+    w.arrayHeader(count)
+    let at = w.advance(count * 9)
+    const { bytes, view } = w
+    try {
+      for (; i < count; i++, at += 9) {
+        const value = values[i]
+        if (typeof value !== "number") return mismatch("number", value)
+        if (finite && !Number.isFinite(value)) throw notFinite()
+        bytes[at] = 0xcb
+        view.setFloat64(at + 1, value)
+      }
+    } catch (failure) {
+      throw atKey(failure, i)
+    }
   }
 }
 

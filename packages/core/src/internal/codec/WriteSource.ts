@@ -3,10 +3,10 @@
  * values that are refused, is what `WireEncoder` writes and says.
  */
 import * as Option from "effect/Option"
-import { atKey, doesNotFit } from "../../CodecError.ts"
+import { atKey } from "../../CodecError.ts"
 import { Writer, written } from "../msgpack/MsgPackWriter.ts"
 import { at, isCompiled, Source, storeBytes } from "./Source.ts"
-import { enter, interpret, mismatch, outside, type Write } from "./WireEncoder.ts"
+import { enter, interpret, mismatch, notFinite, outside, type Write } from "./WireEncoder.ts"
 import type { Field, ListWire, StructWire, Wire } from "./WireSchema.ts"
 
 const made = new WeakMap<Wire, Write>()
@@ -161,8 +161,6 @@ function ${name}(value, w) {
 }
 
 const mayBeLeftOut = (field: Field): boolean => field.optional || field.orUndefined
-
-const notFinite = () => doesNotFit("Expected a finite number")
 
 /** A longer key is copied by a loop. */
 const longestInline = 24

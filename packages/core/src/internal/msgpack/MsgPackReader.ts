@@ -16,10 +16,11 @@ const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
 const maxSafe = BigInt(Number.MAX_SAFE_INTEGER)
 
 export class Reader {
-  readonly bytes: Uint8Array
+  bytes: Uint8Array
   /** Where the next value begins, in bytes from the start of `bytes`. */
   offset = 0
-  /** Where what may be read ends. */
+  /** Where what may be read begins and ends. */
+  private start = 0
   end: number
   /** What lies beside the bytes, where they came from another thread. */
   readonly beside: ReadonlyArray<unknown> | undefined
@@ -48,8 +49,18 @@ export class Reader {
     return new Reader(bytes, this.isPlain ? undefined : this.beside)
   }
 
+  /** Turns to other bytes, all of them, as if the reader had been made for them. */
+  turnTo(bytes: Uint8Array): void {
+    if (bytes !== this.bytes) {
+      this.bytes = bytes
+      this.made = undefined
+    }
+    this.window(0, bytes.length)
+  }
+
   /** Turns to the value from `start` to `end`, both within `bytes`, as if the reader had been made for it alone. */
   window(start: number, end: number): void {
+    this.start = start
     this.offset = start
     this.end = end
     this.depth = 0
@@ -82,7 +93,7 @@ export class Reader {
     if (this.fuel < 0) {
       throw new CodecFailure({
         _tag: "Malformed",
-        offset: this.offset,
+        offset: this.offset - this.start,
         message: "too many members of a union begin like this value",
         final: true
       })
@@ -133,6 +144,18 @@ export class Reader {
     if (classes[tag] !== WireClass.int) this.unexpected("a number")
     this.offset--
     return this.int()
+  }
+
+  /** Fills the array as long as the next value is written as a 64-bit float; returns how many were. */
+  float64s(out: Array<number>): number {
+    const { bytes, end, view } = this
+    let { offset } = this
+    let i = 0
+    for (; i < out.length && end - offset >= 9 && bytes[offset] === 0xcb; i++, offset += 9) {
+      out[i] = view.getFloat64(offset + 1)
+    }
+    this.offset = offset
+    return i
   }
 
   /** An integer that a `number` holds exactly. A float is refused. */
@@ -277,8 +300,9 @@ export class Reader {
     }
   }
 
+  /** Fails at an offset in `bytes`: the error counts from where the value's window begins. */
   malformed(offset: number, message: string): never {
-    throw new CodecFailure({ _tag: "Malformed", offset, message })
+    throw new CodecFailure({ _tag: "Malformed", offset: offset - this.start, message })
   }
 
   private isBeside(): boolean {

@@ -59,6 +59,11 @@ export class Writer {
     return this.offset
   }
 
+  /** Bytes that the value which is being written may still have. */
+  get room(): number {
+    return this.end - this.offset
+  }
+
   /** Forgets everything written after `mark`, an earlier `size`, and what was laid beside the bytes since. */
   rewind(mark: number): void {
     this.offset = mark

@@ -63,15 +63,13 @@ export class AsyncValues {
 
   /** A pending AsyncValue for an import. */
   allocate(): bigint {
-    return this.memory.writeZeros(size)
+    return this.memory.writeWords(0, 0, 0)
   }
 
   /** Fills in an answer that is there before the import returns: the guest takes it at its first poll. */
   fill(asyncValue: bigint, answer: bigint): void {
     const offset = FatPtr.offsetOf(asyncValue)
-    this.memory.setU32(offset + 4, FatPtr.offsetOf(answer))
-    this.memory.setU32(offset + 8, FatPtr.lengthOf(answer))
-    this.memory.setU32(offset, ready)
+    this.memory.setWords(offset, ready, FatPtr.offsetOf(answer), FatPtr.lengthOf(answer))
   }
 
   /** An import is resolved: its AsyncValue may go when the calls that are in the guest now have settled. */

@@ -2,9 +2,10 @@
  * The linear memory of one instance, and its allocator.
  *
  * The side that serialises allocates and the receiver frees (docs/abi.md, "Who allocates, who frees"): values for the guest go
- * through `write`, values from the guest through `take`, which copies and then frees exactly once. Any call into the
- * guest may grow the memory and detach every view, so a view is made after the call and dropped before the next.
+ * through `write`, values from the guest through `take` and `read`, which free them exactly once. Any call into the guest may
+ * grow the memory, and detach what looks at it: that is made anew when it is found detached.
  */
+import { Reader } from "@fiberhost/core/Codec"
 import * as GuestError from "../../GuestError.ts"
 import * as FatPtr from "./FatPtr.ts"
 
@@ -30,7 +31,11 @@ export class GuestMemory {
   private readonly malloc: (length: number) => bigint
   private readonly free: (ptr: bigint) => void
   private readonly valueBytes: number
+  /** Whether other threads may write to it. It is not detached when it grows. */
+  private readonly isShared: boolean
   private bytes: Uint8Array<ArrayBuffer>
+  private view: DataView<ArrayBuffer>
+  private reader: Reader
 
   /** `valueBytes`: the longest value that is taken from the guest. */
   constructor(
@@ -43,21 +48,29 @@ export class GuestMemory {
     this.valueBytes = valueBytes
     this.malloc = malloc
     this.free = free
+    this.isShared = !(memory.buffer instanceof ArrayBuffer)
     this.bytes = new Uint8Array(memory.buffer)
+    this.view = new DataView(memory.buffer)
+    this.reader = new Reader(this.bytes)
   }
 
   /** Bytes of linear memory that the instance has now. */
   get byteLength(): number {
-    return this.memory.buffer.byteLength
+    return this.current().length
   }
 
   /**
    * Host to guest: allocates exactly the value's length (the guest frees with the length it was given) and copies.
    * Undefined when the guest has no memory left: `__fp_malloc` then answers offset 0 and does not trap.
    */
-  tryWrite(value: Uint8Array): bigint | undefined {
-    const ptr = this.tryAllocate(value.byteLength)
-    if (ptr !== undefined) this.view().set(value, FatPtr.offsetOf(ptr))
+  tryWrite(value: Uint8Array, start = 0, length: number = value.length - start): bigint | undefined {
+    const ptr = this.malloc(length)
+    const at = FatPtr.offsetOf(ptr)
+    if (!this.isAllocated(at, length)) return undefined
+    const { bytes } = this
+    // The engine's copy costs more to call than a few bytes to write.
+    if (length > 64) bytes.set(start === 0 && length === value.length ? value : value.subarray(start, start + length), at)
+    else for (let i = 0; i < length; i++) bytes[at + i] = value[start + i]!
     return ptr
   }
 
@@ -66,17 +79,22 @@ export class GuestMemory {
     return this.tryWrite(value) ?? outOfMemory(value.byteLength)
   }
 
-  /** Host to guest: `length` zeroed bytes. Throws as `write` does. */
-  writeZeros(length: number): bigint {
-    const ptr = this.tryAllocate(length) ?? outOfMemory(length)
+  /** Host to guest: so many u32, little-endian. Throws as `write` does. */
+  writeWords(first: number, second: number, third: number): bigint {
+    const ptr = this.malloc(12)
     const offset = FatPtr.offsetOf(ptr)
-    this.view().fill(0, offset, offset + length)
+    if (!this.isAllocated(offset, 12)) return outOfMemory(12)
+    this.setWords(offset, first, second, third)
     return ptr
   }
 
-  /** Host to guest: overwrites one little-endian u32. The offset lies in a block that this host allocated. */
-  setU32(offset: number, value: number): void {
-    new DataView(this.memory.buffer).setUint32(offset, value, true)
+  /** Host to guest: overwrites three little-endian u32. The offset lies in a block that this host allocated. */
+  setWords(offset: number, first: number, second: number, third: number): void {
+    this.current()
+    const { view } = this
+    view.setUint32(offset, first, true)
+    view.setUint32(offset + 4, second, true)
+    view.setUint32(offset + 8, third, true)
   }
 
   /**
@@ -87,17 +105,25 @@ export class GuestMemory {
   take(ptr: bigint): Uint8Array<ArrayBuffer> | TooLong {
     const offset = FatPtr.offsetOf(ptr)
     const length = FatPtr.lengthOf(ptr)
-    const view = this.view()
-    if (offset + length > view.byteLength || length > maxValueBytes) {
-      throw new GuestError.GuestFault(
-        new GuestError.ProtocolViolation({
-          detail: `a value at offset ${offset} of ${length} bytes does not lie in its memory of ${view.byteLength} bytes`
-        })
-      )
-    }
-    const copy = length > this.valueBytes ? new TooLong(length, this.valueBytes) : view.slice(offset, offset + length)
+    this.check(offset, length)
+    const copy = length > this.valueBytes ? new TooLong(length, this.valueBytes) : this.bytes.slice(offset, offset + length)
     if (ptr !== 0n) this.free(ptr)
     return copy
+  }
+
+  /** As `take`, but `read` reads the value where it lies; it copies what it keeps, and does not enter the guest. */
+  read<A>(ptr: bigint, read: (value: Reader) => A): A | TooLong {
+    const offset = FatPtr.offsetOf(ptr)
+    const length = FatPtr.lengthOf(ptr)
+    this.check(offset, length)
+    if (length > this.valueBytes || this.isShared) {
+      const copy = this.take(ptr)
+      return copy instanceof TooLong ? copy : read(new Reader(copy))
+    }
+    this.reader.window(offset, offset + length)
+    const value = read(this.reader)
+    if (ptr !== 0n) this.free(ptr)
+    return value
   }
 
   /** Gives a block back that the guest was handed but does not own: an AsyncValue, or an argument not delivered. */
@@ -105,24 +131,32 @@ export class GuestMemory {
     this.free(ptr)
   }
 
-  private tryAllocate(length: number): bigint | undefined {
-    const ptr = this.malloc(length)
-    const offset = FatPtr.offsetOf(ptr)
-    if (offset === 0) return undefined
-    // In bounds: what is written there would throw a RangeError otherwise, blamed on the guest's stack.
-    if (offset + length > this.memory.buffer.byteLength) {
-      throw new GuestError.GuestFault(
-        new GuestError.ProtocolViolation({
-          detail: `__fp_malloc(${length}) answered offset ${offset}, outside its memory`
-        })
-      )
-    }
-    return ptr
+  /** In bounds: what is written elsewhere would throw a RangeError, blamed on the guest's stack. */
+  private isAllocated(offset: number, length: number): boolean {
+    if (offset === 0) return false
+    if (offset + length <= this.current().length) return true
+    throw new GuestError.GuestFault(
+      new GuestError.ProtocolViolation({
+        detail: `__fp_malloc(${length}) answered offset ${offset}, outside its memory`
+      })
+    )
   }
 
-  private view(): Uint8Array<ArrayBuffer> {
-    if (this.bytes.byteLength === 0 || this.bytes.buffer !== this.memory.buffer) {
+  private check(offset: number, length: number): void {
+    const { length: size } = this.current()
+    if (offset + length <= size && length <= maxValueBytes) return
+    throw new GuestError.GuestFault(
+      new GuestError.ProtocolViolation({
+        detail: `a value at offset ${offset} of ${length} bytes does not lie in its memory of ${size} bytes`
+      })
+    )
+  }
+
+  private current(): Uint8Array<ArrayBuffer> {
+    if (this.bytes.length === 0 || this.isShared) {
       this.bytes = new Uint8Array(this.memory.buffer)
+      this.view = new DataView(this.memory.buffer)
+      this.reader = new Reader(this.bytes)
     }
     return this.bytes
   }
