@@ -4,7 +4,8 @@
 import { globSync, writeFileSync } from "node:fs"
 import { matchesGlob } from "node:path"
 import { parseArgs } from "node:util"
-import { type Bench, type CaseResult, type Effort, medianRound, runCase } from "./harness/Bench.ts"
+import { type Bench, type CaseResult, type Effort, medianRound, type Row, runCase, runMixed } from "./harness/Bench.ts"
+import * as Parts from "./harness/Parts.ts"
 import type { Program } from "./harness/Program.ts"
 import type { Case } from "./harness/Subject.ts"
 import { heading, machine, table } from "./harness/Table.ts"
@@ -19,7 +20,9 @@ const { values, positionals } = parseArgs({
     quick: { type: "boolean", default: false },
     case: { type: "string" },
     rounds: { type: "string" },
-    json: { type: "string" }
+    json: { type: "string" },
+    // One of the processes that a run starts: it prints its tables only.
+    part: { type: "boolean", default: false }
   }
 })
 
@@ -27,8 +30,7 @@ const module = await load(positionals[0])
 if (module.program !== undefined) {
   const { name, run } = module.program
   console.log(machine(name))
-  const rows = await run(values.quick)
-  if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(rows, null, 2)}\n`)
+  write(await run(values.quick))
   process.exit()
 }
 const { bench } = module
@@ -36,19 +38,33 @@ const effort = {
   ...(values.quick ? quick : full),
   ...(values.rounds === undefined ? {} : { rounds: rounds(values.rounds) })
 }
-const cases = bench.cases.filter(isWanted)
-if (cases.length === 0) throw new Error(`no case of ${bench.name} is named ${values.case}`)
+const alone = bench.cases.filter((benchCase) => isWanted(benchCase.name, benchCase))
+const mixed =
+  bench.mixed === undefined ? [] : bench.cases.filter((benchCase) => isWanted(nameMixed(benchCase), benchCase))
+if (alone.length + mixed.length === 0) throw new Error(`no case of ${bench.name} is named ${values.case}`)
 const subjects = bench.subjects.filter(
   ({ name, role }) => !values.quick || role === "ours" || bench.quick.subjects.includes(name)
 )
 
-console.log(heading(bench.name, effort))
-const results: Array<CaseResult> = []
-for (const benchCase of cases) {
-  const result = await runCase(benchCase, subjects, effort)
-  results.push(result)
-  console.log(table(result))
-  if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(rows(results), null, 2)}\n`)
+const names = [...alone.map(({ name }) => name), ...(mixed.length === 0 ? [] : [`{${mixed.map(nameMixed).join(",")}}`])]
+
+if (!values.part) console.log(heading(bench.name, effort))
+const measured: Array<Row> = []
+if (bench.mixed !== undefined && names.length > 1) {
+  for (const name of names) {
+    measured.push(...Parts.measure([bench.name, "--case", name, ...effortArguments()]))
+    write(measured)
+  }
+} else if (mixed.length > 0) {
+  const inBackground = { ...effort, slice: effort.slice / 10, warmUp: effort.warmUp / 10 }
+  const all = await runMixed(
+    bench.cases,
+    subjects.filter(({ name }) => bench.mixed?.includes(name)),
+    (benchCase) => (mixed.includes(benchCase) ? effort : inBackground)
+  )
+  for (const benchCase of mixed) report({ ...all[bench.cases.indexOf(benchCase)]!, name: nameMixed(benchCase) })
+} else {
+  for (const benchCase of alone) report(await runCase(benchCase, subjects, effort))
 }
 // A peer that did not close would keep the process alive.
 process.exit()
@@ -65,9 +81,13 @@ async function load(name: string | undefined): Promise<{ readonly bench: Bench<C
 }
 
 // `--case` picks from all cases, also in a quick run.
-function isWanted({ name }: Case): boolean {
+function isWanted(name: string, benchCase: Case): boolean {
   if (values.case !== undefined) return matchesGlob(name, values.case)
-  return !values.quick || bench.quick.cases.includes(name)
+  return !values.quick || bench.quick.cases.includes(benchCase.name)
+}
+
+function nameMixed({ name }: Case): string {
+  return `${name}-mixed`
 }
 
 function rounds(text: string): number {
@@ -76,11 +96,25 @@ function rounds(text: string): number {
   return count
 }
 
-function rows(results: ReadonlyArray<CaseResult>) {
-  return results.flatMap((result) =>
-    result.measurements.map(({ subject, rounds }) => {
-      const { opsPerSec, p50us, p99us } = medianRound(rounds)
-      return { bench: bench.name, case: result.name, subject, opsPerSec, p50us, p99us }
-    })
-  )
+function effortArguments(): ReadonlyArray<string> {
+  return [...(values.quick ? ["--quick"] : []), ...(values.rounds === undefined ? [] : ["--rounds", values.rounds])]
+}
+
+function report(result: CaseResult): void {
+  measured.push(...rows(result))
+  console.log(table(result))
+  write(measured)
+}
+
+function rows({ name, measurements }: CaseResult): ReadonlyArray<Row> {
+  return measurements.map(({ subject, rounds }) => ({
+    bench: bench.name,
+    case: name,
+    subject,
+    ...medianRound(rounds)
+  }))
+}
+
+function write(rows: ReadonlyArray<object>): void {
+  if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(rows, null, 2)}\n`)
 }

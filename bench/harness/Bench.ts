@@ -11,6 +11,18 @@ export interface Bench<C extends Case> {
   readonly subjects: ReadonlyArray<Subject<C>>
   /** What `--quick` runs: names of cases, and of the peers and floors beside all subjects of our own. */
   readonly quick: { readonly cases: ReadonlyArray<string>; readonly subjects: ReadonlyArray<string> }
+  /**
+   * Measures each case in a process of its own, and these subjects once more as `NAME-mixed`: in a process that runs all
+   * cases in turn, where code that one call made fast has met the others.
+   */
+  readonly mixed?: ReadonlyArray<string>
+}
+
+/** What one subject did in one case: what `--json` writes. */
+export interface Row extends Round {
+  readonly bench: string
+  readonly case: string
+  readonly subject: string
 }
 
 /** How long a run measures; times in milliseconds. */
@@ -40,6 +52,14 @@ export interface CaseResult {
   readonly skipped: ReadonlyArray<{ readonly subject: string; readonly because: string }>
 }
 
+/** A case with those that take part in it. */
+interface Contest {
+  readonly benchCase: Case
+  readonly effort: Effort
+  readonly contestants: Set<Contestant>
+  readonly skipped: Array<{ readonly subject: string; readonly because: string }>
+}
+
 interface Contestant {
   readonly subject: string
   readonly role: Role
@@ -58,38 +78,69 @@ export async function runCase<C extends Case>(
   subjects: ReadonlyArray<Subject<C>>,
   effort: Effort
 ): Promise<CaseResult> {
-  const contestants = new Set<Contestant>()
-  const skipped: Array<{ subject: string; because: string }> = []
+  const [result] = await runMixed([benchCase], subjects, () => effort)
+  return result!
+}
 
-  const measure = async (contestant: Contestant, milliseconds: number) => {
-    try {
-      return await runSlice(contestant.session, benchCase.inFlight, milliseconds)
-    } catch (error) {
-      contestants.delete(contestant)
-      skipped.push({ subject: contestant.subject, because: messageOf(error) })
-      await close(contestant.session).catch(() => {})
+/** All cases in this process: in each round each of them gets its turn. */
+export async function runMixed<C extends Case>(
+  cases: ReadonlyArray<C>,
+  subjects: ReadonlyArray<Subject<C>>,
+  effort: (benchCase: C) => Effort
+): Promise<ReadonlyArray<CaseResult>> {
+  const contests: Array<Contest> = []
+  for (const benchCase of cases) contests.push(await openContest(benchCase, subjects, effort(benchCase)))
+  const rounds = Math.max(...contests.map(({ effort }) => effort.rounds))
+  for (let round = 0; round < rounds; round++) {
+    for (const contest of contests) {
+      for (const contestant of rotated([...contest.contestants], round)) {
+        const result = await measure(contest, contestant, contest.effort.slice)
+        if (result !== undefined) contestant.rounds.push(result)
+      }
     }
   }
+  for (const { contestants } of contests) for (const { session } of contestants) await close(session)
 
-  for (const { name, role, open } of subjects) {
+  return contests.map(({ benchCase, contestants, skipped }) => ({
+    name: benchCase.name,
+    measurements: [...contestants].map(({ subject, role, rounds }) => ({ subject, role, rounds })),
+    skipped
+  }))
+}
+
+/** Opens the case's subjects and warms them up. */
+async function openContest<C extends Case>(
+  benchCase: C,
+  subjects: ReadonlyArray<Subject<C>>,
+  effort: Effort
+): Promise<Contest> {
+  const contest: Contest = { benchCase, effort, contestants: new Set(), skipped: [] }
+  for (const { name, role, takes = () => true, open } of subjects) {
+    if (!takes(benchCase)) continue
     try {
       const contestant = { subject: name, role, session: await open(benchCase), rounds: [] }
-      contestants.add(contestant)
-      await measure(contestant, effort.warmUp)
+      contest.contestants.add(contestant)
+      await measure(contest, contestant, effort.warmUp)
     } catch (error) {
-      skipped.push({ subject: name, because: messageOf(error) })
+      contest.skipped.push({ subject: name, because: messageOf(error) })
     }
   }
-  for (let round = 0; round < effort.rounds; round++) {
-    for (const contestant of rotated([...contestants], round)) {
-      const result = await measure(contestant, effort.slice)
-      if (result !== undefined) contestant.rounds.push(result)
-    }
-  }
-  for (const { session } of contestants) await close(session)
+  return contest
+}
 
-  const measurements = [...contestants].map(({ subject, role, rounds }) => ({ subject, role, rounds }))
-  return { name: benchCase.name, measurements, skipped }
+/** Nothing where the subject failed: it is out of the contest. */
+async function measure(
+  { benchCase, contestants, skipped }: Contest,
+  contestant: Contestant,
+  milliseconds: number
+): Promise<Round | undefined> {
+  try {
+    return await runSlice(contestant.session, benchCase, milliseconds)
+  } catch (error) {
+    contestants.delete(contestant)
+    skipped.push({ subject: contestant.subject, because: messageOf(error) })
+    await close(contestant.session).catch(() => {})
+  }
 }
 
 /** The median round by each figure on its own. */
@@ -106,9 +157,9 @@ export function medianRound(rounds: ReadonlyArray<Round>): Round {
   }
 }
 
-async function runSlice(session: Session, inFlight: number, milliseconds: number): Promise<Round> {
+async function runSlice(session: Session, { inFlight, every }: Case, milliseconds: number): Promise<Round> {
   collectYoung()
-  const slice = new Slice(inFlight, milliseconds)
+  const slice = new Slice(inFlight, milliseconds, every)
   await settledWithin(milliseconds + patience, session.run(slice))
   slice.finish()
   return {

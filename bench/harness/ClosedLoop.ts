@@ -15,6 +15,53 @@ export async function ofPromises(slice: Slice, call: (slot: number) => Promise<v
   await Promise.all(Array.from({ length: slice.inFlight }, (_, slot) => keepCalling(slot)))
 }
 
+/** The calls are answered when they return: they follow one another, whatever is to be in flight. */
+export async function ofCalls(slice: Slice, call: () => void): Promise<void> {
+  while (!slice.over) {
+    const started = slice.started()
+    call()
+    slice.answered(started)
+  }
+}
+
+/** `call` says whether it was answered at once; otherwise it calls `answered` later. */
+export function ofCallbacks(slice: Slice, call: (answered: () => void) => boolean): Promise<void> {
+  return new Promise((resolve) => {
+    let calling = slice.inFlight
+    const keepCalling = () => {
+      while (!slice.over) {
+        const started = slice.started()
+        const answered = () => {
+          slice.answered(started)
+          keepCalling()
+        }
+        if (!call(answered)) return
+        slice.answered(started)
+      }
+      if (--calling === 0) resolve()
+    }
+    for (let slot = 0; slot < slice.inFlight; slot++) keepCalling()
+  })
+}
+
+/** Each slot is a fiber that makes one call after the other, as an async function does in `ofPromises`. */
+export async function inFibers<A, R>(
+  slice: Slice,
+  services: Context.Context<R>,
+  call: () => Effect.Effect<A, unknown, R>,
+  check: (answer: A) => void
+): Promise<void> {
+  const keepCalling = Effect.gen(function* () {
+    while (!slice.over) {
+      const started = slice.started()
+      check(yield* call())
+      slice.answered(started)
+    }
+  })
+  const run = Effect.runPromiseWith(services)
+  await Promise.all(Array.from({ length: slice.inFlight }, () => run(keepCalling)))
+}
+
 /** Each call runs in a fiber of its own. */
 export function ofFibers<R>(
   slice: Slice,

@@ -13,10 +13,11 @@ export class Slice {
   readonly #every: number
   #elapsed = 0
 
-  constructor(inFlight: number, milliseconds: number) {
+  /** `every`: how many calls to one of the sample. */
+  constructor(inFlight: number, milliseconds: number, every = 1 + Math.floor(inFlight / 16)) {
     this.inFlight = inFlight
     this.#deadline = this.#start + milliseconds
-    this.#every = 1 + Math.floor(inFlight / 16)
+    this.#every = every
   }
 
   /** Whether no further call is to start. */

@@ -18,9 +18,9 @@ export function machine(title: string): string {
 }
 
 export function table({ name, measurements, skipped }: CaseResult): string {
-  const bestPool = fastest(measurements.filter(({ role }) => role === "peer"))
+  const bestPeer = fastest(measurements.filter(({ role }) => role === "peer"))
   const floor = fastest(measurements.filter(({ role }) => role === "floor"))
-  const columns = ["subject", "ops/s", "min..max", "p50 us", "p99 us", "x best pool", `x ${floor?.subject ?? "floor"}`]
+  const columns = ["subject", "ops/s", "min..max", "p50 us", "p99 us", "x best peer", `x ${floor?.subject ?? "floor"}`]
   const rows = measurements
     .toSorted((a, b) => opsPerSec(b) - opsPerSec(a))
     .map((measurement) => {
@@ -32,12 +32,12 @@ export function table({ name, measurements, skipped }: CaseResult): string {
         `${count(Math.min(...every))}..${count(Math.max(...every))}`,
         microseconds(p50us),
         microseconds(p99us),
-        ratio(ops, bestPool),
+        ratio(ops, bestPeer),
         ratio(ops, floor)
       ]
     })
   return [
-    `\n${name}${bestPool === undefined ? "" : ` (best pool: ${bestPool.subject})`}`,
+    `\n${name}${bestPeer === undefined ? "" : ` (best peer: ${bestPeer.subject})`}`,
     ...aligned([columns, ...rows]),
     ...skipped.map(({ subject, because }) => `  ${subject}: skipped: ${because}`)
   ].join("\n")

@@ -1,0 +1,33 @@
+// Calls of a plugin's functions: what one costs, by our host and by the other hosts of the same guest, next to what the guest itself
+// takes. Async ones with host functions that have their answer at once, and as `-pending` with such that answer in a microtask.
+import type { AsyncCall, CallsCase, SyncCall } from "./calls/Calls.ts"
+import { fiberhost } from "./calls/fiberhost.ts"
+import { floor } from "./calls/floor.ts"
+import { fpBindgen } from "./calls/peers/fpBindgen.ts"
+import type { Bench } from "./harness/Bench.ts"
+
+const syncCalls: ReadonlyArray<SyncCall> = ["u32", "string", "struct", "nested", "f64x1000", "bytes64KiB"]
+const asyncCalls: ReadonlyArray<AsyncCall> = ["async", "async1", "fetch", "join10"]
+const pendingCalls: ReadonlyArray<AsyncCall> = ["async1", "fetch", "join10"]
+
+/** A call takes little more than the clock does. */
+const every = 32
+
+const inFlight = (name: string, call: CallsCase["call"], pending = false): ReadonlyArray<CallsCase> =>
+  [1, 64].map((calls) => ({ name: `${name}/${calls}`, inFlight: calls, every, call, pending }))
+
+export const bench: Bench<CallsCase> = {
+  name: "calls",
+  cases: [
+    ...syncCalls.map((call) => ({ name: call, inFlight: 1, every, call, pending: false })),
+    ...asyncCalls.flatMap((call) => inFlight(call, call)),
+    ...pendingCalls.flatMap((call) => inFlight(`${call}-pending`, call, true)),
+    { name: "instantiate", inFlight: 1, every: 1, call: "instantiate", pending: false }
+  ],
+  subjects: [...fiberhost, fpBindgen, floor],
+  mixed: ["fiberhost", "fiberhost-sync", "fp-bindgen", "floor"],
+  quick: {
+    cases: ["string", "struct", "async1/1", "fetch/64", "join10/64"],
+    subjects: ["fp-bindgen", "floor"]
+  }
+}
