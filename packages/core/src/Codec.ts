@@ -100,21 +100,36 @@ export const source = (
   schema: Schema.ConstraintCodec<unknown, unknown>
 ): { readonly decode: string; readonly encode: string } | undefined => sourceOf(schema.ast)
 
+/**
+ * Encodes into scratch space, and gives `use` the writer that holds the value's bytes and nothing else, for as long as it runs.
+ * `limit` is in bytes.
+ */
+export const encodeWith = <A, B>(
+  codec: Codec<A>,
+  value: A,
+  use: (written: Writer) => B,
+  limit: number = defaultLimit
+): Result.Result<B, CodecError> => {
+  // A transformation may encode as well, so the scratch space is taken while it is in use.
+  const writer = limit === defaultLimit && spare !== undefined ? spare : new Writer(limit)
+  if (writer === spare) spare = undefined
+  try {
+    const result = codec.encode(value, writer)
+    return Result.isSuccess(result) ? Result.succeed(use(writer)) : Result.fail(result.failure)
+  } finally {
+    writer.reset()
+    if (limit === defaultLimit) spare = writer
+  }
+}
+
 /** Encodes into fresh bytes of exactly the value's length. `limit` is in bytes. */
 export const encodeToBytes = <A>(
   codec: Codec<A>,
   value: A,
   limit: number = defaultLimit
-): Result.Result<Uint8Array<ArrayBuffer>, CodecError> => {
-  // A transformation may encode as well, so the scratch buffer is taken while it is in use.
-  const writer = limit === defaultLimit && spare !== undefined ? spare : new Writer(limit)
-  if (writer === spare) spare = undefined
-  const result = codec.encode(value, writer)
-  const bytes = Result.isSuccess(result) ? Result.succeed(writer.take()) : Result.fail(result.failure)
-  writer.reset()
-  if (limit === defaultLimit) spare = writer
-  return bytes
-}
+): Result.Result<Uint8Array<ArrayBuffer>, CodecError> => encodeWith(codec, value, take, limit)
+
+const take = (writer: Writer) => writer.take()
 
 /** Decodes bytes that hold one value and nothing else. */
 export const decodeFromBytes = <A>(codec: Codec<A>, bytes: Uint8Array): Result.Result<A, CodecError> =>

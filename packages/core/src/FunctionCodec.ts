@@ -14,7 +14,8 @@ import * as Schema from "effect/Schema"
 import * as SchemaAST from "effect/SchemaAST"
 import * as Codec from "./Codec.ts"
 import { CodecError, toCodecError, Unsupported } from "./CodecError.ts"
-import { readWindow, wireCodec } from "./internal/codec/WireCodec.ts"
+import { plainKind, readWindow, wireCodec } from "./internal/codec/WireCodec.ts"
+import type * as Primitive from "./Primitive.ts"
 import * as Wire from "./Wire.ts"
 
 /** One argument: the payload's field, in declaration order. */
@@ -22,6 +23,8 @@ export interface Argument {
   readonly name: string
   readonly schema: Schema.Constraint
   readonly codec: Codec.Codec<unknown>
+  /** The number kind that the schema is, when every value of the kind is the schema's, and nothing else. */
+  readonly kind: Primitive.Kind | undefined
 }
 
 /**
@@ -36,6 +39,8 @@ export interface FunctionCodec {
   readonly streams: boolean
   /** The schema of the bare success value, or of one element of the stream. */
   readonly success: Schema.Constraint
+  /** As an argument's `kind`, of `success`. */
+  readonly successKind: Primitive.Kind | undefined
   /** The codec of `success`. */
   readonly element: Codec.Codec<unknown>
   /** Whether the contract has an `error`, so that the answer travels as a Result. */
@@ -216,6 +221,7 @@ export const make = (definition: Rpc.Any, options?: Options): FunctionCodec => {
     arguments: args,
     streams: stream !== undefined,
     success,
+    successKind: plainKind(success.ast),
     element,
     answersResult: result !== undefined,
     encodeArguments,
@@ -263,7 +269,8 @@ const argumentsOf = (rpc: Rpc.AnyWithProps): ReadonlyArray<Argument> => {
     if (!Schema.isSchema(field) || SchemaAST.isOptional(field.ast)) {
       throw refused(rpc, `argument "${name}" is optional, but every argument travels: use Schema.Option or NullOr`)
     }
-    return { name, schema: field, codec: codecAt(rpc, name, field) }
+    const codec = codecAt<unknown>(rpc, name, field)
+    return { name, schema: field, codec, kind: plainKind(field.ast) }
   })
 }
 

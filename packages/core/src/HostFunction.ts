@@ -10,6 +10,8 @@ import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import { identity } from "effect/Function"
 import * as References from "effect/References"
 import * as Result from "effect/Result"
 import type * as Rpc from "effect/rpc/Rpc"
@@ -70,11 +72,18 @@ export type Answer = Result.Result<unknown, unknown>
 /** A handler between its codecs: it has its services, and everything but an answer is a `HostCallError`. */
 export interface Implementation {
   readonly codec: FunctionCodec
+  /**
+   * What `perform`, `bytes` and `encoded` give runs in, for a caller with this context: once, for it has a scope of its own. The
+   * references are the caller's, the services the handler's.
+   */
+  readonly context: (caller: Context.Context<never>) => Context.Context<never>
   /** An Effect that has its answer already costs no fiber: see `isExit`. */
   readonly perform: (payload: unknown) => Effect.Effect<Answer, HostCallError.HostCallError>
   /** Of a streamed function instead: its elements, and its own typed failure or a `HostCallError`. */
   readonly stream: (payload: unknown) => Stream.Stream<unknown, unknown>
   readonly bytes: Bytes
+  /** As `bytes`, of a payload that has been read; undefined when `bytes` runs elsewhere, and is handed them as they are. */
+  readonly encoded: ((payload: unknown) => Effect.Effect<Uint8Array, HostCallError.HostCallError>) | undefined
 }
 
 /** Gives a byte face its typed twin: encodes the payload, decodes the answer. The types are the contract's. */
@@ -132,10 +141,19 @@ const implementation = <Env>(
     if (!codec.answersResult) return Exit.fail(HostCallError.fromDefect(codec.name, error.success))
     return Exit.succeed(Result.fail(error.success))
   }
-  const perform = (payload: unknown): Effect.Effect<Answer, HostCallError.HostCallError> => {
-    const effect = attempt(() => handler(payload))
-    if (isExit(effect)) return settle(effect)
-    return Effect.flatMap(Effect.exit(Effect.scoped(Effect.provideContext(effect, context))), settle)
+  const run = <A>(
+    payload: unknown,
+    finish: (exit: Exit.Exit<Answer, HostCallError.HostCallError>) => Exit.Exit<A, HostCallError.HostCallError>
+  ): Effect.Effect<A, HostCallError.HostCallError> => {
+    const effect = attempt(() => handler(payload)) as Effect.Effect<unknown, unknown>
+    if (isExit(effect)) return finish(settle(effect))
+    return Effect.flatMap(Effect.exit(effect), (exit) => {
+      const closing = Scope.closeUnsafe(scopeOf(Fiber.getCurrent()!.context), exit)
+      if (closing === undefined) return finish(settle(exit))
+      return Effect.flatMap(Effect.exit(Effect.uninterruptible(closing)), (closed) =>
+        finish(settle(Exit.isSuccess(closed) ? exit : closed))
+      )
+    })
   }
   const stream = (payload: unknown): Stream.Stream<unknown, unknown> =>
     Stream.suspend(() => handler(payload) as unknown as Stream.Stream<unknown, unknown, Env | Scope.Scope>).pipe(
@@ -145,8 +163,20 @@ const implementation = <Env>(
     )
   // A host pool's function of this very contract has a byte face already.
   const face = handler[BytesTypeId]
-  const bytes = face !== undefined && face.codec.rpc === codec.rpc ? face.run : toBytes(codec, perform)
-  return { codec, perform, stream, bytes }
+  const perform = (payload: unknown) => run(payload, identity)
+  const ownContext = contextOf(context as Context.Context<never>)
+  if (face !== undefined && face.codec.rpc === codec.rpc) {
+    return { codec, context: ownContext, perform, stream, bytes: face.run, encoded: undefined }
+  }
+  const encode = encoder(codec)
+  const encoded = (payload: unknown) => run(payload, encode)
+  const bytes: Bytes = (args) => {
+    const payload = codec.decodeArguments(args)
+    return Result.isFailure(payload)
+      ? Exit.fail(argumentsRefused(codec.name, payload.failure))
+      : encoded(payload.success)
+  }
+  return { codec, context: ownContext, perform, stream, bytes, encoded }
 }
 
 /** What a handler's stream ended with, as `perform` has it for an Effect. */
@@ -157,20 +187,37 @@ const streamCause = (codec: FunctionCodec, cause: Cause.Cause<unknown>): Cause.C
   return Cause.fail(ours ? error.success : HostCallError.fromDefect(codec.name, error.success))
 }
 
-/** The byte face of a handler, made by the codec. */
-const toBytes = (codec: FunctionCodec, perform: Implementation["perform"]): Bytes => {
-  const encode = (answer: Answer): Exit.Exit<Uint8Array, HostCallError.HostCallError> => {
-    const bytes = codec.encodeAnswer(answer)
+/** A handler's answer as bytes. */
+const encoder =
+  (codec: FunctionCodec) =>
+  (answer: Exit.Exit<Answer, HostCallError.HostCallError>): Exit.Exit<Uint8Array, HostCallError.HostCallError> => {
+    if (Exit.isFailure(answer)) return Exit.failCause(answer.cause)
+    const bytes = codec.encodeAnswer(answer.value)
     return Result.isSuccess(bytes) ? Exit.succeed(bytes.success) : Exit.fail(answerRefused(codec.name, bytes.failure))
   }
-  return (args) => {
-    const payload = codec.decodeArguments(args)
-    if (Result.isFailure(payload)) return Exit.fail(argumentsRefused(codec.name, payload.failure))
-    const answer = perform(payload.success)
-    if (!isExit(answer)) return Effect.flatMap(answer, encode)
-    return Exit.isSuccess(answer) ? encode(answer.value) : Exit.failCause(answer.cause)
+
+/**
+ * The contexts of a handler that has these services. To merge two costs more than to call a handler, and callers come with one
+ * context again and again: that of the fiber which was forked for them all.
+ */
+const contextOf = (services: Context.Context<never>): Implementation["context"] => {
+  let last: Context.Context<never> | undefined
+  let merged = services
+  return (caller) => {
+    if (caller !== last) {
+      last = caller
+      merged = Context.merge(caller, services)
+    }
+    return Context.add(merged, Scope.Scope, Scope.makeUnsafe())
   }
 }
+
+const scopeOf = (context: Context.Context<never>): Scope.Closeable =>
+  Context.getUnsafe(context, Scope.Scope) as Scope.Closeable
+
+/** What an implementation gives, in the context of the fiber that runs it. */
+export const within = <A, E>(implementation: Implementation, effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
+  isExit(effect) ? effect : Effect.updateContext(effect, implementation.context)
 
 /** Leaves out what belongs to whoever calls, not to whoever built the layer. No handler's type asks for it. */
 const withoutCaller = <Env>(context: Context.Context<Env>): Context.Context<Env> =>

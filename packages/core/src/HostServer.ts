@@ -4,6 +4,7 @@
  *
  * It answers nothing before `serve`, and the end of the scope that `serve` runs in interrupts what runs.
  */
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
@@ -43,7 +44,7 @@ export class HostServer {
     this.place = { slot, generation }
     this.service = {
       functions: [],
-      runFork: Effect.runFork,
+      context: Context.empty(),
       onBegin: (index) => this.board.setLastRan(slot, index)
     }
     this.owner = new CallServer({
@@ -71,7 +72,7 @@ export class HostServer {
     return Effect.acquireRelease(
       Effect.map(Effect.context<never>(), (context) => {
         this.service.functions = functions
-        this.service.runFork = Effect.runForkWith(context)
+        this.service.context = context
         this.connection.signal(Signal.ready, nothing)
       }),
       () =>

@@ -50,7 +50,7 @@ export interface LoadOptions {
   readonly module: PluginModule.Source
   readonly signature: Link.PluginSignature
   /** The byte faces of the host functions, in the order of `signature.imports`. */
-  readonly hosts: ReadonlyArray<HostFunction.Bytes>
+  readonly hosts: ReadonlyArray<HostFunction.Implementation>
   /** Guest functions that the module must not leave out. */
   readonly require: "all" | ReadonlyArray<string>
   readonly limits: Limits

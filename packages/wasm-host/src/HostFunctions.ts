@@ -13,8 +13,8 @@ import type * as Rpc from "effect/rpc/Rpc"
 import { Current } from "./internal/guest/RunningHostCall.ts"
 import * as Signature from "./internal/module/Signature.ts"
 
-/** What the service holds: each function's byte face, by tag. The application's side of it is the layer's handlers. */
-export type HostFunctions = ReadonlyMap<string, HostFunction.Bytes>
+/** What the service holds: each function, by tag. The application's side of it is the layer's handlers. */
+export type HostFunctions = ReadonlyMap<string, HostFunction.Implementation>
 
 /** What a contract's class is: the service's key, the contract, and the layer that implements it. */
 export interface ServiceClass<Self, Id extends string, R extends Rpc.Any>
@@ -48,13 +48,7 @@ export const Service =
     const codecs = FunctionCodec.makeAll(functions)
     const service = Context.Service<Self, HostFunctions>()(id)
     const toLayer: ServiceClass<Self, Id, Rpcs[number]>["toLayer"] = (handlers) =>
-      Layer.effect(
-        service,
-        Effect.map(
-          Effect.updateContext(HostFunction.implement(codecs, handlers), withoutCaller),
-          (implementations) => new Map(Array.from(implementations, ([tag, { bytes }]) => [tag, bytes]))
-        )
-      )
+      Layer.effect(service, Effect.updateContext(HostFunction.implement(codecs, handlers), withoutCaller))
     return Object.assign(service, {
       functions,
       signatures: Array.from(codecs.values(), Signature.make),

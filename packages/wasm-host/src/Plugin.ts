@@ -140,8 +140,9 @@ export const Service =
       if (!Number.isInteger(instances) || instances < 1) {
         return yield* Effect.die(new RangeError(`instances is ${instances}: it must be an integer of at least 1`))
       }
-      const faces: HostFunctions.HostFunctions = contract.imports === undefined ? new Map() : yield* contract.imports
-      const hosts = signature.imports.map(({ name }) => faces.get(name)!)
+      const functions: HostFunctions.HostFunctions =
+        contract.imports === undefined ? new Map() : yield* contract.imports
+      const hosts = signature.imports.map(({ name }) => functions.get(name)!)
       const module = isEffect(options.module) ? yield* options.module : options.module
       const events = yield* Effect.acquireRelease(PubSub.sliding<Supervisor.Event>(healthBuffer), PubSub.shutdown)
       const { limits = {}, onReplace, require = [], supervisor } = options

@@ -3,6 +3,7 @@
  */
 import type * as SchemaAST from "effect/SchemaAST"
 import { CodecFailure, toCodecError } from "../../CodecError.ts"
+import * as Primitive from "../../Primitive.ts"
 import type { Reader } from "../msgpack/MsgPackReader.ts"
 import * as ReadSource from "./ReadSource.ts"
 import * as Source from "./Source.ts"
@@ -30,6 +31,14 @@ export const sourceOf = (ast: SchemaAST.AST): { readonly decode: string; readonl
   Source.isAllowed
     ? { decode: ReadSource.compile(formOf(ast)).text, encode: WriteSource.compile(formOf(ast)).text }
     : undefined
+
+/** The number kind that a schema is, without a check or a transformation of its own. */
+export const plainKind = (ast: SchemaAST.AST): Primitive.Kind | undefined => {
+  const wire = formOf(ast)
+  const isPlain =
+    wire._tag === "Bool" || wire._tag === "Int" || wire._tag === "BigInt" || (wire._tag === "Float" && !wire.finite)
+  return isPlain ? Primitive.kindOf(ast) : undefined
+}
 
 const formOf = (ast: SchemaAST.AST): Wire => {
   try {

@@ -4,6 +4,7 @@
  */
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import { identity } from "effect/Function"
 import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
@@ -30,15 +31,17 @@ export const make = Effect.fnUntraced(function* (
   const bytes =
     (index: number, whenFull: WhenFull): HostFunction.Bytes =>
     (args) => {
-      const { bytes, codec } = functions[index]!
-      const task = Effect.suspend(() => bytes(args))
+      const implementation = functions[index]!
+      const task = Effect.suspend(() => HostFunction.within(implementation, implementation.bytes(args)))
       const answer =
         whenFull === "suspend"
           ? executor.run(task)
           : Effect.flatMap(executor.trySpawn(task), (handle) =>
               Effect.onInterrupt(handle.await, () => handle.interrupt)
             )
-      return Effect.mapError(answer, (error) => (error._tag === "ExecutorError" ? notRun(codec.name, error) : error))
+      return Effect.mapError(answer, (error) =>
+        error._tag === "ExecutorError" ? notRun(implementation.codec.name, error) : error
+      )
     }
   const faces = functions.map(({ codec }, index) => ({
     suspend: HostFunction.fromBytes(codec, bytes(index, "suspend")),
@@ -85,7 +88,7 @@ export const make = Effect.fnUntraced(function* (
   )
   const service: Service = {
     functions: functions.map((implementation) => executed(executor, implementation)),
-    runFork: Effect.runForkWith(context),
+    context,
     onBegin: (index) => board.setLastRan(0, index)
   }
   const admit: PoolBackend["admit"] = Effect.fnUntraced(function* (channels) {
@@ -139,9 +142,11 @@ const executed = (
   implementation: HostFunction.Implementation
 ): HostFunction.Implementation => ({
   ...implementation,
+  context: identity,
   perform: (payload) =>
-    Effect.mapError(executor.run(Effect.suspend(() => implementation.perform(payload))), (error) =>
-      error._tag === "ExecutorError" ? notRun(implementation.codec.name, error) : error
+    Effect.mapError(
+      executor.run(Effect.suspend(() => HostFunction.within(implementation, implementation.perform(payload)))),
+      (error) => (error._tag === "ExecutorError" ? notRun(implementation.codec.name, error) : error)
     )
 })
 

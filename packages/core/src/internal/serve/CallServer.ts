@@ -5,7 +5,8 @@
  * and the answer is written into the next message.
  */
 import * as Cause from "effect/Cause"
-import type * as Effect from "effect/Effect"
+import type * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as Result from "effect/Result"
@@ -23,7 +24,8 @@ import { ElementSender } from "./ElementSender.ts"
 export interface Service {
   /** In the contract's order. */
   readonly functions: ReadonlyArray<HostFunction.Implementation>
-  readonly runFork: <A, E>(effect: Effect.Effect<A, E>) => Fiber.Fiber<A, E>
+  /** What handlers are called in. */
+  readonly context: Context.Context<never>
   /** The function of this index begins. */
   readonly onBegin: (index: number) => void
 }
@@ -92,7 +94,7 @@ export class CallServer implements Connection.Server {
 
     const effect = implementation.perform(payload.success)
     if (HostFunction.isExit(effect)) return this.answer(id, flags, implementation, effect)
-    const fiber = service.runFork(limited(effect, timeLeft))
+    const fiber = Effect.runForkWith(implementation.context(service.context))(limited(effect, timeLeft))
     this.running.set(id, { fiber })
     fiber.addObserver((exit) => {
       this.running.delete(id)
@@ -120,7 +122,7 @@ export class CallServer implements Connection.Server {
   ): void {
     const sender = new ElementSender(this.connection, id, codec)
     const run = Stream.runForEachArray(stream(payload), sender.send)
-    const fiber = this.options.service.runFork(limited(run, timeLeft))
+    const fiber = Effect.runForkWith(this.options.service.context)(limited(run, timeLeft))
     this.running.set(id, { fiber, sender })
     fiber.addObserver((exit) => {
       this.running.delete(id)

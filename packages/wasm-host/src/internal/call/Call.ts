@@ -11,9 +11,11 @@ import * as Deadline from "@fiberhost/core/Deadline"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import * as GuestError from "../../GuestError.ts"
-import type { GuestExit } from "../guest/GuestCall.ts"
-import type { GuestCodec, TypedExit } from "../guest/GuestCodec.ts"
+import type { Caller } from "../guest/GuestCall.ts"
+import type { GuestCodec, Raws, TypedExit } from "../guest/GuestCodec.ts"
+import type { GuestMemory } from "../guest/GuestMemory.ts"
 import type { CallObserver, Observation } from "./CallObserver.ts"
 import * as Escalation from "./Escalation.ts"
 import type { Entered, Instance } from "./Instance.ts"
@@ -25,13 +27,12 @@ import { sharedNow } from "./Usage.ts"
  * What it waits on are callbacks, so a call that is answered at once costs one object and no turn.
  */
 export const run = (guest: SupervisedGuest, index: number, payload: unknown): Effect.Effect<unknown, unknown> =>
-  Effect.withFiber((fiber) =>
-    Effect.callback((resume) => {
-      const call = new Call(guest, index, payload, fiber.context, resume)
-      begin(call)
-      return call.isSettled ? undefined : Effect.sync(() => call.interrupt())
-    })
-  )
+  Effect.callback((resume) => {
+    // It is registered by the fiber that runs it.
+    const call = new Call(guest, index, payload, Fiber.getCurrent()!.context, resume)
+    begin(call)
+    return call.isSettled ? undefined : Effect.sync(() => call.interrupt())
+  })
 
 const begin = (call: Call): void => {
   const { current, gate, over, timer } = call.guest
@@ -65,7 +66,7 @@ const admit = (call: Call): void => {
   }
 }
 
-export class Call {
+export class Call implements Caller {
   readonly guest: SupervisedGuest
   readonly index: number
   readonly payload: unknown
@@ -139,9 +140,17 @@ export class Call {
     this.settle(exit)
   }
 
+  pass(memory: GuestMemory): Raws | GuestError.Reason {
+    return this.codec.pass(this.payload, memory)
+  }
+
+  take(answer: number | bigint | undefined, memory: GuestMemory): TypedExit {
+    return this.codec.take(answer, memory)
+  }
+
   /** Told by a guest of this thread. */
-  exited(exit: GuestExit, hasBegun: boolean): void {
-    this.answered(Exit.isSuccess(exit) ? this.codec.decode(exit.value) : exit, hasBegun)
+  exited(exit: TypedExit, hasBegun: boolean): void {
+    this.answered(exit, hasBegun)
   }
 
   fail(reason: GuestError.Reason): void {

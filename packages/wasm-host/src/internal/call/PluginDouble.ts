@@ -35,12 +35,12 @@ export const make = Effect.fnUntraced(function* <H extends object>(
 const called = (
   guestCodec: GuestCodec,
   payload: unknown,
-  { bytes }: HostFunction.Implementation
+  implementation: HostFunction.Implementation
 ): Effect.Effect<unknown, unknown> =>
   Effect.suspend((): Effect.Effect<unknown, unknown> => {
     const args = guestCodec.encode(payload)
     if (Result.isFailure(args)) return guestCodec.fail(args.failure)
-    return bytes(args.success).pipe(
+    return HostFunction.within(implementation, implementation.bytes(args.success)).pipe(
       Effect.catch((error) => {
         const { reason } = error
         if (reason._tag === "ArgumentsRefused")

@@ -9,23 +9,21 @@
  */
 import * as FatPtr from "./FatPtr.ts"
 import type { GuestMemory } from "./GuestMemory.ts"
+import { type Member, Roster } from "./Roster.ts"
 
 /** Bytes: three little-endian u32, status (0 pending, 1 ready), offset, length. */
 const size = 12
 const ready = 1
 
 /** A call's place among the calls that the guest has not settled. */
-export interface Age {
+export interface Age extends Member<Age> {
   readonly number: number
-  older: Age | undefined
-  younger: Age | undefined
 }
 
 export class AsyncValues {
   private readonly memory: GuestMemory
   private next = 1
-  private oldest: Age | undefined
-  private youngest: Age | undefined
+  private readonly unsettled = new Roster<Age>()
   /** Resolved imports, in the order of their stamps; those before `freed` are gone. */
   private retired: Array<{ readonly asyncValue: bigint; readonly stamp: number }> = []
   private freed = 0
@@ -41,19 +39,14 @@ export class AsyncValues {
 
   /** Numbers a call that enters the guest. */
   begin(): Age {
-    const age: Age = { number: this.next++, older: this.youngest, younger: undefined }
-    if (this.youngest === undefined) this.oldest = age
-    else this.youngest.younger = age
-    this.youngest = age
+    const age: Age = { number: this.next++, older: undefined, younger: undefined }
+    this.unsettled.add(age)
     return age
   }
 
   /** The guest has settled the call, whether or not its caller still waits. Frees nothing by itself: see `sweep`. */
   settle(age: Age): void {
-    if (age.older === undefined) this.oldest = age.younger
-    else age.older.younger = age.younger
-    if (age.younger === undefined) this.youngest = age.older
-    else age.younger.older = age.older
+    this.unsettled.remove(age)
   }
 
   /** Whether an export's AsyncValue may lie at the offset. The allocator gives offset 0 when it has no memory. */
@@ -66,10 +59,17 @@ export class AsyncValues {
     return this.memory.writeWords(0, 0, 0)
   }
 
-  /** Fills in an answer that is there before the import returns: the guest takes it at its first poll. */
+  /** An AsyncValue for an import that has its answer before it returns: the guest takes it at its first poll. */
+  ready(answer: bigint): bigint {
+    const asyncValue = this.memory.writeWords(ready, FatPtr.offsetOf(answer), FatPtr.lengthOf(answer))
+    this.retire(asyncValue)
+    return asyncValue
+  }
+
+  /** As `ready`, one that was allocated before. */
   fill(asyncValue: bigint, answer: bigint): void {
-    const offset = FatPtr.offsetOf(asyncValue)
-    this.memory.setWords(offset, ready, FatPtr.offsetOf(answer), FatPtr.lengthOf(answer))
+    this.memory.setWords(FatPtr.offsetOf(asyncValue), ready, FatPtr.offsetOf(answer), FatPtr.lengthOf(answer))
+    this.retire(asyncValue)
   }
 
   /** An import is resolved: its AsyncValue may go when the calls that are in the guest now have settled. */
@@ -79,7 +79,8 @@ export class AsyncValues {
 
   /** Frees what no call can read any more. Called between entries. */
   sweep(): void {
-    const age = this.oldest?.number ?? this.next
+    if (this.retired.length === 0) return
+    const age = this.unsettled.oldest?.number ?? this.next
     while (this.freed < this.retired.length && this.retired[this.freed]!.stamp <= age) {
       this.memory.release(this.retired[this.freed++]!.asyncValue)
     }

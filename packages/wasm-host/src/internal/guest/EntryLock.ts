@@ -14,19 +14,24 @@ export class EntryLock {
     return this.held
   }
 
-  /** Runs the entry now, or after those before it. `entry` must not throw. */
-  run(kind: "resolve" | "call", entry: () => void): void {
-    if (this.held) {
-      const line = kind === "resolve" ? this.resolves : this.calls
-      line.push(entry)
-      return
-    }
+  /** Takes the lock, if nobody holds it: whoever has it runs one entry, and releases it. */
+  take(): boolean {
+    if (this.held) return false
     this.held = true
-    for (
-      let next: (() => void) | undefined = entry;
-      next !== undefined;
-      next = this.resolves.shift() ?? this.calls.shift()
-    ) {
+    return true
+  }
+
+  /** `entry` runs when its turn comes. It must not throw. */
+  wait(kind: "resolve" | "call", entry: () => void): void {
+    const line = kind === "resolve" ? this.resolves : this.calls
+    line.push(entry)
+  }
+
+  /** Runs those that wait, and lets the next in. */
+  release(): void {
+    for (;;) {
+      const next = this.resolves.shift() ?? this.calls.shift()
+      if (next === undefined) break
       next()
     }
     this.held = false

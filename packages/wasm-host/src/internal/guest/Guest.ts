@@ -8,7 +8,6 @@
  * The two flows through it are each one function: `GuestCall.start` and `HostCall.run`.
  */
 import * as Connection from "@fiberhost/core/Connection"
-import type { HostCallError } from "@fiberhost/core/HostCallError"
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as GuestError from "../../GuestError.ts"
@@ -18,7 +17,9 @@ import { AsyncValues } from "./AsyncValues.ts"
 import { EntryLock } from "./EntryLock.ts"
 import * as GuestCall from "./GuestCall.ts"
 import { GuestMemory } from "./GuestMemory.ts"
+import type { HostExit } from "./HostAnswer.ts"
 import * as HostCall from "./HostCall.ts"
+import { Roster } from "./Roster.ts"
 import * as RunningHostCall from "./RunningHostCall.ts"
 import * as StackRoom from "./StackRoom.ts"
 
@@ -53,12 +54,12 @@ export class Guest {
   readonly limits: Limits
   readonly lock = new EntryLock()
   /** Calls whose callers wait for an answer, entered or not. */
-  readonly calls = new Set<GuestCall.GuestCall>()
+  readonly calls = new Roster<GuestCall.GuestCall>()
   /** Async calls that the guest has not resolved, by the offset of their AsyncValue; also those whose caller left. */
   readonly unresolved = new Map<number, GuestCall.GuestCall>()
   readonly hostCalls = new Set<HostCall.HostCall>()
   /** Why host functions were not started, by name. */
-  readonly refusals = new Map<string, HostCallError>()
+  readonly refusals = new Map<string, HostExit>()
   readonly memory: GuestMemory
   readonly asyncValues: AsyncValues
   readonly exports: ReadonlyArray<((...args: Array<number | bigint>) => number | bigint | undefined) | undefined>
@@ -77,8 +78,8 @@ export class Guest {
   unwinding: GuestError.GuestFault | undefined
   private readonly signaturesChecked: boolean
   /** Says that its statistics have changed. */
-  readonly changed: () => void
-  private settled: Array<() => void> = []
+  readonly changed: ((guest: Guest) => void) | undefined
+  private settled: Array<GuestCall.GuestCall> = []
   private delivering = false
 
   /** Throws what the engine throws when no instance can be made, or the module's start function fails. */
@@ -88,7 +89,7 @@ export class Guest {
     this.context = options.context
     this.limits = options.limits
     this.signaturesChecked = options.signaturesChecked
-    this.changed = () => options.onChange?.(this)
+    this.changed = options.onChange
     const { exports } = new WebAssembly.Instance(options.compiled, importsOf(this, options.imports))
     const functionOf = (name: string) => exports[name] as ((...args: Array<number | bigint>) => never) | undefined
     this.memory = new GuestMemory(
@@ -119,33 +120,38 @@ export class Guest {
    * end. Callers that the entry settled are resumed after it, so that their code never runs on the guest's stack.
    */
   enter(kind: "resolve" | "call", call: GuestCall.GuestCall | undefined, step: () => void): void {
-    this.lock.run(kind, () => {
-      if (this.dead !== undefined) return
-      this.current = call
-      this.entered = true
-      this.used.entries++
-      const usage = call?.usage
-      usage?.enter()
-      this.changed()
-      try {
-        step()
-        if (this.unwinding !== undefined) throw this.unwinding
-        this.asyncValues.sweep()
-      } catch (error) {
-        this.poison(error, call)
-      } finally {
-        this.current = undefined
-        this.entered = false
-        if (usage !== undefined) this.used.inside += usage.leave()
-        this.changed()
-      }
-    })
+    const { lock } = this
+    if (!lock.take()) return lock.wait(kind, () => this.run(call, step))
+    this.run(call, step)
+    lock.release()
     this.deliver()
   }
 
-  /** Resumes a caller, now or once the stack is empty. */
-  settle(resume: () => void): void {
-    this.settled.push(resume)
+  private run(call: GuestCall.GuestCall | undefined, step: () => void): void {
+    if (this.dead !== undefined) return
+    const usage = call?.usage
+    this.current = call
+    this.entered = true
+    this.used.entries++
+    usage?.enter()
+    this.changed?.(this)
+    try {
+      step()
+      if (this.unwinding !== undefined) throw this.unwinding
+      this.asyncValues.sweep()
+    } catch (error) {
+      this.poison(error, call)
+    } finally {
+      this.current = undefined
+      this.entered = false
+      if (usage !== undefined) this.used.inside += usage.leave()
+      this.changed?.(this)
+    }
+  }
+
+  /** Resumes the caller of a call that has its exit, now or once the stack is empty. */
+  settle(call: GuestCall.GuestCall): void {
+    this.settled.push(call)
     this.deliver()
   }
 
@@ -198,7 +204,7 @@ export class Guest {
   }
 
   private end(): void {
-    for (const call of this.calls) call.fail(this.dead!)
+    for (let call = this.calls.oldest; call !== undefined; call = this.calls.oldest) call.fail(this.dead!)
     this.unresolved.clear()
     for (const hostCall of this.hostCalls) hostCall.interrupt()
     const { onDeath } = this
@@ -208,16 +214,18 @@ export class Guest {
 
   /** A resumed caller may enter the guest again, and settle others: they are resumed by the loop that is running. */
   private deliver(): void {
-    if (this.delivering || this.lock.isHeld) return
+    if (this.settled.length === 0 || this.delivering || this.lock.isHeld) return
     this.delivering = true
     while (this.settled.length > 0) {
       const settled = this.settled
       this.settled = []
-      for (const resume of settled) Connection.tell(resume, undefined)
+      for (const call of settled) Connection.tell(resume, call)
     }
     this.delivering = false
   }
 }
+
+const resume = (call: GuestCall.GuestCall): void => call.caller.exited(call.takeExit()!, call.hasBegun)
 
 /** What the engine says of the guest's end; undefined when it was not the guest's. */
 const trapOf = (error: unknown): string | undefined => {

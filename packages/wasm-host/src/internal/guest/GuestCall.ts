@@ -10,82 +10,60 @@ import * as Exit from "effect/Exit"
 import * as GuestError from "../../GuestError.ts"
 import type { CallObserver } from "../call/CallObserver.ts"
 import type { Usage } from "../call/Usage.ts"
-import * as Signature from "../module/Signature.ts"
+import type * as Signature from "../module/Signature.ts"
 import type { Age } from "./AsyncValues.ts"
 import * as FatPtr from "./FatPtr.ts"
 import type { Guest } from "./Guest.ts"
-import { TooLong } from "./GuestMemory.ts"
+import type { Raws } from "./GuestCodec.ts"
+import type { GuestMemory } from "./GuestMemory.ts"
+import type { Member } from "./Roster.ts"
 import type { RunningHostCall } from "./RunningHostCall.ts"
 
-export type GuestExit = Exit.Exit<Uint8Array, GuestError.GuestError>
+/** How a call ended in its guest. */
+export type GuestExit<A = unknown> = Exit.Exit<A, unknown>
 
-/** On whose behalf the guest is entered, and who is told how that ended. */
-export interface Caller {
+/** On whose behalf the guest is entered: what goes in, what comes out, and who is told how that ended. */
+export interface Caller<A = unknown> {
   readonly context: Context.Context<never>
   readonly permit: Admission.Permit | undefined
   readonly observer: CallObserver | undefined
+  /** Host to guest: the arguments as the export takes them, or why it gets none. Nothing is left in the guest's memory then. */
+  pass(memory: GuestMemory): Raws | GuestError.Reason
+  /** Guest to host: takes the answer that the export returned, or resolved its AsyncValue with. */
+  take(answer: number | bigint | undefined, memory: GuestMemory): GuestExit<A>
   /** Told once, when the guest is not on the stack; never when the caller has left. */
-  readonly exited: (exit: GuestExit, hasBegun: boolean) => void
+  exited(exit: GuestExit<A>, hasBegun: boolean): void
 }
 
 /**
  * The call in its guest, step by step: a turn on the guest's stack, arguments in, the export, and for an async one its
- * answer through `resolved`. `args` are one MessagePack value each, checked by the contract and no longer than a guest
- * accepts; the answer is one MessagePack value. Its exit if it has one already, otherwise its caller is told later.
+ * answer through `resolved`. Its exit if it has one already, otherwise its caller is told later.
  */
-export const start = (call: GuestCall, args: ReadonlyArray<Uint8Array>): GuestExit | undefined => {
-  enter(call, args)
+export const start = <A>(call: GuestCall<A>): GuestExit<A> | undefined => {
+  enter(call)
   // Settled by now: its fiber goes on here, whoever else is being resumed.
   return call.takeExit()
 }
 
-const enter = (call: GuestCall, args: ReadonlyArray<Uint8Array>): void => {
+const enter = (call: GuestCall): void => {
   const { guest, signature } = call
   if (guest.dead !== undefined) return call.fail(guest.dead)
   guest.enter("call", call, () => {
     if (call.isSettled) return
     call.hasBegun = true
-    const raws = passArguments(call, args)
-    if (raws === undefined) return
+    const raws = call.caller.pass(guest.memory)
+    if (!isRaws(raws)) return call.fail(raws)
     if (!signature.sync) call.age = guest.asyncValues.begin()
-    const answer = guest.exports[call.index]!(...raws)
+    const run = guest.exports[call.index]!
+    const answer = raws.length === 1 ? run(raws[0]!) : run(...raws)
     // The guest has caught what the host threw: its answer is none.
     if (guest.unwinding !== undefined) throw guest.unwinding
-    if (signature.sync) call.answer(answerOf(guest, signature, answer))
+    if (signature.sync) call.settle(call.caller.take(answer, guest.memory))
     else call.returned(answer as bigint)
   })
 }
 
-/** Host to guest: the arguments as the export takes them. When the guest has no memory for them the call fails. */
-const passArguments = (call: GuestCall, args: ReadonlyArray<Uint8Array>): Array<number | bigint> | undefined => {
-  const { memory } = call.guest
-  const raws: Array<number | bigint> = []
-  for (const [position, kind] of call.signature.arguments.entries()) {
-    const value = args[position]!
-    const raw = kind === "bytes" ? memory.tryWrite(value) : Signature.toRaw(kind, value)
-    if (raw === undefined) {
-      for (const [written, kind] of call.signature.arguments.slice(0, position).entries()) {
-        if (kind === "bytes") memory.release(raws[written] as bigint)
-      }
-      call.fail(new GuestError.OutOfMemory({ bytes: value.byteLength }))
-      return undefined
-    }
-    raws.push(raw)
-  }
-  return raws
-}
-
-/** An answer as it was taken from the guest. */
-type Taken = Uint8Array | TooLong
-
-/** Guest to host: the answer of a sync export as MessagePack. */
-const answerOf = (guest: Guest, { result }: Signature.Signature, answer: number | bigint | undefined): Taken => {
-  if (result === "void") return nil
-  return result === "bytes" ? guest.memory.take(answer as bigint) : Signature.fromRaw(result, answer!)
-}
-
-/** MessagePack nil: the answer of a function that returns nothing. */
-export const nil = new Uint8Array([0xc0])
+const isRaws = (passed: Raws | GuestError.Reason): passed is Raws => Array.isArray(passed)
 
 /** Guest to host: `__fp_host_resolve_async_value`. Called while the guest is on the stack. */
 export const resolved = (guest: Guest, asyncValue: bigint, answer: bigint): void => {
@@ -98,35 +76,42 @@ export const resolved = (guest: Guest, asyncValue: bigint, answer: bigint): void
     throw violation(`it answered AsyncValue ${offset}, which is no call's, or was answered before`)
   }
   // Taking the answer frees it, in which the guest may answer again.
-  const early: { readonly asyncValue: bigint; answer: Taken } = { asyncValue, answer: nil }
+  const early: Early = { asyncValue, exit: Exit.void }
   starting.early = early
-  early.answer = guest.memory.take(answer)
+  early.exit = starting.take(answer)
 }
 
-export class GuestCall {
+/** An answer that came before its AsyncValue was known. */
+interface Early {
+  readonly asyncValue: bigint
+  exit: GuestExit
+}
+
+export class GuestCall<A = unknown> implements Member<GuestCall> {
+  older: GuestCall | undefined = undefined
+  younger: GuestCall | undefined = undefined
   readonly guest: Guest
   readonly index: number
   readonly signature: Signature.Signature
-  readonly caller: Caller
+  readonly caller: Caller<A>
   /** What its starter knows it by. */
   readonly id: number
   /** Of a measured call. */
   readonly usage: Usage | undefined
   /** Whether the guest has been entered for it. */
   hasBegun = false
-  /** Host functions that it waits for. They pass to the guest when it settles before them. */
-  readonly hostCalls = new Set<RunningHostCall>()
+  private running: Set<RunningHostCall> | undefined
   age: Age | undefined
-  early: { readonly asyncValue: bigint; answer: Taken } | undefined
+  early: Early | undefined
   /** The last line that the guest logged for this call. */
   logged: string | undefined
   /** Whether the caller has its answer, or has left. */
   isSettled = false
   private hasReturned = false
   private starting = true
-  private exit: GuestExit | undefined
+  private exit: GuestExit<A> | undefined
 
-  constructor(guest: Guest, index: number, caller: Caller, usage: Usage | undefined, id = 0) {
+  constructor(guest: Guest, index: number, caller: Caller<A>, usage: Usage | undefined, id = 0) {
     this.guest = guest
     this.index = index
     this.id = id
@@ -134,6 +119,11 @@ export class GuestCall {
     this.signature = guest.signature.exports[index]!
     this.caller = caller
     guest.calls.add(this)
+  }
+
+  /** Host functions that it waits for. They pass to the guest when it settles before them. */
+  get hostCalls(): Set<RunningHostCall> {
+    return (this.running ??= new Set())
   }
 
   get context(): Context.Context<never> {
@@ -164,26 +154,28 @@ export class GuestCall {
       return
     }
     if (this.early.asyncValue !== asyncValue) throw violation("it answered an AsyncValue that is no call's")
-    this.finish(asyncValue, this.early.answer)
+    this.finish(asyncValue, this.early.exit)
   }
 
   /** The guest resolved it after its export had returned. */
   answered(asyncValue: bigint, answer: bigint): void {
     this.guest.unresolved.delete(FatPtr.offsetOf(asyncValue))
-    this.finish(asyncValue, this.guest.memory.take(answer))
+    this.finish(asyncValue, this.take(answer))
+  }
+
+  /** Guest to host: the answer, which nobody reads when the caller has left. */
+  take(answer: bigint): GuestExit {
+    const { guest } = this
+    if (!this.isSettled) return this.caller.take(answer, guest.memory)
+    guest.memory.read(answer, ignore)
+    return Exit.void
   }
 
   /** The guest never touches an export's AsyncValue once it is resolved and the export has returned: freed here. */
-  private finish(asyncValue: bigint, answer: Taken): void {
+  private finish(asyncValue: bigint, exit: GuestExit): void {
     this.guest.memory.release(asyncValue)
     this.guest.asyncValues.settle(this.age!)
-    // fp-bindgen's SPEC.md lets a guest answer nothing with the null pointer.
-    this.answer(!(answer instanceof TooLong) && answer.byteLength === 0 ? nil : answer)
-  }
-
-  answer(answer: Taken): void {
-    if (!(answer instanceof TooLong)) return this.settle(Exit.succeed(answer))
-    this.fail(new GuestError.AnswerRefused({ path: "", detail: answer.detail }))
+    this.settle(exit as GuestExit<A>)
   }
 
   fail(reason: GuestError.Reason): void {
@@ -198,7 +190,7 @@ export class GuestCall {
   abandon(): void {
     if (this.isSettled) return
     this.leave()
-    for (const hostCall of this.hostCalls) hostCall.interrupt()
+    for (const hostCall of this.running ?? none) hostCall.interrupt()
   }
 
   private failure(reason: GuestError.Reason): Exit.Exit<never, GuestError.GuestError> {
@@ -206,26 +198,31 @@ export class GuestCall {
     return Exit.fail(new GuestError.GuestError({ plugin, function: this.signature.name, reason }))
   }
 
-  /** The end of its first step: its exit if it has one already. From now on its caller is resumed by the guest. */
-  takeExit(): GuestExit | undefined {
+  /** Its exit, if it has one: at the end of its first step, from which on its caller is resumed by the guest, and when it is. */
+  takeExit(): GuestExit<A> | undefined {
     this.starting = false
     return this.exit
   }
 
-  private settle(exit: GuestExit): void {
+  settle(exit: GuestExit<A>): void {
     if (this.isSettled) return
     this.leave()
-    for (const hostCall of this.hostCalls) hostCall.owner = undefined
-    this.hostCalls.clear()
-    if (this.starting) this.exit = exit
-    else this.guest.settle(() => this.caller.exited(exit, this.hasBegun))
+    if (this.running !== undefined) {
+      for (const hostCall of this.running) hostCall.owner = undefined
+      this.running.clear()
+    }
+    this.exit = exit
+    if (!this.starting) this.guest.settle(this)
   }
 
   private leave(): void {
     this.isSettled = true
-    this.guest.calls.delete(this)
+    this.guest.calls.remove(this)
   }
 }
+
+const ignore = () => {}
+const none: ReadonlyArray<RunningHostCall> = []
 
 const violation = (detail: string): GuestError.GuestFault =>
   new GuestError.GuestFault(new GuestError.ProtocolViolation({ detail }))

@@ -2,7 +2,6 @@
  * A guest of this thread as its callers see it: calls come with values, and go in as bytes. It has nothing of its own, and
  * ends with its guest.
  */
-import * as Result from "effect/Result"
 import type * as GuestError from "../../GuestError.ts"
 import type { Call } from "../call/Call.ts"
 import type { Instance } from "../call/Instance.ts"
@@ -35,12 +34,10 @@ export class GuestInstance implements Instance {
   }
 
   enter(call: Call): void {
-    const args = call.codec.encode(call.payload)
-    if (Result.isFailure(args)) return call.fail(args.failure)
     const usage = call.isMeasured ? new Usage(call.observer !== undefined) : undefined
     const entered = new GuestCall.GuestCall(this.guest, call.index, call, usage)
     call.entered = entered
-    const exit = GuestCall.start(entered, args.success)
+    const exit = GuestCall.start(entered)
     if (exit !== undefined) call.exited(exit, entered.hasBegun)
   }
 

@@ -69,7 +69,8 @@ export class GuestMemory {
     if (!this.isAllocated(at, length)) return undefined
     const { bytes } = this
     // The engine's copy costs more to call than a few bytes to write.
-    if (length > 64) bytes.set(start === 0 && length === value.length ? value : value.subarray(start, start + length), at)
+    if (length > 64)
+      bytes.set(start === 0 && length === value.length ? value : value.subarray(start, start + length), at)
     else for (let i = 0; i < length; i++) bytes[at + i] = value[start + i]!
     return ptr
   }
@@ -106,7 +107,8 @@ export class GuestMemory {
     const offset = FatPtr.offsetOf(ptr)
     const length = FatPtr.lengthOf(ptr)
     this.check(offset, length)
-    const copy = length > this.valueBytes ? new TooLong(length, this.valueBytes) : this.bytes.slice(offset, offset + length)
+    const copy =
+      length > this.valueBytes ? new TooLong(length, this.valueBytes) : this.bytes.slice(offset, offset + length)
     if (ptr !== 0n) this.free(ptr)
     return copy
   }

@@ -13,19 +13,19 @@ import * as GuestError from "../../GuestError.ts"
 import * as Signature from "../module/Signature.ts"
 import type { Guest } from "./Guest.ts"
 import type * as GuestCall from "./GuestCall.ts"
-import { TooLong } from "./GuestMemory.ts"
+import type { Raws } from "./GuestCodec.ts"
 import { answerOf, type HostExit } from "./HostAnswer.ts"
-import { RunningHostCall } from "./RunningHostCall.ts"
+import * as HostArguments from "./HostArguments.ts"
+import { type Interruptible, RunningHostCall } from "./RunningHostCall.ts"
 
 /**
- * Begins a host function on the guest's stack: its exit if it has one already, or what interrupts it; then `onExit` is
- * told the exit, once, when the guest is not on the stack.
+ * Takes a host function's arguments out of guest memory, on the guest's stack. Its exit if it has one at once; otherwise what
+ * begins it for a host call.
  */
-export type Host = (
-  args: ReadonlyArray<Uint8Array>,
-  hostCall: HostCall,
-  onExit: (exit: HostExit) => void
-) => HostExit | (() => void)
+export type Host = (guest: Guest, signature: Signature.Signature, raws: Raws) => HostExit | Begin
+
+/** The exit if the function has one by then, or what interrupts it; then `onExit` is told, once, when the guest is not on the stack. */
+export type Begin = (hostCall: HostCall, onExit: (exit: HostExit) => void) => HostExit | Interruptible
 
 export class HostCall extends RunningHostCall<GuestCall.GuestCall> {
   readonly guest: Guest
@@ -40,7 +40,6 @@ export class HostCall extends RunningHostCall<GuestCall.GuestCall> {
     this.index = index
     this.asyncValue = asyncValue
     guest.hostCalls.add(this)
-    guest.used.hostCalls++
   }
 
   protected get waits(): unknown {
@@ -63,111 +62,115 @@ export class HostCall extends RunningHostCall<GuestCall.GuestCall> {
   end(exit: HostExit): void {
     this.guest.hostCalls.delete(this)
     this.leave(exit)
-    if (this.guest.dead !== undefined) this.guest.changed()
+    if (this.guest.dead !== undefined) this.guest.changed?.(this.guest)
     this.ending.come()
   }
 }
 
 /** A host function of the guest's own thread: its Effect runs in a fiber, unless it has its answer already. */
-export const inThread =
-  (bytes: HostFunction.Bytes): Host =>
-  (args, hostCall, onExit) => {
-    const effect = bytes(args)
-    if (HostFunction.isExit(effect)) return effect
-    const fiber = Effect.runForkWith(hostCall.context)(effect)
+export const inThread = (implementation: HostFunction.Implementation): Host => {
+  const { bytes, codec, encoded } = implementation
+  return (guest, signature, raws) => {
+    let effect: Effect.Effect<Uint8Array, HostCallError.HostCallError>
+    if (encoded === undefined) {
+      const args = HostArguments.take(signature, raws, guest.memory)
+      if (Result.isFailure(args)) return Exit.fail(args.failure)
+      effect = bytes(args.success)
+    } else {
+      const payload = HostArguments.read(codec, signature, raws, guest.memory)
+      if (Result.isFailure(payload)) return Exit.fail(payload.failure)
+      effect = encoded(payload.success)
+    }
+    return HostFunction.isExit(effect) ? effect : inFiber(implementation, effect)
+  }
+}
+
+const inFiber =
+  (
+    implementation: HostFunction.Implementation,
+    effect: Effect.Effect<Uint8Array, HostCallError.HostCallError>
+  ): Begin =>
+  (hostCall, onExit) => {
+    const fiber = Effect.runForkWith(hostCall.contextOf(implementation))(effect)
     const exit = fiber.pollUnsafe()
     if (exit !== undefined) return exit
     fiber.addObserver(onExit)
-    return () => fiber.interruptUnsafe()
+    return fiber
   }
 
 /**
- * The host call, step by step: arguments out of guest memory, the Effect started, and its answer: at once for a sync
- * function, at once or through `complete` for an async one. Called by the guest, so what it throws unwinds the guest.
+ * The host call, step by step: arguments out of guest memory, the function, and its answer: at once for a sync function, at
+ * once or through `complete` for an async one. Called by the guest, so what it throws unwinds the guest.
  */
-export const run = (guest: Guest, index: number, raws: ReadonlyArray<number | bigint>): number | bigint | undefined => {
+export const run = (guest: Guest, index: number, raws: Raws): number | bigint | undefined => {
   const signature = guest.signature.imports[index]!
-  const taken = takeArguments(guest, signature, raws)
-  const asyncValue = signature.sync ? 0n : guest.asyncValues.allocate()
-  const args = taken instanceof HostCallError.HostCallError ? taken : (overLimit(guest, signature) ?? taken)
-  const hostCall = new HostCall(guest, index, asyncValue)
-  const exit = args instanceof HostCallError.HostCallError ? refuse(hostCall, args) : start(hostCall, args)
+  const begun = overLimit(guest, signature, raws) ?? guest.hosts[index]!(guest, signature, raws)
+  const owner = guest.current?.isSettled === false ? guest.current : undefined
+  let hostCall: HostCall | undefined
+  let exit: HostExit | undefined
+  guest.used.hostCalls++
+  if (typeof begun !== "function" && owner?.observer === undefined) {
+    exit = begun
+  } else {
+    hostCall = new HostCall(
+      guest,
+      index,
+      signature.sync || typeof begun !== "function" ? 0n : guest.asyncValues.allocate()
+    )
+    exit = start(hostCall, begun)
+  }
   if (guest.dead !== undefined) throw unwind(guest, guest.dead)
+  if (exit === undefined && !signature.sync) return hostCall!.asyncValue
 
+  const context = () => hostCall?.context ?? owner?.context ?? guest.context
+  const answer = answerOf(signature, exit ?? unfinished(signature), guest.limits.valueBytes, context)
   if (signature.sync) {
-    const answer = answerOf(signature, exit ?? unfinished(signature), guest.limits.valueBytes, () => hostCall.context)
     // No value may be made up, and the guest waits for one on its stack.
     if (Result.isFailure(answer)) throw unwind(guest, new GuestError.HostFunctionFailed({ error: answer.failure }))
     return passAnswer(guest, signature, answer.success)
   }
-
-  if (exit === undefined) return asyncValue
-  const value = writeAnswer(
-    hostCall,
-    answerOf(signature, exit, guest.limits.valueBytes, () => hostCall.context)
-  )
-  if (value !== undefined) {
-    guest.asyncValues.fill(asyncValue, value)
-    guest.asyncValues.retire(asyncValue)
+  const value = writeAnswer(guest, owner, answer)
+  if (hostCall === undefined || hostCall.asyncValue === 0n) {
+    return value === undefined ? guest.asyncValues.allocate() : guest.asyncValues.ready(value)
   }
-  return asyncValue
-}
-
-/**
- * Guest to host: one MessagePack value for each argument; those in guest memory are freed. Or why the function is not
- * started: one is too long.
- */
-const takeArguments = (
-  guest: Guest,
-  { arguments: kinds, name }: Signature.Signature,
-  raws: ReadonlyArray<number | bigint>
-): ReadonlyArray<Uint8Array> | HostCallError.HostCallError => {
-  let refused: HostCallError.HostCallError | undefined
-  const args: Array<Uint8Array> = []
-  for (const [position, kind] of kinds.entries()) {
-    const raw = raws[position]!
-    const taken = kind === "bytes" ? guest.memory.take(raw as bigint) : Signature.fromRaw(kind, raw)
-    if (!(taken instanceof TooLong)) args.push(taken)
-    else refused ??= HostCallError.argumentsRefused(name, "", taken.detail)
-  }
-  return refused ?? args
+  if (value !== undefined) guest.asyncValues.fill(hostCall.asyncValue, value)
+  return hostCall.asyncValue
 }
 
 /** Why one more host function is not started. Made once: a guest that does not stop asking is refused a million times. */
-const overLimit = (guest: Guest, { name, sync }: Signature.Signature): HostCallError.HostCallError | undefined => {
+const overLimit = (guest: Guest, signature: Signature.Signature, raws: Raws): HostExit | undefined => {
   const { hostCalls, limits, refusals } = guest
+  const { name, sync } = signature
   // A sync one has ended before its guest can start another.
   if (sync || hostCalls.size < limits.hostCalls) return undefined
-  const made = refusals.get(name)
-  if (made !== undefined) return made
-  const reason = new HostCallError.TooManyHostCalls({ limit: limits.hostCalls })
-  const refusal = new HostCallError.HostCallError({ function: name, reason })
-  refusals.set(name, refusal)
+  HostArguments.drop(signature, raws, guest.memory)
+  let refusal = refusals.get(name)
+  if (refusal === undefined) {
+    const reason = new HostCallError.TooManyHostCalls({ limit: limits.hostCalls })
+    refusal = Exit.fail(new HostCallError.HostCallError({ function: name, reason }))
+    refusals.set(name, refusal)
+  }
   return refusal
-}
-
-const refuse = (hostCall: HostCall, error: HostCallError.HostCallError): HostExit => {
-  const exit = Exit.fail(error)
-  hostCall.end(exit)
-  return exit
 }
 
 /**
  * Starts the function on this stack. Its exit if it has one already; otherwise it goes on and is answered later, unless it
  * is sync: nobody could take its answer.
  */
-const start = (hostCall: HostCall, args: ReadonlyArray<Uint8Array>): HostExit | undefined => {
-  const { guest, index, signature } = hostCall
-  const started = guest.hosts[index]!(args, hostCall, (exit) => {
-    hostCall.end(exit)
-    hostCall.answer(exit)
-  })
-  if (typeof started !== "function") {
+const start = (hostCall: HostCall, begin: HostExit | Begin): HostExit | undefined => {
+  const started =
+    typeof begin !== "function"
+      ? begin
+      : begin(hostCall, (exit) => {
+          hostCall.end(exit)
+          hostCall.answer(exit)
+        })
+  if (!("interruptUnsafe" in started)) {
     hostCall.end(started)
     return started
   }
   hostCall.begun(started)
-  if (signature.sync) hostCall.interrupt()
+  if (hostCall.signature.sync) hostCall.interrupt()
   return undefined
 }
 
@@ -186,7 +189,7 @@ const complete = (hostCall: HostCall, exit: HostExit): void => {
   if (guest.dead !== undefined) return
   const answer = answerOf(signature, exit, guest.limits.valueBytes, () => hostCall.context)
   guest.enter("resolve", owner, () => {
-    const value = writeAnswer(hostCall, answer)
+    const value = writeAnswer(guest, owner, answer)
     if (value === undefined) return
     guest.resolve(asyncValue, value)
     guest.asyncValues.retire(asyncValue)
@@ -198,7 +201,8 @@ const complete = (hostCall: HostCall, exit: HostExit): void => {
  * guest's future will never be answered, so the call that waits for it fails, and others go on.
  */
 const writeAnswer = (
-  { guest, owner }: HostCall,
+  guest: Guest,
+  owner: GuestCall.GuestCall | undefined,
   answer: Result.Result<Uint8Array, HostCallError.HostCallError>
 ): bigint | undefined => {
   const value = Result.isSuccess(answer) ? guest.memory.tryWrite(answer.success) : undefined

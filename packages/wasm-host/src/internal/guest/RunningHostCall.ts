@@ -5,6 +5,7 @@
  * It is owned by the guest call that the guest was entered for, and passes to the guest when that settles first.
  */
 import * as Admission from "@fiberhost/core/Admission"
+import type * as HostFunction from "@fiberhost/core/HostFunction"
 import * as Context from "effect/Context"
 import type * as Exit from "effect/Exit"
 import type { CallObserver, Observation } from "../call/CallObserver.ts"
@@ -24,6 +25,11 @@ export interface Owner {
   logged: string | undefined
 }
 
+/** Something that runs, such as a fiber. A closure here would be allocated among what lives long, and keep what dies young. */
+export interface Interruptible {
+  interruptUnsafe(): void
+}
+
 export abstract class RunningHostCall<Call extends Owner = Owner> {
   readonly plugin: string
   readonly signature: Signature
@@ -33,7 +39,7 @@ export abstract class RunningHostCall<Call extends Owner = Owner> {
   readonly caller: Context.Context<never>
   readonly ending = new Ending()
   private readonly observation: Observation | undefined
-  private stop: (() => void) | undefined
+  private running: Interruptible | undefined
   private interrupted = false
 
   /** `context` is what it runs with when no call owns it. */
@@ -54,22 +60,27 @@ export abstract class RunningHostCall<Call extends Owner = Owner> {
     return this.signature.sync && !this.ending.hasCome ? this.waits : undefined
   }
 
-  /** A host function sees its caller's references (log level, clock, tracer) and which guest call it runs for. */
+  /** What is done for it outside of its function. */
   get context(): Context.Context<never> {
-    const context = Context.add(this.observation?.context ?? this.caller, Current, this)
+    return this.observation?.context ?? this.caller
+  }
+
+  /** A host function sees its caller's references (log level, clock, tracer) and which guest call it runs for. */
+  contextOf(implementation: HostFunction.Implementation): Context.Context<never> {
+    const context = Context.add(implementation.context(this.context), Current, this)
     const permit = this.owner?.permit
     return permit === undefined ? context : Admission.provide(context, permit)
   }
 
   /** The function waits for something from now on. Whoever wanted to interrupt it while it began did so for now. */
-  begun(stop: () => void): void {
-    this.stop = stop
-    if (this.interrupted) stop()
+  begun(running: Interruptible): void {
+    this.running = running
+    if (this.interrupted) running.interruptUnsafe()
   }
 
   interrupt(): void {
     this.interrupted = true
-    this.stop?.()
+    this.running?.interruptUnsafe()
   }
 
   /**
@@ -82,7 +93,7 @@ export abstract class RunningHostCall<Call extends Owner = Owner> {
   protected leave(exit: Exit.Exit<unknown, unknown>): void {
     this.observation?.end(exit)
     this.owner?.hostCalls.delete(this)
-    this.stop = undefined
+    this.running = undefined
   }
 }
 
@@ -102,8 +113,8 @@ export function* hostCallsAround(context: Context.Context<never>): Generator<Run
 
 /** The sync host function, if any, that the fiber runs in and that blocks what it would wait for. */
 export const blockedBy = (context: Context.Context<never>, blocked: unknown): string | undefined => {
-  for (const hostCall of hostCallsAround(context)) {
-    if (hostCall.blocks === blocked) return hostCall.signature.name
+  for (let at = Context.get(context, Current); at !== undefined; at = Context.get(at.caller, Current)) {
+    if (at.blocks === blocked) return at.signature.name
   }
   return undefined
 }

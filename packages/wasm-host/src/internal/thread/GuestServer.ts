@@ -21,8 +21,12 @@ import * as GuestError from "../../GuestError.ts"
 import type { Usage } from "../call/Usage.ts"
 import * as Guest from "../guest/Guest.ts"
 import * as GuestCall from "../guest/GuestCall.ts"
-import type { Host, HostCall } from "../guest/HostCall.ts"
-import type { Signature } from "../module/Signature.ts"
+import * as GuestCodec from "../guest/GuestCodec.ts"
+import { type GuestMemory, TooLong } from "../guest/GuestMemory.ts"
+import type { HostExit } from "../guest/HostAnswer.ts"
+import * as HostArguments from "../guest/HostArguments.ts"
+import type { Begin, Host, HostCall } from "../guest/HostCall.ts"
+import * as Signature from "../module/Signature.ts"
 import type { CallTable } from "./CallTable.ts"
 import * as GuestWire from "./GuestWire.ts"
 import type { ReplyCell } from "./ReplyCell.ts"
@@ -42,7 +46,7 @@ export class GuestServer implements Connection.Server {
   private readonly options: Options
   private readonly connection: Connection.Connection
   private readonly guests = new Map<number, Guest.Guest>()
-  private readonly calls = new Map<number, GuestCall.GuestCall>()
+  private readonly calls = new Map<number, GuestCall.GuestCall<Uint8Array>>()
   /** The wire's ids of host calls, for those that the owner excludes from a close. */
   private readonly hostCallIds = new WeakMap<HostCall, number>()
   /** The failure that was told last. */
@@ -89,9 +93,9 @@ export class GuestServer implements Connection.Server {
     ran[GuestWire.ran.guest] = target
     ran[GuestWire.ran.function] = index + 1
     const usage = isMeasured ? table.usage(id, (flags & GuestWire.observedFlag) !== 0) : undefined
-    const call = new GuestCall.GuestCall(guest, index, new WireCaller(this, id, guest), usage, id)
+    const call = new GuestCall.GuestCall(guest, index, new WireCaller(this, id, guest, signature, args), usage, id)
     this.calls.set(id, call)
-    const exit = GuestCall.start(call, args)
+    const exit = GuestCall.start(call)
     if (exit !== undefined) this.answer(id, exit, guest, call.hasBegun)
   }
 
@@ -111,7 +115,7 @@ export class GuestServer implements Connection.Server {
     this.options.onClose()
   }
 
-  answer(id: number, exit: GuestCall.GuestExit, guest: Guest.Guest, hasBegun = true): void {
+  answer(id: number, exit: GuestCall.GuestExit<Uint8Array>, guest: Guest.Guest, hasBegun = true): void {
     const usage = this.calls.get(id)?.usage
     usage?.release()
     this.calls.delete(id)
@@ -188,7 +192,7 @@ export class GuestServer implements Connection.Server {
   }
 
   /** Guest to host: a host function, which the owner runs. */
-  private hostOf(target: number, { name, result, sync, arguments: kinds }: Signature, index: number): Host {
+  private hostOf(target: number, { name, result, sync, arguments: kinds }: Signature.Signature, index: number): Host {
     const callOf = (
       args: ReadonlyArray<Uint8Array>,
       owner: GuestCall.GuestCall | undefined,
@@ -210,13 +214,20 @@ export class GuestServer implements Connection.Server {
         onExit(Exit.fail(new HostCallError.HostCallError({ function: name, reason: new HostCallError.Closed() })))
     })
 
+    const given =
+      (begin: (args: ReadonlyArray<Uint8Array>, owner: GuestCall.GuestCall | undefined) => HostExit | Begin): Host =>
+      (guest, signature, raws) => {
+        const args = HostArguments.take(signature, raws, guest.memory)
+        return Result.isFailure(args) ? Exit.fail(args.failure) : begin(args.success, ownerOf(guest))
+      }
+
     if (!sync) {
-      return (args, hostCall, onExit) => {
+      return given((args) => (hostCall, onExit) => {
         // Arguments that are bytes are never refused.
         const id = this.connection.call(callOf(args, hostCall.owner, 0, onExit)) as number
         this.hostCallIds.set(hostCall, id)
-        return () => this.connection.interrupt(id)
-      }
+        return { interruptUnsafe: () => this.connection.interrupt(id) }
+      })
     }
     const ask = (args: ReadonlyArray<Uint8Array>, owner: GuestCall.GuestCall | undefined, flags: number) =>
       this.connection.post(callOf(args, owner, flags, () => {}))
@@ -225,7 +236,7 @@ export class GuestServer implements Connection.Server {
       return this.options.reply.wait(name)
     }
     if (result === "void") {
-      return (args, { owner }) => {
+      return given((args, owner) => {
         if (this.mayGoOn(args)) {
           ask(args, owner, GuestWire.unansweredFlag)
         } else {
@@ -233,14 +244,14 @@ export class GuestServer implements Connection.Server {
           // That it failed is the owner's affair, as it is when nobody waits.
           wait()
         }
-        return Exit.succeed(GuestCall.nil)
-      }
+        return nilAnswer
+      })
     }
-    return (args, { owner }) => {
+    return given((args, owner) => {
       ask(args, owner, Connection.blockingFlag)
       const answer = wait()
       return Result.isSuccess(answer) ? Exit.succeed(answer.success) : Exit.fail(answer.failure)
-    }
+    })
   }
 
   /** Whether one more host function without a result may be called without waiting for it. */
@@ -259,42 +270,82 @@ const unansweredBytes = 1024 * 1024
 
 const nothing = new Uint8Array(0)
 
-const failureOf = (
-  cause: Cause.Cause<GuestError.GuestError>,
-  { dead }: Guest.Guest,
-  hasBegun: boolean
-): GuestWire.Failure => {
+const nilAnswer = Exit.succeed(GuestCodec.nil)
+
+/** The guest call that the guest on the stack runs for, while its caller waits. */
+const ownerOf = ({ current }: Guest.Guest): GuestCall.GuestCall | undefined =>
+  current?.isSettled === false ? current : undefined
+
+const failureOf = (cause: Cause.Cause<unknown>, { dead }: Guest.Guest, hasBegun: boolean): GuestWire.Failure => {
   const error = Cause.findError(cause)
-  const reason = Result.isSuccess(error)
-    ? error.success.reason
-    : new HostCallError.Defect({ cause: Cause.squash(cause) })
+  const reason =
+    Result.isSuccess(error) && error.success instanceof GuestError.GuestError
+      ? error.success.reason
+      : new HostCallError.Defect({ cause: Cause.squash(cause) })
   return { reason, hasBegun, ...(dead === undefined ? {} : { dead }) }
 }
 
 /** Whatever has to be logged, the owner logs. */
 const silent: Context.Context<never> = Context.make(Logger.CurrentLoggers, new Set()) as Context.Context<never>
 
-/** The owner, who made a call for somebody of its own thread. */
-class WireCaller implements GuestCall.Caller {
+/** The owner, who made a call for somebody of its own thread, with one MessagePack value for each argument. */
+class WireCaller implements GuestCall.Caller<Uint8Array> {
   readonly context = silent
   readonly permit = undefined
   readonly observer = undefined
   private readonly server: GuestServer
   private readonly id: number
   private readonly guest: Guest.Guest
+  private readonly signature: Signature.Signature
+  private readonly args: ReadonlyArray<Uint8Array>
 
-  constructor(server: GuestServer, id: number, guest: Guest.Guest) {
+  constructor(
+    server: GuestServer,
+    id: number,
+    guest: Guest.Guest,
+    signature: Signature.Signature,
+    args: ReadonlyArray<Uint8Array>
+  ) {
     this.server = server
     this.id = id
     this.guest = guest
+    this.signature = signature
+    this.args = args
   }
 
-  exited(exit: GuestCall.GuestExit, hasBegun: boolean): void {
+  pass(memory: GuestMemory): GuestCodec.Raws | GuestError.Reason {
+    const kinds = this.signature.arguments
+    const raws: Array<number | bigint> = []
+    for (let i = 0; i < kinds.length; i++) {
+      const kind = kinds[i]!
+      const value = this.args[i]!
+      const raw = kind === "bytes" ? memory.tryWrite(value) : Signature.toRaw(kind, value)
+      if (raw === undefined) {
+        GuestCodec.release(raws, kinds, memory)
+        return new GuestError.OutOfMemory({ bytes: value.byteLength })
+      }
+      raws.push(raw)
+    }
+    return raws
+  }
+
+  take(answer: number | bigint | undefined, memory: GuestMemory): GuestCall.GuestExit<Uint8Array> {
+    const { name, result, sync } = this.signature
+    if (result === "void") return nilAnswer
+    if (result !== "bytes") return Exit.succeed(Signature.fromRaw(result, answer!))
+    const taken = memory.take(answer as bigint)
+    // fp-bindgen's SPEC.md lets a guest answer nothing with the null pointer.
+    if (!(taken instanceof TooLong)) return !sync && taken.length === 0 ? nilAnswer : Exit.succeed(taken)
+    const reason = new GuestError.AnswerRefused({ path: "", detail: taken.detail })
+    return Exit.fail(new GuestError.GuestError({ plugin: this.guest.signature.plugin, function: name, reason }))
+  }
+
+  exited(exit: GuestCall.GuestExit<Uint8Array>, hasBegun: boolean): void {
     this.server.answer(this.id, exit, this.guest, hasBegun)
   }
 }
 
 /** The answer to a call whose caller has left. */
-const toNobody: GuestCall.GuestExit = Exit.fail(
+const toNobody: GuestCall.GuestExit<never> = Exit.fail(
   new GuestError.GuestError({ plugin: "", reason: new GuestError.Closed() })
 )

@@ -28,7 +28,7 @@ export class RemoteGuest implements Instance {
   readonly number: number
   readonly thread: RemoteThread
   readonly signature: Link.PluginSignature
-  readonly hosts: ReadonlyArray<HostFunction.Bytes>
+  readonly hosts: ReadonlyArray<HostFunction.Implementation>
   /** What a host function runs with when no call owns it. */
   readonly context: Context.Context<never>
   readonly sharedStats = SharedStats.memory()
@@ -44,7 +44,7 @@ export class RemoteGuest implements Instance {
     readonly number: number
     readonly thread: RemoteThread
     readonly signature: Link.PluginSignature
-    readonly hosts: ReadonlyArray<HostFunction.Bytes>
+    readonly hosts: ReadonlyArray<HostFunction.Implementation>
     readonly context: Context.Context<never>
     readonly missing: ReadonlyArray<string>
     readonly limits: Limits

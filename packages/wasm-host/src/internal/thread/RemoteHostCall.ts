@@ -37,14 +37,14 @@ export class RemoteHostCall extends RunningHostCall<RemoteCall> {
   }
 
   /** Runs the function, and answers the guest. */
-  run(bytes: HostFunction.Bytes, args: ReadonlyArray<Uint8Array>): void {
+  run(implementation: HostFunction.Implementation, args: ReadonlyArray<Uint8Array>): void {
     // A guest that is on the stack when it is closed goes on until it returns.
     if (this.guest.dead !== undefined) return this.end(closed(this.signature.name))
-    const effect = bytes(args)
+    const effect = implementation.bytes(args)
     if (HostFunction.isExit(effect)) return this.end(effect)
-    const fiber = Effect.runForkWith(this.context)(effect)
+    const fiber = Effect.runForkWith(this.contextOf(implementation))(effect)
     // It may have interrupted its own caller, or closed its guest, before it waited for something.
-    this.begun(() => fiber.interruptUnsafe())
+    this.begun(fiber)
     fiber.addObserver((exit) => this.end(exit))
   }
 

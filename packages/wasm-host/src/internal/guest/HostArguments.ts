@@ -1,0 +1,64 @@
+/**
+ * Guest to host: the arguments of an import, taken out of guest memory: as values for a function that runs here, as bytes for
+ * one that runs elsewhere. All of them are freed, also when one is refused.
+ */
+import * as Codec from "@fiberhost/core/Codec"
+import type { FunctionCodec } from "@fiberhost/core/FunctionCodec"
+import * as HostCallError from "@fiberhost/core/HostCallError"
+import * as HostFunction from "@fiberhost/core/HostFunction"
+import * as Result from "effect/Result"
+import * as Signature from "../module/Signature.ts"
+import type { Raws } from "./GuestCodec.ts"
+import { type GuestMemory, TooLong } from "./GuestMemory.ts"
+
+/** One MessagePack value for each argument, or why the function is not started. */
+export const take = (
+  { arguments: kinds, name }: Signature.Signature,
+  raws: Raws,
+  memory: GuestMemory
+): Result.Result<ReadonlyArray<Uint8Array>, HostCallError.HostCallError> => {
+  let refused: HostCallError.HostCallError | undefined
+  const args: Array<Uint8Array> = []
+  for (let i = 0; i < kinds.length; i++) {
+    const kind = kinds[i]!
+    const taken = kind === "bytes" ? memory.take(raws[i] as bigint) : Signature.fromRaw(kind, raws[i]!)
+    if (!(taken instanceof TooLong)) args.push(taken)
+    else refused ??= HostCallError.argumentsRefused(name, "", taken.detail)
+  }
+  return refused === undefined ? Result.succeed(args) : Result.fail(refused)
+}
+
+/** The payload of the function, or why it is not started. */
+export const read = (
+  { arguments: args, name }: FunctionCodec,
+  { arguments: kinds }: Signature.Signature,
+  raws: Raws,
+  memory: GuestMemory
+): Result.Result<unknown, HostCallError.HostCallError> => {
+  if (args.length === 0) return Result.succeed(undefined)
+  let refused: HostCallError.HostCallError | undefined
+  const payload: Record<string, unknown> = {}
+  for (let i = 0; i < args.length; i++) {
+    const arg = args[i]!
+    const as = kinds[i]!
+    if (as !== "bytes" && arg.kind !== undefined) {
+      payload[arg.name] = Signature.valueOf(as, raws[i]!)
+      continue
+    }
+    const value =
+      as === "bytes"
+        ? memory.read(raws[i] as bigint, arg.codec.decodeWindow)
+        : Codec.decodeFromBytes(arg.codec, Signature.fromRaw(as, raws[i]!))
+    if (value instanceof TooLong) refused ??= HostCallError.argumentsRefused(name, "", value.detail)
+    else if (Result.isSuccess(value)) payload[arg.name] = value.success
+    else refused ??= HostFunction.argumentsRefused(name, value.failure.under(arg.name))
+  }
+  return refused === undefined ? Result.succeed(payload) : Result.fail(refused)
+}
+
+/** Frees the arguments of a function that is not started. */
+export const drop = ({ arguments: kinds }: Signature.Signature, raws: Raws, memory: GuestMemory): void => {
+  for (let i = 0; i < kinds.length; i++) if (kinds[i] === "bytes") memory.read(raws[i] as bigint, ignore)
+}
+
+const ignore = () => {}
