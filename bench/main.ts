@@ -66,6 +66,7 @@ if (bench.mixed !== undefined && names.length > 1) {
 } else {
   for (const benchCase of alone) report(await runCase(benchCase, subjects, effort))
 }
+if (!values.part && bench.summary !== undefined) console.log(bench.summary(measured))
 // A peer that did not close would keep the process alive.
 process.exit()
 
