@@ -1,7 +1,7 @@
 // Extism in the application's thread and on a worker, over a guest of its own that answers the nearest calls: text and bytes as they
 // are, a struct as MessagePack. It makes one call at a time.
 import { readFile } from "node:fs/promises"
-import type { CallContext, Plugin, PluginOutput } from "@extism/extism"
+import type { CallContext, PluginOutput } from "@extism/extism"
 import { decode, encode } from "@msgpack/msgpack"
 import * as ClosedLoop from "../../harness/ClosedLoop.ts"
 import type { Session, Subject } from "../../harness/Subject.ts"
@@ -14,15 +14,29 @@ export const extism: ReadonlyArray<Subject<CallsCase>> = [
 
 const guest = new URL("../../../guests/extism/extism.wasm", import.meta.url)
 
-const calls: Partial<Record<CallsCase["call"], (plugin: Plugin) => Promise<void>>> = {
-  string: async (plugin) => checks.string((await answerOf(plugin, "echo_string", values.string)).text()),
-  struct: async (plugin) => {
-    // Its guests write a struct as an array of the fields.
-    const [x, y] = decode((await answerOf(plugin, "echo_point", encode(values.struct))).bytes()) as [number, number]
-    checks.struct({ x, y })
+interface Call {
+  readonly name: string
+  readonly input: () => string | Uint8Array
+  readonly check: (answer: PluginOutput) => void
+}
+
+const calls: Partial<Record<CallsCase["call"], Call>> = {
+  string: { name: "echo_string", input: () => values.string, check: (answer) => checks.string(answer.text()) },
+  struct: {
+    name: "echo_point",
+    input: () => encode(values.struct),
+    check: (answer) => {
+      // Its guests write a struct as an array of the fields.
+      const [x, y] = decode(answer.bytes()) as [number, number]
+      checks.struct({ x, y })
+    }
   },
-  bytes64KiB: async (plugin) => checks.bytes64KiB((await answerOf(plugin, "echo_bytes", values.bytes64KiB)).bytes()),
-  async1: async (plugin) => checks.async1((await answerOf(plugin, "via_host_echo", values.string)).text())
+  bytes64KiB: {
+    name: "echo_bytes",
+    input: () => values.bytes64KiB,
+    check: (answer) => checks.bytes64KiB(answer.bytes())
+  },
+  async1: { name: "via_host_echo", input: () => values.string, check: (answer) => checks.async1(answer.text()) }
 }
 
 function takes({ call, inFlight, pending }: CallsCase): boolean {
@@ -37,12 +51,14 @@ async function open({ call }: CallsCase, runInWorker: boolean): Promise<Session>
     { wasm: [{ data: await readFile(guest) }] },
     { useWasi: false, runInWorker, functions: { "extism:host/user": { host_echo } } }
   )
-  const ask = calls[call]!
-  return { run: (slice) => ClosedLoop.ofPromises(slice, () => ask(plugin)), close: () => plugin.close() }
-}
-
-async function answerOf(plugin: Plugin, name: string, input: string | Uint8Array): Promise<PluginOutput> {
-  const output = await plugin.call(name, input)
-  if (output === null) throw new Error(`${name} has no answer`)
-  return output
+  const { name, input, check } = calls[call]!
+  return {
+    run: (slice) =>
+      ClosedLoop.ofPromises(
+        slice,
+        () => plugin.call(name, input()),
+        (answer) => check(answer!)
+      ),
+    close: () => plugin.close()
+  }
 }
