@@ -1,4 +1,4 @@
-// The host functions that `fetch` and `join10` need, as a pool on threads.
+// The host functions that `fetch` and `join10` need, as a pool: they have their answer at once.
 import * as HostPool from "@fiberhost/core/HostPool"
 import * as Effect from "effect/Effect"
 import { importOf } from "../../test/fixtures/conformance.ts"
@@ -9,7 +9,7 @@ export class Host extends HostPool.Service<Host>()("bench/calls/Host", [
   importOf("host_delay")
 ]) {}
 
-const response = { ...values.response, tookNanos: BigInt(values.tookNanos) }
+export const response = { ...values.response, tookNanos: BigInt(values.tookNanos) }
 
 export const handlers = {
   host_fetch: () => Effect.succeed(response),

@@ -12,18 +12,17 @@ import * as ClosedLoop from "../harness/ClosedLoop.ts"
 import type { Slice } from "../harness/Slice.ts"
 import type { Session, Subject } from "../harness/Subject.ts"
 import { type AsyncCall, type CallsCase, checks, isSync, type SyncCall, values } from "./Calls.ts"
+import { handlers, response } from "./Host.ts"
 
 const page = { items: values.items, total: BigInt(values.total), next: Option.none() }
 const request = { ...values.request, body: Option.none() }
-const response = { ...values.response, tookNanos: BigInt(values.tookNanos) }
 
 /** Completes in a microtask. */
 const later = <A>(value: A) => Effect.callback<A>((resume) => queueMicrotask(() => resume(Effect.succeed(value))))
 
 export const done = conformanceHost({
-  host_echo: ({ text }) => Effect.succeed(text),
-  host_fetch: () => Effect.succeed(response),
-  host_delay: ({ id }) => Effect.succeed(id)
+  ...handlers,
+  host_echo: ({ text }) => Effect.succeed(text)
 })
 
 const pending = conformanceHost({
