@@ -46,13 +46,13 @@ const subjects = bench.subjects.filter(
   ({ name, role }) => !values.quick || role === "ours" || bench.quick.subjects.includes(name)
 )
 
-const names = [...alone.map(({ name }) => name), ...(mixed.length === 0 ? [] : [`{${mixed.map(nameMixed).join(",")}}`])]
+const globs = [...alone.map(({ name }) => name), ...(mixed.length === 0 ? [] : [anyOf(mixed.map(nameMixed))])]
 
 if (!values.part) console.log(heading(bench.name, effort))
 const measured: Array<Row> = []
-if (bench.mixed !== undefined && names.length > 1) {
-  for (const name of names) {
-    measured.push(...Parts.measure([bench.name, "--case", name, ...effortArguments()]))
+if (bench.mixed !== undefined && globs.length > 1) {
+  for (const glob of globs) {
+    measured.push(...Parts.measure([bench.name, "--case", glob, ...effortArguments()]))
     write(measured)
   }
 } else if (mixed.length > 0) {
@@ -66,6 +66,7 @@ if (bench.mixed !== undefined && names.length > 1) {
 } else {
   for (const benchCase of alone) report(await runCase(benchCase, subjects, effort))
 }
+if (!values.part && bench.summary !== undefined) console.log(bench.summary(measured))
 // A peer that did not close would keep the process alive.
 process.exit()
 
@@ -84,6 +85,10 @@ async function load(name: string | undefined): Promise<{ readonly bench: Bench<C
 function isWanted(name: string, benchCase: Case): boolean {
   if (values.case !== undefined) return matchesGlob(name, values.case)
   return !values.quick || bench.quick.cases.includes(benchCase.name)
+}
+
+function anyOf(names: ReadonlyArray<string>): string {
+  return names.length === 1 ? names[0]! : `{${names.join(",")}}`
 }
 
 function nameMixed({ name }: Case): string {

@@ -12,7 +12,11 @@ import { homedir } from "node:os"
 import { delimiter, join } from "node:path"
 
 const root = import.meta.dirname
-const guests = ["report", "conformance"]
+/** Members of one workspace, each with bindings that fp-bindgen generates. */
+const plugins = ["report", "conformance"]
+/** Speaks another ABI, and is a workspace of its own. */
+const apart = ["extism"]
+const guests = [...plugins, ...apart]
 const target = "wasm32-unknown-unknown"
 const sectionName = "fiberhost.source"
 
@@ -36,10 +40,10 @@ function check(): void {
 
 function build(): void {
   // Cargo reads the manifests of all members of the workspace, so all bindings are written first.
-  for (const guest of guests) writeBindings(guest)
+  for (const plugin of plugins) writeBindings(plugin)
   for (const guest of guests) {
     compile(guest)
-    const compiled = readFileSync(join(root, "target", target, "release", `${guest}.wasm`))
+    const compiled = readFileSync(join(workspaceOf(guest), "target", target, "release", `${guest}.wasm`))
     refuseLocalPaths(guest, compiled)
     const wasm = Buffer.concat([compiled, customSection(sectionName, sourceOf(guest))])
     writeFileSync(wasmOf(guest), wasm)
@@ -62,7 +66,11 @@ function compile(guest: string): void {
     const linker = findLinker()
     if (linker !== undefined) env.CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER = linker
   }
-  run(args, { cwd: root, env })
+  run(args, { cwd: workspaceOf(guest), env })
+}
+
+function workspaceOf(guest: string): string {
+  return apart.includes(guest) ? join(root, guest) : root
 }
 
 function run(args: ReadonlyArray<string>, options: { cwd: string; env?: NodeJS.ProcessEnv }): void {
@@ -110,7 +118,7 @@ function refuseLocalPaths(guest: string, wasm: Buffer): void {
 
 /** SHA-256 over the guest's sources: name and content of each file, in the order of their names. */
 function sourceOf(guest: string): string {
-  const shared = [
+  const ofPlugins = [
     "Cargo.toml",
     "Cargo.lock",
     "protocol/Cargo.toml",
@@ -118,6 +126,7 @@ function sourceOf(guest: string): string {
     "join/Cargo.toml",
     "join/src/*.rs"
   ]
+  const shared = apart.includes(guest) ? [`${guest}/Cargo.lock`] : ofPlugins
   const files = globSync([...shared, `${guest}/Cargo.toml`, `${guest}/protocol.rs`, `${guest}/src/**/*.rs`], {
     cwd: root
   })

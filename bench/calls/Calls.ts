@@ -20,7 +20,7 @@ const headers = { accept: "application/json", "x-request": "a1b2c3d4" }
 /** `total` is a 64-bit integer and `next` an optional field: each subject writes them in its own way. */
 export const values = {
   u32: 123_456,
-  string: "a string of 24 characters",
+  string: "a text of 24 characters.",
   struct: { x: 1.5, y: -2.25 },
   items: points,
   total: 1_000,

@@ -1,23 +1,28 @@
 // Our host in the application's thread: its calls from fibers, and the synchronous twins of its sync functions.
+import type { ThreadError } from "@fiberhost/core/Thread"
 import { GuestExecutor } from "@fiberhost/wasm-host"
 import { Context, Effect, Exit, Layer, Option, Scope } from "effect"
-import { Conformance, conformanceHost, conformanceModule } from "../../test/fixtures/conformance.ts"
+import {
+  Conformance,
+  type ConformanceImports,
+  conformanceHost,
+  conformanceModule
+} from "../../test/fixtures/conformance.ts"
 import * as ClosedLoop from "../harness/ClosedLoop.ts"
 import type { Slice } from "../harness/Slice.ts"
 import type { Session, Subject } from "../harness/Subject.ts"
-import { type CallsCase, checks, isSync, type SyncCall, values } from "./Calls.ts"
+import { type AsyncCall, type CallsCase, checks, isSync, type SyncCall, values } from "./Calls.ts"
+import { handlers, response } from "./Host.ts"
 
 const page = { items: values.items, total: BigInt(values.total), next: Option.none() }
 const request = { ...values.request, body: Option.none() }
-const response = { ...values.response, tookNanos: BigInt(values.tookNanos) }
 
 /** Completes in a microtask. */
 const later = <A>(value: A) => Effect.callback<A>((resume) => queueMicrotask(() => resume(Effect.succeed(value))))
 
-const done = conformanceHost({
-  host_echo: ({ text }) => Effect.succeed(text),
-  host_fetch: () => Effect.succeed(response),
-  host_delay: ({ id }) => Effect.succeed(id)
+export const done = conformanceHost({
+  ...handlers,
+  host_echo: ({ text }) => Effect.succeed(text)
 })
 
 const pending = conformanceHost({
@@ -26,21 +31,32 @@ const pending = conformanceHost({
   host_delay: ({ id }) => later(id)
 })
 
+const host = (benchCase: CallsCase): Host => (benchCase.pending ? pending : done)
+const inThread = GuestExecutor.layer()
+
 type Plugin = Conformance["Service"]
+type Executor = Layer.Layer<GuestExecutor.GuestExecutor, ThreadError>
+type Host = Layer.Layer<ConformanceImports, ThreadError>
 
 export const fiberhost: ReadonlyArray<Subject<CallsCase>> = [
   {
     name: "fiberhost",
     role: "ours",
-    open: (benchCase) => (benchCase.call === "instantiate" ? openModule() : openFibers(benchCase))
+    open: (benchCase) =>
+      benchCase.call === "instantiate" ? openModule() : openFibers(benchCase, inThread, host(benchCase))
   },
-  { name: "fiberhost-sync", role: "ours", takes: (benchCase) => isSync(benchCase), open: openTwins }
+  {
+    name: "fiberhost-sync",
+    role: "ours",
+    takes: (benchCase) => isSync(benchCase) && benchCase.inFlight === 1,
+    open: openTwins
+  }
 ]
 
 async function openModule(): Promise<Session> {
   const scope = Scope.makeUnsafe()
   const module = await Effect.runPromise(conformanceModule)
-  const services = await Effect.runPromise(Layer.buildWithScope(Layer.merge(GuestExecutor.layer(), done), scope))
+  const services = await Effect.runPromise(Layer.buildWithScope(Layer.merge(inThread, done), scope))
   const instantiate = Conformance.make({ module }).pipe(
     Effect.flatMap((plugin) => plugin.echo_u32({ value: values.u32 })),
     Effect.scoped
@@ -51,31 +67,31 @@ async function openModule(): Promise<Session> {
   }
 }
 
-function openFibers(benchCase: CallsCase): Promise<Session> {
-  return openPlugin(benchCase, (plugin) => fiberCalls(plugin)[benchCase.call as keyof ReturnType<typeof fiberCalls>])
+/** Each slot is a fiber that calls. */
+export function openFibers(benchCase: CallsCase, executor: Executor, host: Host): Promise<Session> {
+  return openPlugin(executor, host, (plugin) => fiberCalls(plugin)[benchCase.call as SyncCall | AsyncCall])
 }
 
 function openTwins(benchCase: CallsCase): Promise<Session> {
-  return openPlugin(benchCase, (plugin) => {
+  return openPlugin(inThread, host(benchCase), (plugin) => {
     const call = twinCalls(plugin)[benchCase.call as SyncCall]
     return (slice) => ClosedLoop.ofCalls(slice, call)
   })
 }
 
-async function openPlugin(benchCase: CallsCase, calls: (plugin: Plugin) => Session["run"]): Promise<Session> {
+async function openPlugin(executor: Executor, host: Host, run: (plugin: Plugin) => Session["run"]): Promise<Session> {
   const scope = Scope.makeUnsafe()
   const layer = Conformance.layer({ module: conformanceModule }).pipe(
-    Layer.provide([GuestExecutor.layer(), benchCase.pending ? pending : done])
+    Layer.provide([Layer.fresh(executor), Layer.fresh(host)])
   )
   const services = await Effect.runPromise(Layer.buildWithScope(layer, scope))
   return {
-    run: calls(Context.get(services, Conformance)),
+    run: run(Context.get(services, Conformance)),
     close: () => Effect.runPromise(Scope.close(scope, Exit.void))
   }
 }
 
-/** Each slot is a fiber that calls. */
-export const fiberCalls = (plugin: Plugin) => ({
+const fiberCalls = (plugin: Plugin): Readonly<Record<SyncCall | AsyncCall, Session["run"]>> => ({
   u32: inFibers(() => plugin.echo_u32({ value: values.u32 }), checks.u32),
   string: inFibers(() => plugin.echo_string({ value: values.string }), checks.string),
   struct: inFibers(() => plugin.echo_point({ value: values.struct }), checks.struct),

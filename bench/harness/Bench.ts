@@ -16,6 +16,8 @@ export interface Bench<C extends Case> {
    * cases in turn, where code that one call made fast has met the others.
    */
   readonly mixed?: ReadonlyArray<string>
+  /** What is printed after all cases. */
+  readonly summary?: (rows: ReadonlyArray<Row>) => string
 }
 
 /** What one subject did in one case: what `--json` writes. */

@@ -3,12 +3,16 @@
 import { Cause, type Context, Effect, type Exit } from "effect"
 import type { Slice } from "./Slice.ts"
 
-/** `call` makes the call of a slot and checks its answer. */
-export async function ofPromises(slice: Slice, call: (slot: number) => Promise<void>): Promise<void> {
+/** `call` makes the call of a slot. Where it does not check its answer, `check` does. */
+export async function ofPromises<A>(
+  slice: Slice,
+  call: (slot: number) => Promise<A>,
+  check: (answer: A) => void = () => {}
+): Promise<void> {
   const keepCalling = async (slot: number) => {
     while (!slice.over) {
       const started = slice.started()
-      await call(slot)
+      check(await call(slot))
       slice.answered(started)
     }
   }

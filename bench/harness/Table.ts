@@ -63,7 +63,8 @@ function microseconds(value: number | null): string {
   return value === null ? "-" : value < 100 ? value.toFixed(1) : Math.round(value).toLocaleString("en")
 }
 
-function aligned(rows: ReadonlyArray<ReadonlyArray<string>>): ReadonlyArray<string> {
+/** The first column to the left, the others to the right. */
+export function aligned(rows: ReadonlyArray<ReadonlyArray<string>>): ReadonlyArray<string> {
   const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)))
   return rows.map((row) =>
     row

@@ -1,6 +1,7 @@
 // The host that fp-bindgen generates, over the same guest.
 import { readFile } from "node:fs/promises"
 import * as ClosedLoop from "../../harness/ClosedLoop.ts"
+import type { Slice } from "../../harness/Slice.ts"
 import type { Session, Subject } from "../../harness/Subject.ts"
 import { type AsyncCall, type CallsCase, checks, conformance, isSync, type SyncCall, values } from "../Calls.ts"
 import * as GeneratedHost from "./GeneratedHost.ts"
@@ -48,8 +49,7 @@ async function open(benchCase: CallsCase): Promise<Session> {
     const call = syncCalls(plugin)[benchCase.call as SyncCall]
     return { run: (slice) => ClosedLoop.ofCalls(slice, call), close }
   }
-  const call = asyncCalls(plugin)[benchCase.call as AsyncCall]
-  return { run: (slice) => ClosedLoop.ofPromises(slice, call), close }
+  return { run: asyncCalls(plugin)[benchCase.call as AsyncCall], close }
 }
 
 const syncCalls = (plugin: GeneratedHost.Exports): Readonly<Record<SyncCall, () => void>> => ({
@@ -61,9 +61,17 @@ const syncCalls = (plugin: GeneratedHost.Exports): Readonly<Record<SyncCall, () 
   bytes64KiB: () => checks.bytes64KiB(plugin.echoBytes(values.bytes64KiB))
 })
 
-const asyncCalls = (plugin: GeneratedHost.Exports): Readonly<Record<AsyncCall, () => Promise<void>>> => ({
-  async: async () => checks.async(await plugin.echoStringAsync(values.string)),
-  async1: async () => checks.async1(await plugin.viaHostEcho(values.string)),
-  fetch: async () => checks.fetch((await plugin.fetch(request)).Ok),
-  join10: async () => checks.join10(await plugin.join(10))
+const asyncCalls = (plugin: GeneratedHost.Exports): Readonly<Record<AsyncCall, Session["run"]>> => ({
+  async: ofPromises(() => plugin.echoStringAsync(values.string), checks.async),
+  async1: ofPromises(() => plugin.viaHostEcho(values.string), checks.async1),
+  fetch: ofPromises(
+    () => plugin.fetch(request),
+    ({ Ok }) => checks.fetch(Ok)
+  ),
+  join10: ofPromises(() => plugin.join(10), checks.join10)
 })
+
+const ofPromises =
+  <A>(call: () => Promise<A>, check: (answer: A) => void) =>
+  (slice: Slice): Promise<void> =>
+    ClosedLoop.ofPromises(slice, call, check)
