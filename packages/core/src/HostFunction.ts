@@ -82,8 +82,15 @@ export interface Implementation {
   /** Of a streamed function instead: its elements, and its own typed failure or a `HostCallError`. */
   readonly stream: (payload: unknown) => Stream.Stream<unknown, unknown>
   readonly bytes: Bytes
-  /** As `bytes`, of a payload that has been read; undefined when `bytes` runs elsewhere, and is handed them as they are. */
-  readonly encoded: ((payload: unknown) => Effect.Effect<Uint8Array, HostCallError.HostCallError>) | undefined
+  /** Undefined when `bytes` runs elsewhere, and is handed the arguments as they are. */
+  readonly here: Here | undefined
+}
+
+/** A handler of this thread, for who runs it in a fiber of its own: see `fork`. */
+export interface Here {
+  readonly handle: (payload: unknown) => Effect.Effect<unknown, unknown>
+  /** What is answered when the handler has ended so. */
+  readonly encode: (exit: Exit.Exit<unknown, unknown>) => Exit.Exit<Uint8Array, HostCallError.HostCallError>
 }
 
 /** Gives a byte face its typed twin: encodes the payload, decodes the answer. The types are the contract's. */
@@ -141,11 +148,12 @@ const implementation = <Env>(
     if (!codec.answersResult) return Exit.fail(HostCallError.fromDefect(codec.name, error.success))
     return Exit.succeed(Result.fail(error.success))
   }
+  const handle = (payload: unknown) => attempt(() => handler(payload)) as Effect.Effect<unknown, unknown>
   const run = <A>(
     payload: unknown,
     finish: (exit: Exit.Exit<Answer, HostCallError.HostCallError>) => Exit.Exit<A, HostCallError.HostCallError>
   ): Effect.Effect<A, HostCallError.HostCallError> => {
-    const effect = attempt(() => handler(payload)) as Effect.Effect<unknown, unknown>
+    const effect = handle(payload)
     if (isExit(effect)) return finish(settle(effect))
     return Effect.flatMap(Effect.exit(effect), (exit) => {
       const closing = Scope.closeUnsafe(scopeOf(Fiber.getCurrent()!.context), exit)
@@ -166,17 +174,17 @@ const implementation = <Env>(
   const perform = (payload: unknown) => run(payload, identity)
   const ownContext = contextOf(context as Context.Context<never>)
   if (face !== undefined && face.codec.rpc === codec.rpc) {
-    return { codec, context: ownContext, perform, stream, bytes: face.run, encoded: undefined }
+    return { codec, context: ownContext, perform, stream, bytes: face.run, here: undefined }
   }
   const encode = encoder(codec)
-  const encoded = (payload: unknown) => run(payload, encode)
   const bytes: Bytes = (args) => {
     const payload = codec.decodeArguments(args)
     return Result.isFailure(payload)
       ? Exit.fail(argumentsRefused(codec.name, payload.failure))
-      : encoded(payload.success)
+      : run(payload.success, encode)
   }
-  return { codec, context: ownContext, perform, stream, bytes, encoded }
+  const here: Here = { handle, encode: (exit) => encode(settle(exit)) }
+  return { codec, context: ownContext, perform, stream, bytes, here }
 }
 
 /** What a handler's stream ended with, as `perform` has it for an Effect. */
@@ -208,12 +216,39 @@ const contextOf = (services: Context.Context<never>): Implementation["context"] 
       last = caller
       merged = Context.merge(caller, services)
     }
-    return Context.add(merged, Scope.Scope, Scope.makeUnsafe())
+    return withScope(merged)
   }
 }
 
+const withScope = (context: Context.Context<never>): Context.Context<never> =>
+  Context.add(context, Scope.Scope, Scope.makeUnsafe())
+
 const scopeOf = (context: Context.Context<never>): Scope.Closeable =>
   Context.getUnsafe(context, Scope.Scope) as Scope.Closeable
+
+/**
+ * Runs what `Here.handle` gave in a fiber, in `context`, which is its implementation's. Its exit if it has one at once; otherwise
+ * the fiber, and `onExit` is told once the scope is closed as well.
+ */
+export const fork = <A, E>(
+  effect: Effect.Effect<A, E>,
+  context: Context.Context<never>,
+  onExit: (exit: Exit.Exit<A, E>) => void
+): Exit.Exit<A, E> | Fiber.Fiber<A, E> => {
+  const fiber = Effect.runForkWith(context)(effect)
+  const exit = fiber.pollUnsafe()
+  if (exit !== undefined) {
+    const closing = Scope.closeUnsafe(scopeOf(context), exit)
+    if (closing === undefined) return exit
+    return fork(Effect.andThen(Effect.uninterruptible(closing), exit), withScope(context), onExit)
+  }
+  fiber.addObserver((exit) => {
+    const closing = Scope.closeUnsafe(scopeOf(context), exit)
+    if (closing === undefined) return onExit(exit)
+    Effect.runForkWith(context)(Effect.andThen(Effect.uninterruptible(closing), exit)).addObserver(onExit)
+  })
+  return fiber
+}
 
 /** What an implementation gives, in the context of the fiber that runs it. */
 export const within = <A, E>(implementation: Implementation, effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>

@@ -2,24 +2,21 @@
 import * as Effect from "effect/Effect"
 
 export class Ending {
-  /** Who is told; undefined once it has come. */
-  private listeners: Array<() => void> | undefined = []
-
-  get hasCome(): boolean {
-    return this.listeners === undefined
-  }
+  hasCome = false
+  private listeners: Array<() => void> | undefined = undefined
 
   /** `listener` is told when it comes, or now if it has come. */
   onCome(listener: () => void): void {
-    if (this.listeners === undefined) listener()
-    else this.listeners.push(listener)
+    if (this.hasCome) listener()
+    else (this.listeners ??= []).push(listener)
   }
 
   /** It has come. */
   come(): void {
-    const listeners = this.listeners
+    const { listeners } = this
+    this.hasCome = true
     this.listeners = undefined
-    for (const listener of listeners ?? []) listener()
+    if (listeners !== undefined) for (const listener of listeners) listener()
   }
 
   /** Completes when it has come. */

@@ -57,7 +57,7 @@ export class Guest {
   readonly calls = new Roster<GuestCall.GuestCall>()
   /** Async calls that the guest has not resolved, by the offset of their AsyncValue; also those whose caller left. */
   readonly unresolved = new Map<number, GuestCall.GuestCall>()
-  readonly hostCalls = new Set<HostCall.HostCall>()
+  readonly hostCalls = new Roster<HostCall.HostCall>()
   /** Why host functions were not started, by name. */
   readonly refusals = new Map<string, HostExit>()
   readonly memory: GuestMemory
@@ -178,7 +178,7 @@ export class Guest {
   closeBut(excluded: (hostCall: HostCall.HostCall) => boolean): Effect.Effect<void> {
     return Effect.suspend(() => {
       this.dead ??= new GuestError.Closed()
-      const others = Array.from(this.hostCalls).filter((hostCall) => !excluded(hostCall))
+      const others = this.hostCalls.members.filter((hostCall) => !excluded(hostCall))
       this.end()
       this.deliver()
       return Effect.forEach(others, (hostCall) => hostCall.ending.await, { discard: true })
@@ -206,7 +206,7 @@ export class Guest {
   private end(): void {
     for (let call = this.calls.oldest; call !== undefined; call = this.calls.oldest) call.fail(this.dead!)
     this.unresolved.clear()
-    for (const hostCall of this.hostCalls) hostCall.interrupt()
+    for (const hostCall of this.hostCalls.members) hostCall.interrupt()
     const { onDeath } = this
     this.onDeath = undefined
     onDeath?.(this.dead!)

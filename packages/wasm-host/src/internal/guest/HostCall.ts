@@ -6,7 +6,6 @@
  */
 import * as HostCallError from "@fiberhost/core/HostCallError"
 import * as HostFunction from "@fiberhost/core/HostFunction"
-import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Result from "effect/Result"
 import * as GuestError from "../../GuestError.ts"
@@ -16,6 +15,7 @@ import type * as GuestCall from "./GuestCall.ts"
 import type { Raws } from "./GuestCodec.ts"
 import { answerOf, type HostExit } from "./HostAnswer.ts"
 import * as HostArguments from "./HostArguments.ts"
+import type { Member } from "./Roster.ts"
 import { type Interruptible, RunningHostCall } from "./RunningHostCall.ts"
 
 /**
@@ -27,7 +27,9 @@ export type Host = (guest: Guest, signature: Signature.Signature, raws: Raws) =>
 /** The exit if the function has one by then, or what interrupts it; then `onExit` is told, once, when the guest is not on the stack. */
 export type Begin = (hostCall: HostCall, onExit: (exit: HostExit) => void) => HostExit | Interruptible
 
-export class HostCall extends RunningHostCall<GuestCall.GuestCall> {
+export class HostCall extends RunningHostCall<GuestCall.GuestCall> implements Member<HostCall> {
+  older: HostCall | undefined = undefined
+  younger: HostCall | undefined = undefined
   readonly guest: Guest
   readonly index: number
   /** What its guest waits for; 0 for a sync function. */
@@ -54,49 +56,43 @@ export class HostCall extends RunningHostCall<GuestCall.GuestCall> {
   }
 
   answerInterrupted(): boolean {
-    if (this.isAnswered || this.ending.hasCome) return false
+    if (this.isAnswered || this.hasEnded) return false
     this.answer(Exit.fail(HostCallError.interrupted(this.signature.name)))
     return true
   }
 
   end(exit: HostExit): void {
-    this.guest.hostCalls.delete(this)
+    this.guest.hostCalls.remove(this)
     this.leave(exit)
     if (this.guest.dead !== undefined) this.guest.changed?.(this.guest)
-    this.ending.come()
+    this.come()
   }
 }
 
 /** A host function of the guest's own thread: its Effect runs in a fiber, unless it has its answer already. */
 export const inThread = (implementation: HostFunction.Implementation): Host => {
-  const { bytes, codec, encoded } = implementation
-  return (guest, signature, raws) => {
-    let effect: Effect.Effect<Uint8Array, HostCallError.HostCallError>
-    if (encoded === undefined) {
+  const { bytes, codec, here } = implementation
+  if (here === undefined) {
+    return (guest, signature, raws) => {
       const args = HostArguments.take(signature, raws, guest.memory)
       if (Result.isFailure(args)) return Exit.fail(args.failure)
-      effect = bytes(args.success)
-    } else {
-      const payload = HostArguments.read(codec, signature, raws, guest.memory)
-      if (Result.isFailure(payload)) return Exit.fail(payload.failure)
-      effect = encoded(payload.success)
+      const effect = bytes(args.success)
+      if (HostFunction.isExit(effect)) return effect
+      return (hostCall, onExit) => HostFunction.fork(effect, hostCall.contextOf(implementation), onExit)
     }
-    return HostFunction.isExit(effect) ? effect : inFiber(implementation, effect)
+  }
+  const { encode, handle } = here
+  return (guest, signature, raws) => {
+    const payload = HostArguments.read(codec, signature, raws, guest.memory)
+    if (Result.isFailure(payload)) return Exit.fail(payload.failure)
+    const effect = handle(payload.success)
+    if (HostFunction.isExit(effect)) return encode(effect)
+    return (hostCall, onExit) => {
+      const running = HostFunction.fork(effect, hostCall.contextOf(implementation), (exit) => onExit(encode(exit)))
+      return Exit.isExit(running) ? encode(running) : running
+    }
   }
 }
-
-const inFiber =
-  (
-    implementation: HostFunction.Implementation,
-    effect: Effect.Effect<Uint8Array, HostCallError.HostCallError>
-  ): Begin =>
-  (hostCall, onExit) => {
-    const fiber = Effect.runForkWith(hostCall.contextOf(implementation))(effect)
-    const exit = fiber.pollUnsafe()
-    if (exit !== undefined) return exit
-    fiber.addObserver(onExit)
-    return fiber
-  }
 
 /**
  * The host call, step by step: arguments out of guest memory, the function, and its answer: at once for a sync function, at

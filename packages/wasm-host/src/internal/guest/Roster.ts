@@ -22,6 +22,13 @@ export class Roster<A extends Member<A>> {
     member.older = member.younger = undefined
     this.size--
   }
+
+  /** Those who are there now, the oldest first. */
+  get members(): ReadonlyArray<A> {
+    const members: Array<A> = []
+    for (let member = this.oldest; member !== undefined; member = member.younger) members.push(member)
+    return members
+  }
 }
 
 /** What the roster keeps in each member: its neighbours. */

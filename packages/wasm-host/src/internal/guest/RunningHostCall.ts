@@ -37,7 +37,8 @@ export abstract class RunningHostCall<Call extends Owner = Owner> {
   owner: Call | undefined
   /** The context of the fiber whose guest call made it. */
   readonly caller: Context.Context<never>
-  readonly ending = new Ending()
+  private made: Ending | undefined
+  protected hasEnded = false
   private readonly observation: Observation | undefined
   private running: Interruptible | undefined
   private interrupted = false
@@ -52,12 +53,18 @@ export abstract class RunningHostCall<Call extends Owner = Owner> {
     this.observation = this.owner?.observer?.onHostCall(this)
   }
 
+  get ending(): Ending {
+    this.made ??= new Ending()
+    if (this.hasEnded) this.made.come()
+    return this.made
+  }
+
   /** What runs nothing until a sync function has answered: its guest, or its guest's thread. */
   protected abstract readonly waits: unknown
 
   /** What can run nothing until it has ended. Undefined when nothing waits so. */
   get blocks(): unknown {
-    return this.signature.sync && !this.ending.hasCome ? this.waits : undefined
+    return this.signature.sync && !this.hasEnded ? this.waits : undefined
   }
 
   /** What is done for it outside of its function. */
@@ -88,6 +95,12 @@ export abstract class RunningHostCall<Call extends Owner = Owner> {
    * time. Whether the guest waited for one.
    */
   abstract answerInterrupted(): boolean
+
+  /** Those who wait for its end go on. */
+  protected come(): void {
+    this.hasEnded = true
+    this.made?.come()
+  }
 
   /** It has ended: nobody owns it, and it cannot be interrupted. */
   protected leave(exit: Exit.Exit<unknown, unknown>): void {

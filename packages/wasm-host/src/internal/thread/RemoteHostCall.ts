@@ -42,14 +42,14 @@ export class RemoteHostCall extends RunningHostCall<RemoteCall> {
     if (this.guest.dead !== undefined) return this.end(closed(this.signature.name))
     const effect = implementation.bytes(args)
     if (HostFunction.isExit(effect)) return this.end(effect)
-    const fiber = Effect.runForkWith(this.contextOf(implementation))(effect)
+    const running = HostFunction.fork(effect, this.contextOf(implementation), (exit) => this.end(exit))
+    if (Exit.isExit(running)) return this.end(running)
     // It may have interrupted its own caller, or closed its guest, before it waited for something.
-    this.begun(fiber)
-    fiber.addObserver((exit) => this.end(exit))
+    this.begun(running)
   }
 
   answerInterrupted(): boolean {
-    if (this.isAnswered || this.ending.hasCome) return false
+    if (this.isAnswered || this.hasEnded) return false
     this.answer(Exit.fail(HostCallError.interrupted(this.signature.name)))
     return true
   }
@@ -58,7 +58,7 @@ export class RemoteHostCall extends RunningHostCall<RemoteCall> {
     this.guest.hostCalls.delete(this)
     this.leave(exit)
     this.answer(exit)
-    this.ending.come()
+    this.come()
   }
 
   /** Later answers are dropped. */
