@@ -83,6 +83,8 @@ export interface Admission {
   readonly concurrency: number
   readonly capacity: number
   readonly stats: Stats
+  /** Whether it is open and lets everybody in at once: who comes and goes on one stack need not enter. */
+  readonly isUnlimited: boolean
   /**
    * Enters now: a permit that is `Active`, or `Waiting` if there is a place in the line. `context` is that of the
    * entering fiber; it says which tasks the fiber runs under (see {@link Current}).
@@ -149,6 +151,10 @@ class AdmissionImpl implements Admission {
 
   get stats(): Stats {
     return { active: this.active, nested: this.nested, waiting: this.waiting.size, suspended: this.suspended.size }
+  }
+
+  get isUnlimited(): boolean {
+    return this.phase === "Open" && this.concurrency === Infinity
   }
 
   tryEnter(context: Context.Context<never>): PermitImpl | Refusal {

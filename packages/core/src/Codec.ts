@@ -110,16 +110,27 @@ export const encodeWith = <A, B>(
   use: (written: Writer) => B,
   limit: number = defaultLimit
 ): Result.Result<B, CodecError> => {
-  // A transformation may encode as well, so the scratch space is taken while it is in use.
-  const writer = limit === defaultLimit && spare !== undefined ? spare : new Writer(limit)
-  if (writer === spare) spare = undefined
+  const writer = limit === defaultLimit ? scratch() : new Writer(limit)
   try {
     const result = codec.encode(value, writer)
     return Result.isSuccess(result) ? Result.succeed(use(writer)) : Result.fail(result.failure)
   } finally {
-    writer.reset()
-    if (limit === defaultLimit) spare = writer
+    if (limit === defaultLimit) giveBack(writer)
   }
+}
+
+/** A writer of this thread's, empty, with the default limit: whoever takes it gives it back. */
+export const scratch = (): Writer => {
+  // A transformation may encode as well, so it is taken while it is in use.
+  const writer = spare ?? new Writer()
+  spare = undefined
+  return writer
+}
+
+/** What was written is gone. */
+export const giveBack = (writer: Writer): void => {
+  writer.reset()
+  spare = writer
 }
 
 /** Encodes into fresh bytes of exactly the value's length. `limit` is in bytes. */

@@ -14,7 +14,7 @@ import * as Schema from "effect/Schema"
 import * as SchemaAST from "effect/SchemaAST"
 import * as Codec from "./Codec.ts"
 import { CodecError, toCodecError, Unsupported } from "./CodecError.ts"
-import { plainKind, readWindow, wireCodec } from "./internal/codec/WireCodec.ts"
+import { accessor, plainKind, readWindow, wireCodec } from "./internal/codec/WireCodec.ts"
 import type * as Primitive from "./Primitive.ts"
 import * as Wire from "./Wire.ts"
 
@@ -25,6 +25,10 @@ export interface Argument {
   readonly codec: Codec.Codec<unknown>
   /** The number kind that the schema is, when every value of the kind is the schema's, and nothing else. */
   readonly kind: Primitive.Kind | undefined
+  /** The argument of a payload. */
+  readonly of: (payload: unknown) => unknown
+  /** As `codec.encode`, but throws what is wrong, for `CodecError.toCodecError`, and leaves a part of the value behind. */
+  readonly write: (value: unknown, writer: Codec.Writer) => void
 }
 
 /**
@@ -67,6 +71,11 @@ export interface FunctionCodec {
   readonly writeAnswer: (answer: Result.Result<unknown, unknown>, writer: Codec.Writer) => CodecError | undefined
   /** Caller's side: the answer that takes all of the reader's window. */
   readonly readAnswer: (reader: Codec.Reader) => Result.Result<Result.Result<unknown, unknown>, CodecError>
+  /**
+   * As `readAnswer`, but throws what is wrong, for `CodecError.toCodecError`: a Result where the contract has an `error`, the bare
+   * success value where it has none.
+   */
+  readonly read: (reader: Codec.Reader) => unknown
   /** Implementer's side: appends one element of the stream. On failure the writer is rewound to where it was. */
   readonly writeElement: (value: unknown, writer: Codec.Writer) => CodecError | undefined
   /** Caller's side: the element that takes all of the reader's window. */
@@ -133,8 +142,8 @@ export const make = (definition: Rpc.Any, options?: Options): FunctionCodec => {
   const encodeArguments = (payload: unknown): Result.Result<ReadonlyArray<Uint8Array>, CodecError> => {
     const values: Array<Uint8Array> = []
     for (let i = 0; i < args.length; i++) {
-      const { codec, name } = args[i]!
-      const bytes = encodeArgument(codec, payload, name)
+      const { codec, name, of } = args[i]!
+      const bytes = encodeArgument(codec, payload, of)
       if (Result.isFailure(bytes)) return Result.fail(bytes.failure.under(name))
       values.push(bytes.success)
     }
@@ -163,7 +172,7 @@ export const make = (definition: Rpc.Any, options?: Options): FunctionCodec => {
         name = args[i]!.name
         const at = writer.placeholder32()
         writer.begin()
-        wires[i]!.write(isRecord(payload) ? payload[name] : undefined, writer)
+        args[i]!.write(args[i]!.of(payload), writer)
         writer.patch32(at, writer.size - at - 4)
         writer.beside?.nameMoves(name)
       }
@@ -206,9 +215,10 @@ export const make = (definition: Rpc.Any, options?: Options): FunctionCodec => {
     success.ast._tag === "Void" ? Result.map(() => undefined) : (answer) => answer
 
   const answer = wireCodec((result ?? bare).schema.ast)
+  const read = (reader: Codec.Reader): unknown => readWindow(answer.read, reader)
   const readAnswer = (reader: Codec.Reader): Result.Result<Result.Result<unknown, unknown>, CodecError> => {
     try {
-      const value = readWindow(answer.read, reader)
+      const value = read(reader)
       return Result.succeed(result === undefined ? Result.succeed(value) : (value as Result.Result<unknown, unknown>))
     } catch (thrown) {
       return Result.fail(toCodecError("decode", thrown))
@@ -238,6 +248,7 @@ export const make = (definition: Rpc.Any, options?: Options): FunctionCodec => {
         ? (answer, writer) => failureOf(bare.encode(Result.getOrThrow(said(answer)), writer))
         : (answer, writer) => failureOf(result.encode(said(answer), writer)),
     readAnswer,
+    read,
     writeElement: (value, writer) => failureOf(element.encode(value, writer)),
     readElement: (reader) => element.decodeWindow(reader),
     carryElement: (value) =>
@@ -270,14 +281,15 @@ const argumentsOf = (rpc: Rpc.AnyWithProps): ReadonlyArray<Argument> => {
       throw refused(rpc, `argument "${name}" is optional, but every argument travels: use Schema.Option or NullOr`)
     }
     const codec = codecAt<unknown>(rpc, name, field)
-    return { name, schema: field, codec, kind: plainKind(field.ast) }
+    const { write } = wireCodec(field.ast)
+    return { name, schema: field, codec, kind: plainKind(field.ast), of: accessor(name), write }
   })
 }
 
 /** Reading the payload runs the caller's code, which may throw. */
-const encodeArgument = (codec: Codec.Codec<unknown>, payload: unknown, name: string) => {
+const encodeArgument = (codec: Codec.Codec<unknown>, payload: unknown, of: Argument["of"]) => {
   try {
-    return Codec.encodeToBytes(codec, isRecord(payload) ? payload[name] : undefined)
+    return Codec.encodeToBytes(codec, of(payload))
   } catch (thrown) {
     return Result.fail(toCodecError("encode", thrown))
   }

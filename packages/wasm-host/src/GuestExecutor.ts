@@ -132,7 +132,7 @@ export const make = Effect.fnUntraced(function* (
           Effect.sync(() => guests.delete(guest))
         )
     )
-    return new GuestInstance(guest, missing)
+    return new GuestInstance(guest, missing, admission)
   })
 
   const context = yield* Effect.context<never>()

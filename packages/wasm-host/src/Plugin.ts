@@ -24,6 +24,7 @@ import type { Stats } from "./internal/call/Instance.ts"
 import { loadGuest } from "./internal/call/LoadGuest.ts"
 import * as PluginDouble from "./internal/call/PluginDouble.ts"
 import type { PluginGuest } from "./internal/call/PluginGuest.ts"
+import { NoAnswer, notNow } from "./internal/guest/DirectCall.ts"
 import type * as Link from "./internal/module/Link.ts"
 import * as Signature from "./internal/module/Signature.ts"
 import type * as PluginModule from "./PluginModule.ts"
@@ -211,6 +212,9 @@ const typed = <R extends Rpc.Any>(
         : (payload: unknown) => Effect.suspend(() => leastBusy(guests).call(index, payload))
     const busy = Exit.fail(new GuestError.GuestError({ plugin, function: name, reason: new GuestError.Busy() }))
     const twin = (payload: unknown) => {
+      const chosen = others.length === 0 ? first! : leastBusy(guests)
+      const answer = chosen.callNow(index, payload, noContext)
+      if (answer !== notNow) return answer instanceof NoAnswer ? Effect.runSync(answer.exit) : answer
       // A guest on another thread would be entered all the same, later and for nobody.
       if (!first!.inCallingThread) return Effect.runSync(busy)
       const fiber = Effect.runFork(call(payload))
@@ -223,6 +227,8 @@ const typed = <R extends Rpc.Any>(
   })
   return { ...Object.assign({}, ...functions), [GuestsTypeId]: guests, [HealthTypeId]: health } as Plugin<R>
 }
+
+const noContext = Context.empty()
 
 /** Narrows without losing the Effect's own types. */
 const isEffect = <A, E, Env>(value: A | Effect.Effect<A, E, Env>): value is Effect.Effect<A, E, Env> =>

@@ -13,6 +13,8 @@ import * as WireEncoder from "./WireEncoder.ts"
 import type { Wire } from "./WireSchema.ts"
 import * as WriteSource from "./WriteSource.ts"
 
+export { accessor } from "./Source.ts"
+
 export interface WireCodec {
   readonly read: WireDecoder.Read
   readonly write: WireEncoder.Write

@@ -13,6 +13,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as GuestError from "../../GuestError.ts"
+import { NoAnswer, notNow } from "../guest/DirectCall.ts"
 import type { Caller } from "../guest/GuestCall.ts"
 import type { GuestCodec, Raws, TypedExit } from "../guest/GuestCodec.ts"
 import type { GuestMemory } from "../guest/GuestMemory.ts"
@@ -29,7 +30,10 @@ import { sharedNow } from "./Usage.ts"
 export const run = (guest: SupervisedGuest, index: number, payload: unknown): Effect.Effect<unknown, unknown> =>
   Effect.callback((resume) => {
     // It is registered by the fiber that runs it.
-    const call = new Call(guest, index, payload, Fiber.getCurrent()!.context, resume)
+    const { context } = Fiber.getCurrent()!
+    const answer = Context.get(context, Deadline.Current) === Infinity ? guest.callNow(index, payload, context) : notNow
+    if (answer !== notNow) return resume(answer instanceof NoAnswer ? answer.exit : Exit.succeed(answer))
+    const call = new Call(guest, index, payload, context, resume)
     begin(call)
     return call.isSettled ? undefined : Effect.sync(() => call.interrupt())
   })
@@ -140,7 +144,7 @@ export class Call implements Caller {
     this.settle(exit)
   }
 
-  pass(memory: GuestMemory): Raws | GuestError.Reason {
+  pass(memory: GuestMemory): Raws {
     return this.codec.pass(this.payload, memory)
   }
 

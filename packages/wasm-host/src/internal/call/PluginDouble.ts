@@ -7,6 +7,7 @@ import * as HostFunction from "@fiberhost/core/HostFunction"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import * as GuestError from "../../GuestError.ts"
+import { notNow } from "../guest/DirectCall.ts"
 import { GuestCodec } from "../guest/GuestCodec.ts"
 import { noStats } from "./Instance.ts"
 import type { PluginGuest } from "./PluginGuest.ts"
@@ -26,6 +27,7 @@ export const make = Effect.fnUntraced(function* <H extends object>(
       const guestCodec = functions[index]!
       return guestCodec.leftOut ?? called(guestCodec, payload, implementations.get(guestCodec.codec.name)!)
     },
+    callNow: () => notNow,
     inCallingThread: true,
     busy: 0,
     stats: { ...noStats, alive: true }

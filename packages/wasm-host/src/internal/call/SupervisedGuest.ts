@@ -14,6 +14,7 @@ import type * as Exit from "effect/Exit"
 import * as Abi from "../../Abi.ts"
 import * as GuestError from "../../GuestError.ts"
 import type * as Supervisor from "../../Supervisor.ts"
+import { notNow } from "../guest/DirectCall.ts"
 import { GuestCodec } from "../guest/GuestCodec.ts"
 import * as Call from "./Call.ts"
 import type { CallGate } from "./CallGate.ts"
@@ -56,6 +57,8 @@ export class SupervisedGuest implements PluginGuest {
   readonly codecs: ReadonlyArray<GuestCodec>
   /** How long a call of each function may take, in milliseconds. */
   readonly allowed: ReadonlyArray<number>
+  /** Which functions `callNow` may call. */
+  private readonly isDirect: ReadonlyArray<boolean>
   readonly observer: CallObserver | undefined
   readonly timer: GuestTimer
   /** How many calls have not settled. The instances have those that have entered. */
@@ -89,6 +92,13 @@ export class SupervisedGuest implements PluginGuest {
       return own === undefined ? options.gate.deadline : Duration.toMillis(own)
     })
     this.observer = options.observer
+    this.isDirect = options.functions.map(
+      ({ rpc }, index) =>
+        Abi.isSync(rpc) &&
+        this.allowed[index] === Infinity &&
+        this.observer === undefined &&
+        !this.codecs[index]!.leftOut
+    )
     this.timer = new GuestTimer(options.context)
     this.onEvent = options.onEvent
     this.use(options.instance)
@@ -100,6 +110,22 @@ export class SupervisedGuest implements PluginGuest {
 
   call(index: number, payload: unknown): Effect.Effect<unknown, unknown> {
     return this.codecs[index]!.leftOut ?? Call.run(this, index, payload)
+  }
+
+  /**
+   * A sync function whose guest can be entered now, and whose call nobody limits, replaces, measures or observes: as
+   * `Instance.callNow`.
+   */
+  callNow(index: number, payload: unknown, context: Context.Context<never>): unknown {
+    const { current } = this
+    if (current === undefined || !this.isDirect[index] || this.replacer !== undefined || this.over !== undefined) {
+      return notNow
+    }
+    if (!this.gate.admission.isUnlimited) return notNow
+    this.inHand++
+    const answer = current.callNow(index, this.codecs[index]!, payload, context)
+    this.inHand--
+    return answer
   }
 
   get inCallingThread(): boolean {

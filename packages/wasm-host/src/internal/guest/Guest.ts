@@ -31,6 +31,11 @@ export interface Limits {
   readonly valueBytes: number
 }
 
+/** What the guest is on the stack for. */
+export interface Entry {
+  readonly call: GuestCall.GuestCall
+}
+
 export interface Options {
   readonly compiled: WebAssembly.Module
   /** The functions that the module imports, by name. */
@@ -70,8 +75,8 @@ export class Guest {
   onDeath: ((reason: GuestError.Reason) => void) | undefined
   /** Why it must not be entered. */
   dead: GuestError.Reason | undefined
-  /** The call that the entry on the stack runs for; undefined also for one that nobody owns. */
-  current: GuestCall.GuestCall | undefined
+  /** What it is on the stack for; undefined also for a task that nobody owns. */
+  private entry: Entry | undefined
   /** Whether it is on the stack. */
   entered = false
   /** Set before the host unwinds the guest, so that a guest that catches exceptions does not go on. */
@@ -130,11 +135,8 @@ export class Guest {
   private run(call: GuestCall.GuestCall | undefined, step: () => void): void {
     if (this.dead !== undefined) return
     const usage = call?.usage
-    this.current = call
-    this.entered = true
-    this.used.entries++
     usage?.enter()
-    this.changed?.(this)
+    this.begin(call)
     try {
       step()
       if (this.unwinding !== undefined) throw this.unwinding
@@ -142,11 +144,29 @@ export class Guest {
     } catch (error) {
       this.poison(error, call)
     } finally {
-      this.current = undefined
-      this.entered = false
       if (usage !== undefined) this.used.inside += usage.leave()
-      this.changed?.(this)
+      this.end()
     }
+  }
+
+  /** An entry comes on the stack, which its caller has the lock for. */
+  begin(entry: Entry | undefined): void {
+    this.entry = entry
+    this.entered = true
+    this.used.entries++
+    this.changed?.(this)
+  }
+
+  /** It has left the stack. */
+  end(): void {
+    this.entry = undefined
+    this.entered = false
+    this.changed?.(this)
+  }
+
+  /** The call that the entry on the stack runs for. */
+  get current(): GuestCall.GuestCall | undefined {
+    return this.entry?.call
   }
 
   /** Resumes the caller of a call that has its exit, now or once the stack is empty. */
@@ -162,7 +182,7 @@ export class Guest {
     this.dead ??= new GuestError.Poisoned({ by: culprit?.signature.name ?? "a task that no call owns", detail })
     if (reason === undefined) culprit?.die(error)
     else culprit?.fail(reason)
-    this.end()
+    this.settleAll()
   }
 
   /**
@@ -179,7 +199,7 @@ export class Guest {
     return Effect.suspend(() => {
       this.dead ??= new GuestError.Closed()
       const others = this.hostCalls.members.filter((hostCall) => !excluded(hostCall))
-      this.end()
+      this.settleAll()
       this.deliver()
       return Effect.forEach(others, (hostCall) => hostCall.ending.await, { discard: true })
     })
@@ -203,7 +223,7 @@ export class Guest {
     })
   }
 
-  private end(): void {
+  private settleAll(): void {
     for (let call = this.calls.oldest; call !== undefined; call = this.calls.oldest) call.fail(this.dead!)
     this.unresolved.clear()
     for (const hostCall of this.hostCalls.members) hostCall.interrupt()
@@ -213,7 +233,7 @@ export class Guest {
   }
 
   /** A resumed caller may enter the guest again, and settle others: they are resumed by the loop that is running. */
-  private deliver(): void {
+  deliver(): void {
     if (this.settled.length === 0 || this.delivering || this.lock.isHeld) return
     this.delivering = true
     while (this.settled.length > 0) {

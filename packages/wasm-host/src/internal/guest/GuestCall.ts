@@ -14,7 +14,7 @@ import type * as Signature from "../module/Signature.ts"
 import type { Age } from "./AsyncValues.ts"
 import * as FatPtr from "./FatPtr.ts"
 import type { Guest } from "./Guest.ts"
-import type { Raws } from "./GuestCodec.ts"
+import { type Raws, Refused } from "./GuestCodec.ts"
 import type { GuestMemory } from "./GuestMemory.ts"
 import type { Member } from "./Roster.ts"
 import type { RunningHostCall } from "./RunningHostCall.ts"
@@ -27,8 +27,8 @@ export interface Caller<A = unknown> {
   readonly context: Context.Context<never>
   readonly permit: Admission.Permit | undefined
   readonly observer: CallObserver | undefined
-  /** Host to guest: the arguments as the export takes them, or why it gets none. Nothing is left in the guest's memory then. */
-  pass(memory: GuestMemory): Raws | GuestError.Reason
+  /** Host to guest: the arguments as the export takes them. Throws a `Refused`, and then none is left in the guest's memory. */
+  pass(memory: GuestMemory): Raws
   /** Guest to host: takes the answer that the export returned, or resolved its AsyncValue with. */
   take(answer: number | bigint | undefined, memory: GuestMemory): GuestExit<A>
   /** Told once, when the guest is not on the stack; never when the caller has left. */
@@ -51,8 +51,8 @@ const enter = (call: GuestCall): void => {
   guest.enter("call", call, () => {
     if (call.isSettled) return
     call.hasBegun = true
-    const raws = call.caller.pass(guest.memory)
-    if (!isRaws(raws)) return call.fail(raws)
+    const raws = passed(call)
+    if (raws === undefined) return
     if (!signature.sync) call.age = guest.asyncValues.begin()
     const run = guest.exports[call.index]!
     const answer = raws.length === 1 ? run(raws[0]!) : run(...raws)
@@ -63,7 +63,16 @@ const enter = (call: GuestCall): void => {
   })
 }
 
-const isRaws = (passed: Raws | GuestError.Reason): passed is Raws => Array.isArray(passed)
+/** The arguments, unless the call has failed for them. */
+const passed = (call: GuestCall): Raws | undefined => {
+  try {
+    return call.caller.pass(call.guest.memory)
+  } catch (thrown) {
+    if (!(thrown instanceof Refused)) throw thrown
+    call.fail(thrown.reason)
+    return undefined
+  }
+}
 
 /** Guest to host: `__fp_host_resolve_async_value`. Called while the guest is on the stack. */
 export const resolved = (guest: Guest, asyncValue: bigint, answer: bigint): void => {
@@ -124,6 +133,10 @@ export class GuestCall<A = unknown> implements Member<GuestCall> {
   /** Host functions that it waits for. They pass to the guest when it settles before them. */
   get hostCalls(): Set<RunningHostCall> {
     return (this.running ??= new Set())
+  }
+
+  get call(): GuestCall {
+    return this
   }
 
   get context(): Context.Context<never> {

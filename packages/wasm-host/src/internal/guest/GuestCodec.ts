@@ -4,13 +4,13 @@
  */
 import * as Codec from "@fiberhost/core/Codec"
 import { type CodecError, toCodecError } from "@fiberhost/core/CodecError"
-import type { FunctionCodec } from "@fiberhost/core/FunctionCodec"
+import type { Argument, FunctionCodec } from "@fiberhost/core/FunctionCodec"
 import * as Wire from "@fiberhost/core/Wire"
 import * as Exit from "effect/Exit"
 import * as Result from "effect/Result"
 import * as GuestError from "../../GuestError.ts"
 import * as Signature from "../module/Signature.ts"
-import * as FatPtr from "./FatPtr.ts"
+import type { Guest } from "./Guest.ts"
 import { type GuestMemory, TooLong } from "./GuestMemory.ts"
 
 /** How a call of it ended: its answer, its own failure, or a `GuestError`. */
@@ -24,6 +24,9 @@ export class GuestCodec {
 
   private readonly valueBytes: number
   private readonly signature: Signature.Signature
+  private readonly arguments: ReadonlyArray<GuestArgument>
+  /** The answer of a raw one, where it needs no codec. */
+  private readonly ofRaw: ((raw: number | bigint) => unknown) | undefined
 
   /** `valueBytes`: the longest argument that the guest takes. */
   constructor(plugin: string, codec: FunctionCodec, missing: ReadonlyArray<string>, valueBytes: number) {
@@ -31,6 +34,12 @@ export class GuestCodec {
     this.signature = Signature.make(codec)
     this.valueBytes = valueBytes
     this.codec = codec
+    this.arguments = codec.arguments.map(
+      (argument, i) => new GuestArgument(argument, this.signature.arguments[i]!, valueBytes)
+    )
+    const { result } = this.signature
+    this.ofRaw =
+      result === "bytes" || result === "void" || codec.successKind === undefined ? undefined : Signature.valueOf(result)
     this.leftOut = missing.includes(codec.name)
       ? this.fail(new GuestError.MissingExports({ names: [codec.name] }))
       : undefined
@@ -56,51 +65,70 @@ export class GuestCodec {
     return this.exitOf(this.codec.decodeAnswer(bytes))
   }
 
-  /** Host to guest: the arguments as the export takes them, or why it gets none. */
-  pass(payload: unknown, memory: GuestMemory): Raws | GuestError.Reason {
+  /** Host to guest: the arguments as the export takes them. Throws a `Refused`, and then none is left in the guest's memory. */
+  pass(payload: unknown, memory: GuestMemory): Raws {
     const raws: Array<number | bigint> = []
-    for (let i = 0; i < this.codec.arguments.length; i++) {
-      const raw = this.passOne(i, payload, memory)
-      if (typeof raw === "object") {
-        release(raws, this.signature.arguments, memory)
-        return raw
-      }
-      raws.push(raw)
+    try {
+      for (const argument of this.arguments) raws.push(argument.pass(payload, memory))
+      return raws
+    } catch (thrown) {
+      release(raws, this.signature.arguments, memory)
+      throw thrown
     }
-    return raws
   }
 
-  private passOne(i: number, payload: unknown, memory: GuestMemory): number | bigint | GuestError.Reason {
-    const { codec, kind, name } = this.codec.arguments[i]!
-    let value: unknown
-    try {
-      value = typeof payload === "object" && payload !== null ? (payload as Record<string, unknown>)[name] : undefined
-    } catch (thrown) {
-      return valueRefused(toCodecError("encode", thrown).under(name))
-    }
-    const raw = kind === undefined ? undefined : Signature.rawOf(kind, value)
-    const as = this.signature.arguments[i]!
-    if (raw !== undefined && as !== "bytes") return raw
-    const written = Codec.encodeWith(codec, value, (writer): number | bigint | GuestError.Reason => {
-      if (writer.size > this.valueBytes) return new GuestError.ValueTooLarge({ path: name, limit: this.valueBytes })
-      if (as !== "bytes") return Signature.toRaw(as, writer.bytes.subarray(0, writer.size))
-      return memory.tryWrite(writer.bytes, 0, writer.size) ?? new GuestError.OutOfMemory({ bytes: writer.size })
-    })
-    return Result.isSuccess(written) ? written.success : valueRefused(written.failure.under(name))
+  /** A sync function, called and answered: its value. Throws a `Refused`, and whatever ends the guest. */
+  invoke(run: Export, payload: unknown, guest: Guest): unknown {
+    const { memory } = guest
+    const { arguments: args } = this
+    const answer = args.length === 1 ? run(args[0]!.pass(payload, memory)) : run(...this.pass(payload, memory))
+    // The guest has caught what the host threw: its answer is none.
+    if (guest.unwinding !== undefined) throw guest.unwinding
+    return this.valueOf(answer, memory)
   }
 
   /** Guest to host: the answer, as the export returned it or resolved its AsyncValue with it. */
   take(answer: number | bigint | undefined, memory: GuestMemory): TypedExit {
-    const { result, sync } = this.signature
-    if (result === "void") return Exit.void
-    if (result !== "bytes") {
-      if (this.codec.successKind !== undefined) return Exit.succeed(Signature.valueOf(result, answer!))
-      return this.decode(Signature.fromRaw(result, answer!))
+    try {
+      return Exit.succeed(this.valueOf(answer, memory))
+    } catch (thrown) {
+      return this.exitOfThrown(thrown)
     }
-    const taken = memory.read(answer as bigint, this.codec.readAnswer)
-    if (taken instanceof TooLong) return this.fail(new GuestError.AnswerRefused({ path: "", detail: taken.detail }))
+  }
+
+  /** The exit of a call that `pass`, `invoke` or `take` could not carry on. Throws what ends the guest. */
+  exitOfThrown(thrown: unknown): TypedExit {
+    if (thrown instanceof Refused) return this.fail(thrown.reason)
+    if (thrown instanceof Failed) return Exit.fail(thrown.failure)
+    throw thrown
+  }
+
+  private valueOf(answer: number | bigint | undefined, memory: GuestMemory): unknown {
+    if (this.ofRaw !== undefined) return this.ofRaw(answer!)
+    const { result } = this.signature
+    if (result === "void") return undefined
+    const value =
+      result === "bytes"
+        ? memory.read(answer as bigint, this.readAnswer)
+        : this.readAnswer(new Codec.Reader(Signature.fromRaw(result, answer!)))
+    if (value instanceof Refused) throw value
+    if (value instanceof TooLong) throw new Refused(new GuestError.AnswerRefused({ path: "", detail: value.detail }))
+    if (!this.codec.answersResult) return value
+    const answered = value as Result.Result<unknown, unknown>
+    if (Result.isFailure(answered)) throw new Failed(answered.failure)
+    return answered.success
+  }
+
+  /** What is read, or why it is refused. */
+  private readonly readAnswer = (reader: Codec.Reader): unknown => {
     // fp-bindgen's SPEC.md lets a guest answer nothing with the null pointer.
-    return !sync && FatPtr.lengthOf(answer as bigint) === 0 ? this.decode(nil) : this.exitOf(taken)
+    const isNothing = reader.remaining === 0 && !this.signature.sync
+    try {
+      return this.codec.read(isNothing ? new Codec.Reader(nil) : reader)
+    } catch (thrown) {
+      const { detail, path } = toCodecError("decode", thrown)
+      return new Refused(new GuestError.AnswerRefused({ path, detail }))
+    }
   }
 
   /** To another thread: appends the arguments, or says what does not fit. */
@@ -119,6 +147,81 @@ export class GuestCodec {
       return this.fail(new GuestError.AnswerRefused({ path, detail }))
     }
     return Result.isSuccess(answer.success) ? Exit.succeed(answer.success.success) : Exit.fail(answer.success.failure)
+  }
+}
+
+/** An argument of a guest function. */
+class GuestArgument {
+  private readonly argument: Argument
+  private readonly as: Signature.Kind
+  private readonly valueBytes: number
+  /** The raw number of a value, where it needs no codec. */
+  private readonly toRaw: ((value: unknown) => number | bigint | undefined) | undefined
+
+  constructor(argument: Argument, as: Signature.Kind, valueBytes: number) {
+    this.argument = argument
+    this.as = as
+    this.valueBytes = valueBytes
+    this.toRaw = as === "bytes" || argument.kind === undefined ? undefined : Signature.rawOf(as)
+  }
+
+  /** Host to guest: as the export takes it. Throws a `Refused`, and what ends the guest. */
+  pass(payload: unknown, memory: GuestMemory): number | bigint {
+    const raw = this.toRaw === undefined ? undefined : this.rawOf(payload, this.toRaw)
+    if (raw !== undefined) return raw
+    const writer = Codec.scratch()
+    try {
+      this.write(payload, writer)
+      const { bytes, size } = writer
+      if (this.as !== "bytes") return Signature.toRaw(this.as, bytes.subarray(0, size))
+      const ptr = memory.tryWrite(bytes, 0, size)
+      if (ptr === undefined) throw new Refused(new GuestError.OutOfMemory({ bytes: size }))
+      return ptr
+    } finally {
+      Codec.giveBack(writer)
+    }
+  }
+
+  /** Undefined when the codec has to say what is wrong with the value. */
+  private rawOf(payload: unknown, toRaw: (value: unknown) => number | bigint | undefined): number | bigint | undefined {
+    try {
+      return toRaw(this.argument.of(payload))
+    } catch {
+      return undefined
+    }
+  }
+
+  private write(payload: unknown, writer: Codec.Writer): void {
+    const { name, of, write } = this.argument
+    try {
+      writer.begin()
+      write(of(payload), writer)
+    } catch (thrown) {
+      throw new Refused(valueRefused(toCodecError("encode", thrown).under(name)))
+    }
+    if (writer.size <= this.valueBytes) return
+    throw new Refused(new GuestError.ValueTooLarge({ path: name, limit: this.valueBytes }))
+  }
+}
+
+/** A function of the guest's. */
+export type Export = (...raws: Array<number | bigint>) => number | bigint | undefined
+
+/** Thrown: why a value does not cross, in either direction. */
+export class Refused {
+  readonly reason: GuestError.Reason
+
+  constructor(reason: GuestError.Reason) {
+    this.reason = reason
+  }
+}
+
+/** Thrown: the function's own failure, typed by its contract. */
+class Failed {
+  readonly failure: unknown
+
+  constructor(failure: unknown) {
+    this.failure = failure
   }
 }
 

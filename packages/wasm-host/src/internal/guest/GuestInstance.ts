@@ -2,21 +2,27 @@
  * A guest of this thread as its callers see it: calls come with values, and go in as bytes. It has nothing of its own, and
  * ends with its guest.
  */
+import type * as Admission from "@fiberhost/core/Admission"
+import type * as Context from "effect/Context"
 import type * as GuestError from "../../GuestError.ts"
 import type { Call } from "../call/Call.ts"
 import type { Instance } from "../call/Instance.ts"
 import { Usage } from "../call/Usage.ts"
+import { DirectCall } from "./DirectCall.ts"
 import type { Guest } from "./Guest.ts"
 import * as GuestCall from "./GuestCall.ts"
+import type { GuestCodec } from "./GuestCodec.ts"
 import * as RunningHostCall from "./RunningHostCall.ts"
 
 export class GuestInstance implements Instance {
   readonly missing: ReadonlyArray<string>
   readonly inCallingThread = true
   private readonly guest: Guest
+  private readonly direct: DirectCall
 
-  constructor(guest: Guest, missing: ReadonlyArray<string>) {
+  constructor(guest: Guest, missing: ReadonlyArray<string>, admission: Admission.Admission) {
     this.guest = guest
+    this.direct = new DirectCall(guest, admission)
     this.missing = missing
   }
 
@@ -39,6 +45,10 @@ export class GuestInstance implements Instance {
     call.entered = entered
     const exit = GuestCall.start(entered)
     if (exit !== undefined) call.exited(exit, entered.hasBegun)
+  }
+
+  callNow(index: number, codec: GuestCodec, payload: unknown, context: Context.Context<never>): unknown {
+    return this.direct.run(index, codec, payload, context)
   }
 
   stats() {

@@ -42,7 +42,7 @@ export const read = (
     const arg = args[i]!
     const as = kinds[i]!
     if (as !== "bytes" && arg.kind !== undefined) {
-      payload[arg.name] = Signature.valueOf(as, raws[i]!)
+      payload[arg.name] = Signature.valueOf(as)(raws[i]!)
       continue
     }
     const value =

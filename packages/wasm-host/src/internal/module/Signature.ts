@@ -98,29 +98,27 @@ export const fromRaw = (kind: Primitive.Kind, raw: number | bigint): Uint8Array 
   Result.getOrThrow(Codec.encodeToBytes(codecs[kind], normalize[kind](raw)))
 
 /** Guest to host: a raw number as the value of its kind, which is what `fromRaw` writes. */
-export const valueOf = (kind: Primitive.Kind, raw: number | bigint): Raw => normalize[kind](raw)
+export const valueOf = (kind: Primitive.Kind): ((raw: number | bigint) => Raw) => normalize[kind]
 
 /** Host to guest: the raw number of a value; undefined when it is no value of the kind. */
-export const rawOf = (kind: Primitive.Kind, value: unknown): number | bigint | undefined => {
+export const rawOf = (kind: Primitive.Kind): ((value: unknown) => number | bigint | undefined) => {
   switch (kind) {
     case "bool":
-      return typeof value === "boolean" ? Number(value) : undefined
+      return (value) => (typeof value === "boolean" ? Number(value) : undefined)
     case "i64":
     case "u64": {
       const [min, max] = Primitive.bigIntRange[kind]
-      return typeof value === "bigint" && value >= min && value <= max ? value : undefined
+      return (value) => (typeof value === "bigint" && value >= min && value <= max ? value : undefined)
     }
     case "f64":
-      return typeof value === "number" ? value : undefined
+      return (value) => (typeof value === "number" ? value : undefined)
     case "f32":
-      return typeof value === "number" && Number.isFinite(value) === Number.isFinite(Math.fround(value))
-        ? value
-        : undefined
+      return (value) =>
+        typeof value === "number" && Number.isFinite(value) === Number.isFinite(Math.fround(value)) ? value : undefined
     default: {
       const [min, max] = Primitive.intRange[kind]
-      return Number.isInteger(value) && (value as number) >= min && (value as number) <= max
-        ? (value as number)
-        : undefined
+      return (value) =>
+        typeof value === "number" && Number.isInteger(value) && value >= min && value <= max ? value : undefined
     }
   }
 }

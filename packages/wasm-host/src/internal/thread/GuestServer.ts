@@ -313,7 +313,7 @@ class WireCaller implements GuestCall.Caller<Uint8Array> {
     this.args = args
   }
 
-  pass(memory: GuestMemory): GuestCodec.Raws | GuestError.Reason {
+  pass(memory: GuestMemory): GuestCodec.Raws {
     const kinds = this.signature.arguments
     const raws: Array<number | bigint> = []
     for (let i = 0; i < kinds.length; i++) {
@@ -322,7 +322,7 @@ class WireCaller implements GuestCall.Caller<Uint8Array> {
       const raw = kind === "bytes" ? memory.tryWrite(value) : Signature.toRaw(kind, value)
       if (raw === undefined) {
         GuestCodec.release(raws, kinds, memory)
-        return new GuestError.OutOfMemory({ bytes: value.byteLength })
+        throw new GuestCodec.Refused(new GuestError.OutOfMemory({ bytes: value.byteLength }))
       }
       raws.push(raw)
     }

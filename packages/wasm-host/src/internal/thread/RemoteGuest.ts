@@ -11,6 +11,7 @@ import * as Option from "effect/Option"
 import * as GuestError from "../../GuestError.ts"
 import type { Call } from "../call/Call.ts"
 import type { Instance, Stats } from "../call/Instance.ts"
+import { notNow } from "../guest/DirectCall.ts"
 import type { Limits } from "../guest/Guest.ts"
 import * as RunningHostCall from "../guest/RunningHostCall.ts"
 import type * as Link from "../module/Link.ts"
@@ -72,6 +73,11 @@ export class RemoteGuest implements Instance {
     const sent = new RemoteCall(this, call)
     call.entered = sent
     sent.send()
+  }
+
+  /** It is on no stack of this thread. */
+  callNow(): unknown {
+    return notNow
   }
 
   /** Whether it is on its thread's stack, also by its start function. */

@@ -1,0 +1,113 @@
+/**
+ * A call of a sync function that is answered on its caller's stack: nobody can wait for it, leave it or look at it meanwhile, so
+ * nothing is made for it. What a host function asks of the call that it is for is made when it asks.
+ *
+ * One serves all such calls of a guest, one after the other: only one is on the guest's stack.
+ */
+import type * as Admission from "@fiberhost/core/Admission"
+import * as Context from "effect/Context"
+import * as Exit from "effect/Exit"
+import type { Entry, Guest } from "./Guest.ts"
+import { type Caller, GuestCall } from "./GuestCall.ts"
+import type { GuestCodec, Raws, TypedExit } from "./GuestCodec.ts"
+import type { GuestMemory } from "./GuestMemory.ts"
+
+/** The call cannot be made on this stack: its guest is busy, or is no more. */
+export const notNow: unique symbol = Symbol("notNow")
+
+/** Why there is no answer. */
+export class NoAnswer {
+  readonly exit: TypedExit
+
+  constructor(exit: TypedExit) {
+    this.exit = exit
+  }
+}
+
+export class DirectCall implements Entry {
+  private context: Context.Context<never> = Context.empty()
+  private readonly guest: Guest
+  private readonly admission: Admission.Admission
+  private index = 0
+  private owner: GuestCall | undefined
+
+  constructor(guest: Guest, admission: Admission.Admission) {
+    this.guest = guest
+    this.admission = admission
+  }
+
+  /** The call, step by step: a turn on the guest's stack, if it is free, arguments in, the export, and the answer. */
+  run(index: number, codec: GuestCodec, payload: unknown, context: Context.Context<never>): unknown {
+    const { guest } = this
+    if (guest.dead !== undefined || !guest.lock.take()) return notNow
+    this.index = index
+    this.context = context
+    guest.begin(this)
+    let answer: unknown
+    try {
+      answer = codec.invoke(guest.exports[index]!, payload, guest)
+      guest.asyncValues.sweep()
+    } catch (thrown) {
+      answer = this.failed(codec, thrown)
+    }
+    guest.end()
+    if (this.owner !== undefined) answer = this.left(answer)
+    guest.lock.release()
+    guest.deliver()
+    return answer
+  }
+
+  /** The call as the guest's others know one. */
+  get call(): GuestCall {
+    return (this.owner ??= new GuestCall(
+      this.guest,
+      this.index,
+      new DirectCaller(this.context, this.admission),
+      undefined
+    ))
+  }
+
+  /** It ends in the guest's death, or in what its codec or its contract says. */
+  private failed(codec: GuestCodec, thrown: unknown): NoAnswer {
+    try {
+      return new NoAnswer(codec.exitOfThrown(thrown))
+    } catch {
+      const { call } = this
+      this.guest.poison(thrown, call)
+      return new NoAnswer(call.takeExit()!)
+    }
+  }
+
+  /** One that a host function looked at may have been failed for it. Those that it did not wait for pass to the guest. */
+  private left(answer: unknown): unknown {
+    const owner = this.owner!
+    this.owner = undefined
+    owner.permit?.leave()
+    if (owner.isSettled) return new NoAnswer(owner.takeExit()!)
+    owner.settle(Exit.void)
+    return answer
+  }
+}
+
+/** Who made it, as its host functions see him. He is told by the stack how it ended. */
+class DirectCaller implements Caller {
+  readonly context: Context.Context<never>
+  readonly permit: Admission.Permit | undefined
+  readonly observer = undefined
+
+  constructor(context: Context.Context<never>, admission: Admission.Admission) {
+    this.context = context
+    const entry = admission.tryEnter(context)
+    this.permit = typeof entry === "object" ? entry : undefined
+  }
+
+  pass(): Raws {
+    throw new Error("a direct call passes its arguments itself")
+  }
+
+  take(_answer: unknown, _memory: GuestMemory): TypedExit {
+    throw new Error("a direct call takes its answer itself")
+  }
+
+  exited(): void {}
+}
