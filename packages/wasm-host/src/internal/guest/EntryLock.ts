@@ -7,6 +7,7 @@
  */
 export class EntryLock {
   private held = false
+  private waiting = 0
   private readonly resolves = new Line()
   private readonly calls = new Line()
 
@@ -25,14 +26,14 @@ export class EntryLock {
   wait(kind: "resolve" | "call", entry: () => void): void {
     const line = kind === "resolve" ? this.resolves : this.calls
     line.push(entry)
+    this.waiting++
   }
 
   /** Runs those that wait, and lets the next in. */
   release(): void {
-    for (;;) {
-      const next = this.resolves.shift() ?? this.calls.shift()
-      if (next === undefined) break
-      next()
+    while (this.waiting > 0) {
+      this.waiting--
+      ;(this.resolves.shift() ?? this.calls.shift())!()
     }
     this.held = false
   }
