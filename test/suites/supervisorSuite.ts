@@ -1,6 +1,6 @@
 import { assert, layer } from "@effect/vitest"
 import { Abi, GuestCall, Plugin, Supervisor } from "@fiberhost/wasm-host"
-import { Deferred, Effect, Fiber, Layer, Schedule, Schema, Stream } from "effect"
+import { Deferred, Effect, type Exit, Fiber, Layer, Schedule, Schema, Stream } from "effect"
 import { Rpc } from "effect/rpc"
 import { TestClock } from "effect/testing"
 import { Conformance, ConformanceImports, conformanceModule, hostOf } from "../fixtures/conformance.ts"
@@ -143,6 +143,34 @@ export const supervisorSuite = ({ conformance, executor, name }: Topology) =>
         yield* die
         yield* guest.early()
         yield* happened("Died", "ReplacementFailed", "ReplacementFailed", "ReplacementFailed", "Replaced")
+      })
+    )
+
+    it.effect("whose preparation calls the guest that waits for it is told so, and does not wait for itself", () =>
+      Effect.gen(function* () {
+        // Also where those who wait have taken all room.
+        for (const concurrency of [Infinity, 1]) {
+          const self: { guest?: Conformance["Service"] } = {}
+          const context = yield* Layer.build(executor({ concurrency }))
+          const called = yield* Deferred.make<unknown>()
+          const { die, events, guest, happened } = yield* Effect.provide(
+            make({
+              supervisor: {},
+              onReplace: () => Effect.onExit(self.guest!.early(), (exit) => Deferred.succeed(called, exit))
+            }),
+            context
+          )
+          self.guest = guest
+          yield* die
+          const waiting = yield* Effect.forkChild(guest.early(), { startImmediately: true })
+          const exit = (yield* Deferred.await(called)) as Exit.Exit<number, unknown>
+          assert.strictEqual((yield* reasonOf(exit))._tag, "WaitsForItself")
+          self.guest = { ...guest, early: () => Effect.succeed(0) }
+          yield* TestClock.adjust("1 second")
+          assert.isNumber(yield* Fiber.join(waiting))
+          yield* happened("Died", "ReplacementFailed", "Replaced")
+          assert.strictEqual(events.length, 3)
+        }
       })
     )
 

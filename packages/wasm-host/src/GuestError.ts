@@ -118,10 +118,16 @@ export class HostFunctionFailed extends Schema.TaggedError<HostFunctionFailed>()
   error: HostCallError
 }) {}
 
-/** A sync host function called what waits for it: its own guest or, on a thread, any guest of that thread. */
+/**
+ * A sync host function called what waits for it: its own guest or, on a thread, any guest of that thread, also one that is
+ * loaded there.
+ */
 export class WouldDeadlock extends Schema.TaggedError<WouldDeadlock>()("WouldDeadlock", {
   hostFunction: Schema.String
 }) {}
+
+/** An `onReplace` called the plugin whose replacement waits for it, and not the one that it was given. */
+export class WaitsForItself extends Schema.TaggedError<WaitsForItself>()("WaitsForItself", {}) {}
 
 /** The instance is dead, because the call of `by` killed it; `detail` says how. It is not entered again. */
 export class Poisoned extends Schema.TaggedError<Poisoned>()("Poisoned", {
@@ -162,6 +168,7 @@ export const Reason = Schema.Union([
   OutOfMemory,
   HostFunctionFailed,
   WouldDeadlock,
+  WaitsForItself,
   Poisoned,
   ThreadLost,
   GaveUp
@@ -250,8 +257,10 @@ export const describe = (reason: Reason): string => {
     case "WouldDeadlock":
       return (
         `sync host function "${reason.hostFunction}" called a guest that cannot run until it has answered: its own, or one ` +
-        "on the same thread. Declare it async, or call a guest on another thread"
+        "that is, or is about to be, on the same thread. Declare it async, or call a guest on another thread"
       )
+    case "WaitsForItself":
+      return "onReplace called the plugin whose replacement waits for it. Call the plugin that it is given"
     case "ThreadLost":
       return `${reason.thread} was lost with its guests: ${describeLoss(reason)}. Load the plugin again`
     case "Poisoned":

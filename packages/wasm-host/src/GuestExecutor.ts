@@ -54,6 +54,8 @@ export interface LoadOptions {
   /** Guest functions that the module must not leave out. */
   readonly require: "all" | ReadonlyArray<string>
   readonly limits: Limits
+  /** Told of the instance as soon as it is known where it will live, by an executor that makes it on another thread. */
+  readonly onPlace?: ((instance: Instance) => void) | undefined
 }
 
 export class GuestExecutor extends Context.Service<

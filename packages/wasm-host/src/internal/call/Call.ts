@@ -34,9 +34,9 @@ export const run = (guest: SupervisedGuest, index: number, payload: unknown): Ef
   )
 
 const begin = (call: Call): void => {
-  const { current, gate, over, timer } = call.guest
-  const hostFunction = current?.blockedBy(call.context)
-  if (hostFunction !== undefined) return call.fail(new GuestError.WouldDeadlock({ hostFunction }))
+  const { gate, over, timer } = call.guest
+  const refusal = call.guest.refusal(call.context)
+  if (refusal !== undefined) return call.fail(refusal)
   if (over !== undefined) return call.fail(over)
   if (call.dueAt !== Infinity) {
     gate.onDeadline?.()

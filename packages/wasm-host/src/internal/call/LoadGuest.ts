@@ -15,6 +15,7 @@ import type * as Supervisor from "../../Supervisor.ts"
 import * as GuestLimits from "../guest/GuestLimits.ts"
 import * as CallObserver from "./CallObserver.ts"
 import type { PluginGuest } from "./PluginGuest.ts"
+import * as Preparation from "./Preparation.ts"
 import { SupervisedGuest } from "./SupervisedGuest.ts"
 import * as Supervision from "./Supervision.ts"
 
@@ -39,14 +40,15 @@ export const loadGuest = Effect.fnUntraced(function* (
   const context = yield* Effect.context<never>()
   const observer = Context.get(context, CallObserver.Current)
 
-  const loadOwned = Effect.uninterruptibleMask((restore) =>
-    Effect.flatMap(Scope.fork(scope), (scope) =>
-      restore(Scope.provide(load(options), scope)).pipe(
-        Effect.onError((cause) => Scope.close(scope, Exit.failCause(cause))),
-        Effect.map((instance) => ({ instance, close: Scope.close(scope, Exit.void) }))
+  const loadOwned = (onPlace: GuestExecutor.LoadOptions["onPlace"]) =>
+    Effect.uninterruptibleMask((restore) =>
+      Effect.flatMap(Scope.fork(scope), (scope) =>
+        restore(Scope.provide(load({ ...options, onPlace }), scope)).pipe(
+          Effect.onError((cause) => Scope.close(scope, Exit.failCause(cause))),
+          Effect.map((instance) => ({ instance, close: Scope.close(scope, Exit.void) }))
+        )
       )
     )
-  )
   const standFor = (instance: Supervision.Owned["instance"], onEvent: Options["onEvent"], itsGate = gate) =>
     Effect.acquireRelease(
       Effect.sync(
@@ -60,9 +62,12 @@ export const loadGuest = Effect.fnUntraced(function* (
   const prepare = (instance: Supervision.Owned["instance"]) =>
     onReplace === undefined
       ? Effect.void
-      : Effect.scoped(Effect.flatMap(standFor(instance, ignore, ownGate), onReplace)).pipe(Effect.mapError(reasonOf))
+      : Effect.scoped(Effect.flatMap(standFor(instance, ignore, ownGate), onReplace)).pipe(
+          (preparing) => Preparation.run(guest, preparing),
+          Effect.mapError(reasonOf)
+        )
 
-  const first = yield* loadOwned
+  const first = yield* loadOwned(undefined)
   const guest = yield* standFor(first.instance, onEvent)
   if (supervisor !== undefined) {
     // The deadline of who loads the plugin is not that of its replacements.

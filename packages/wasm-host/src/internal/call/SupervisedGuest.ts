@@ -21,6 +21,7 @@ import type { CallObserver } from "./CallObserver.ts"
 import { GuestTimer } from "./GuestTimer.ts"
 import { type Instance, noStats, type Stats } from "./Instance.ts"
 import type { PluginGuest } from "./PluginGuest.ts"
+import * as Preparation from "./Preparation.ts"
 
 export interface Options {
   readonly plugin: string
@@ -66,6 +67,8 @@ export class SupervisedGuest implements PluginGuest {
   taken = 0
   /** Undefined while it is being replaced. */
   current: Instance | undefined
+  /** The next instance, from when it is known where it will live until it takes calls. */
+  private coming: Instance | undefined
   replacer: Replacer | undefined
   readonly onEvent: (event: Supervisor.Incident) => void
   private readonly functions: ReadonlyArray<FunctionCodec.FunctionCodec>
@@ -119,6 +122,15 @@ export class SupervisedGuest implements PluginGuest {
     return this.replacer === undefined ? Infinity : Number.MAX_SAFE_INTEGER / 2 + this.inHand
   }
 
+  /** Why a caller with this context would wait for ever: for what waits for it. */
+  refusal(context: Context.Context<never>): GuestError.Reason | undefined {
+    const { current } = this
+    const hostFunction = (current ?? this.coming)?.blockedBy(context)
+    if (hostFunction !== undefined) return new GuestError.WouldDeadlock({ hostFunction })
+    if (current === undefined && Preparation.isOf(this, context)) return new GuestError.WaitsForItself()
+    return undefined
+  }
+
   /** The call has room: it enters the instance, or waits for the next. */
   enter(call: Call.Call): void {
     const { current, outside } = this
@@ -126,6 +138,8 @@ export class SupervisedGuest implements PluginGuest {
     if (call.isSettled) return
     if (this.over !== undefined) return call.fail(this.over)
     if (current === undefined || (current.dead !== undefined && this.replacer !== undefined)) {
+      const refusal = this.refusal(call.context)
+      if (refusal !== undefined) return call.fail(refusal)
       this.waiting.add(call)
       return
     }
@@ -188,9 +202,20 @@ export class SupervisedGuest implements PluginGuest {
     if (this.retiring.size > 0) for (const look of this.retiring) look()
   }
 
+  /** Where the next instance will live, or that it will not: those who wait may be what its thread waits for. */
+  place(coming: Instance | undefined): void {
+    this.coming = coming
+    if (coming === undefined) return
+    for (const call of [...this.waiting, ...this.outside]) {
+      const refusal = this.refusal(call.context)
+      if (refusal !== undefined) call.fail(refusal)
+    }
+  }
+
   /** An instance for all calls from now on, and first for those that wait. */
   use(instance: Instance): void {
     this.current = instance
+    this.coming = undefined
     this.taken = 0
     instance.onDeath((reason) => {
       if (this.current !== instance) return

@@ -26,7 +26,8 @@ export interface Options {
   readonly policy: Supervisor.Policy
   /** The instance that the guest has now. */
   readonly first: Owned
-  readonly load: Effect.Effect<Owned, GuestError.GuestError>
+  /** `onPlace` is told of the instance when it is known where it will live. */
+  readonly load: (onPlace: ((instance: Instance) => void) | undefined) => Effect.Effect<Owned, GuestError.GuestError>
   /** Runs on a replacement before any call does. */
   readonly prepare: (instance: Instance) => Effect.Effect<void, GuestError.Reason>
 }
@@ -47,15 +48,18 @@ export const start = Effect.fnUntraced(function* ({
   let replacing = false
 
   const fill = Effect.gen(function* () {
-    while (warm.length < wanted) warm.push(yield* load)
+    while (warm.length < wanted) warm.push(yield* load(undefined))
   }).pipe(Effect.catchCause((cause) => Effect.logWarning("no instance could be kept ready", cause)))
 
   const ready = Effect.gen(function* () {
     for (let owned = warm.shift(); owned !== undefined; owned = warm.shift()) {
-      if (owned.instance.dead === undefined) return owned
+      if (owned.instance.dead === undefined) {
+        guest.place(owned.instance)
+        return owned
+      }
       yield* Effect.forkIn(owned.close, scope)
     }
-    return yield* load
+    return yield* load((instance) => guest.place(instance))
   })
 
   /** An instance that can take calls, or why there is none. */
@@ -80,6 +84,7 @@ export const start = Effect.fnUntraced(function* ({
       }
       const owned = yield* Effect.exit(replacement())
       if (Exit.isSuccess(owned)) return owned.value
+      guest.place(undefined)
       why = reasonOf(owned.cause)
       // Its executor is closed.
       if (why._tag === "Closed") {

@@ -36,6 +36,11 @@ export class RemoteHostCall extends RunningHostCall<RemoteCall> {
     return this.guest.thread
   }
 
+  /** Whether the thread waits for it now. */
+  get holdsThread(): boolean {
+    return (this.flags & Connection.blockingFlag) !== 0 && !this.isAnswered
+  }
+
   /** Runs the function, and answers the guest. */
   run(bytes: HostFunction.Bytes, args: ReadonlyArray<Uint8Array>): void {
     // A guest that is on the stack when it is closed goes on until it returns.

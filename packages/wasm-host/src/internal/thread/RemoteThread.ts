@@ -94,6 +94,14 @@ export class RemoteThread implements Connection.Server {
     return count
   }
 
+  /** Whether a sync host function of one of its guests holds it up. */
+  get isBlocked(): boolean {
+    for (const guest of this.guests.values()) {
+      for (const hostCall of guest.hostCalls) if (hostCall.holdsThread) return true
+    }
+    return false
+  }
+
   remove(guest: RemoteGuest): void {
     this.guests.delete(guest.number)
   }
