@@ -288,8 +288,7 @@ describe("a sync host function that calls a guest while that is replaced", () =>
         if (when === "before") yield* Deferred.succeed(call, undefined)
         const answer = yield* start(caller.via_host_sync_string({ text: "hello" }))
         yield* Deferred.await(begun)
-        yield* TestClock.adjust("10 seconds")
-        yield* Effect.repeat(turn, { times: 10 })
+        yield* Effect.repeat(Effect.andThen(TestClock.adjust("10 seconds"), turn), { times: 10 })
         yield* Deferred.succeed(call, undefined)
         yield* eventually(() => assert.isDefined(answer.pollUnsafe()))
         assert.strictEqual(yield* Fiber.join(answer), "WouldDeadlock")
@@ -312,10 +311,39 @@ describe("a sync host function that calls a guest while that is replaced", () =>
       yield* die(self.callee)
       const answer = yield* start(caller.via_host_sync_string({ text: "hello" }))
       yield* Deferred.await(begun)
-      yield* TestClock.adjust("10 seconds")
+      yield* Effect.repeat(Effect.andThen(TestClock.adjust("10 seconds"), turn), { times: 10 })
       yield* Deferred.succeed(call, undefined)
       yield* eventually(() => assert.isDefined(answer.pollUnsafe()))
       assert.strictEqual(yield* Fiber.join(answer), "hello")
+    })
+  )
+
+  it.effect("does not hold up calls of the dead one that its thread has not come to", () =>
+    Effect.gen(function* () {
+      const { load } = yield* life({ threads: 2 })
+      const { begun, call, host, self } = yield* calling
+      const run = Effect.runForkWith(yield* Effect.context<never>())
+      const calls: Array<Fiber.Fiber<unknown, unknown>> = []
+      const caller = yield* load(host)
+      yield* load()
+      // It dies when its thread has been sent two more calls.
+      const callee: Guest = yield* load(
+        {
+          host_sync_string: () =>
+            Effect.suspend(() => {
+              calls.push(run(caller.via_host_sync_string({ text: "hello" })), run(callee.early()))
+              return Effect.die("the bug")
+            })
+        },
+        {}
+      )
+      self.callee = callee
+      yield* Effect.exit(callee.via_host_sync_string({ text: "" }))
+      yield* Deferred.await(begun)
+      yield* eventually(() => assert.isDefined(calls[1]!.pollUnsafe()))
+      assert.isUndefined(calls[0]!.pollUnsafe())
+      yield* Deferred.succeed(call, undefined)
+      assert.strictEqual(yield* Fiber.join(calls[0]!), "hello")
     })
   )
 

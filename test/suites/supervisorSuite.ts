@@ -5,7 +5,7 @@ import { Rpc } from "effect/rpc"
 import { TestClock } from "effect/testing"
 import { Conformance, ConformanceImports, conformanceModule, hostOf } from "../fixtures/conformance.ts"
 import { HostError } from "../fixtures/conformanceTypes.ts"
-import { eventually } from "../fixtures/eventually.ts"
+import { eventually, turn } from "../fixtures/eventually.ts"
 import { reasonOf } from "../fixtures/reasonOf.ts"
 import type { Topology } from "../fixtures/topologies.ts"
 
@@ -21,6 +21,12 @@ class Retried extends Plugin.Service<Retried>()("retried/Guest", {
     Abi.sync("panic_sync", { payload: { message: Schema.String, logged: Schema.Boolean } })
   ]
 }) {}
+
+/** Time goes on until the calls are answered: a supervisor begins to wait some turns after it was told why. */
+const untilSettled = (calls: ReadonlyArray<Fiber.Fiber<unknown, unknown>>) =>
+  Effect.repeat(Effect.andThen(TestClock.adjust("10 seconds"), turn), {
+    until: () => calls.every((call) => call.pollUnsafe() !== undefined)
+  })
 
 /** Guests that die and wear out, and what takes their place. */
 export const supervisorSuite = ({ conformance, executor, name }: Topology) =>
@@ -166,7 +172,7 @@ export const supervisorSuite = ({ conformance, executor, name }: Topology) =>
           const exit = (yield* Deferred.await(called)) as Exit.Exit<number, unknown>
           assert.strictEqual((yield* reasonOf(exit))._tag, "WaitsForItself")
           self.guest = { ...guest, early: () => Effect.succeed(0) }
-          yield* TestClock.adjust("1 second")
+          yield* untilSettled([waiting])
           assert.isNumber(yield* Fiber.join(waiting))
           yield* happened("Died", "ReplacementFailed", "Replaced")
           assert.strictEqual(events.length, 3)
@@ -274,6 +280,49 @@ export const supervisorSuite = ({ conformance, executor, name }: Topology) =>
         )
         yield* Fiber.join(culprit)
         assert.strictEqual((yield* Effect.forEach(calls, (call) => Fiber.join(call))).length, 500)
+      })
+    )
+
+    it.effect("calls that had not begun when it died come before what the culprit's caller does then", () =>
+      Effect.gen(function* () {
+        const order: Array<number> = []
+        const run = Effect.runForkWith(yield* Effect.context<never>())
+        const calls: Array<Fiber.Fiber<number, unknown>> = []
+        const { guest } = yield* make(
+          { supervisor: {} },
+          {
+            host_u32: ({ value }) => Effect.sync(() => order.push(value)),
+            // Made while the guest is on its stack, and for nobody there.
+            host_sync_string: () =>
+              Effect.suspend(() => {
+                for (const value of [1, 2, 3]) calls.push(run(guest.via_host_u32({ value })))
+                return Effect.die("the bug")
+              })
+          }
+        )
+        const culprit = guest.via_host_sync_string({ text: "" })
+        assert.strictEqual((yield* reasonOf(culprit))._tag, "HostFunctionFailed")
+        yield* guest.via_host_u32({ value: 100 })
+        yield* Effect.forEach(calls, (call) => Fiber.join(call))
+        assert.deepStrictEqual(order, [1, 2, 3, 100])
+      })
+    )
+
+    it.effect("calls that wait come before what the callers of those before them do then, also when one kills it", () =>
+      Effect.gen(function* () {
+        const order: Array<number> = []
+        const { die, guest } = yield* make(
+          { supervisor: { replace: Schedule.spaced("10 seconds") } },
+          { host_u32: ({ value }) => Effect.sync(() => order.push(value)) }
+        )
+        yield* die
+        const ask = (value: number) => guest.via_host_u32({ value })
+        const calls = yield* Effect.forEach(
+          [Effect.andThen(ask(1), ask(100)), ask(2), Effect.andThen(die, ask(200)), ask(3), ask(4)],
+          (call) => Effect.forkChild(call, { startImmediately: true })
+        )
+        yield* untilSettled(calls)
+        assert.deepStrictEqual(order, [1, 2, 3, 4, 100, 200])
       })
     )
 

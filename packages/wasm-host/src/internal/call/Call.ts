@@ -74,6 +74,8 @@ export class Call {
   /** In milliseconds of Effect's `Clock`; `Infinity` without one. */
   readonly dueAt: number
   permit: Admission.Permit | undefined
+  /** Its place among the admitted calls of its guest; 0 before. */
+  place = 0
   /** Who has taken it, and what it is there. */
   instance: Instance | undefined
   entered: Entered | undefined

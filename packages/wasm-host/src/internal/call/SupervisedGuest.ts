@@ -74,8 +74,10 @@ export class SupervisedGuest implements PluginGuest {
   private readonly functions: ReadonlyArray<FunctionCodec.FunctionCodec>
   /** Why no instance will come any more. */
   over: GuestError.Reason | undefined
-  /** Calls that have been admitted while there is no instance, in order. */
+  /** Calls that have been admitted and that no instance has: there is none, or those before them have not entered it. */
   private readonly waiting = new Set<Call.Call>()
+  /** How many calls have been admitted. */
+  private admitted = 0
   /** Those who wait for the last call of an instance look whether it was that. */
   private readonly retiring = new Set<() => void>()
 
@@ -133,20 +135,25 @@ export class SupervisedGuest implements PluginGuest {
 
   /** The call has room: it enters the instance, or waits for the next. */
   enter(call: Call.Call): void {
-    const { current, outside } = this
+    const { current, outside, waiting } = this
     if (outside.size > 0) outside.delete(call)
     if (call.isSettled) return
+    if (call.place === 0) call.place = ++this.admitted
     if (this.over !== undefined) return call.fail(this.over)
-    if (current === undefined || (current.dead !== undefined && this.replacer !== undefined)) {
+    if (current === undefined || waiting.size > 0 || (current.dead !== undefined && this.replacer !== undefined)) {
       const refusal = this.refusal(call.context)
       if (refusal !== undefined) return call.fail(refusal)
-      this.waiting.add(call)
+      waiting.add(call)
       return
     }
     if (current.dead !== undefined) return call.fail(current.dead)
+    this.give(call, current)
+  }
+
+  private give(call: Call.Call, instance: Instance): void {
     this.taken++
-    call.instance = current
-    current.enter(call)
+    call.instance = instance
+    instance.enter(call)
   }
 
   /** Whether the call waits for the next instance instead of failing as it did in the last. */
@@ -227,9 +234,21 @@ export class SupervisedGuest implements PluginGuest {
       this.current = undefined
       this.replacer.replace({ ...died, instance })
     })
-    const waiting = Array.from(this.waiting)
-    this.waiting.clear()
-    for (const call of waiting) this.enter(call)
+    this.enterWaiting(instance)
+  }
+
+  /**
+   * Those who wait enter, in the order in which they were admitted: what a call's caller does when it is answered comes
+   * after them, and when the instance dies the others wait for the next.
+   */
+  private enterWaiting(instance: Instance): void {
+    while (this.waiting.size > 0) {
+      for (const call of Array.from(this.waiting).sort((one, other) => one.place - other.place)) {
+        if (this.current !== instance || instance.dead !== undefined) return
+        // One that was told before it may have made it leave.
+        if (this.waiting.delete(call)) this.give(call, instance)
+      }
+    }
   }
 
   /** No instance will come any more: callers are told at once, and from now on. */
