@@ -1,6 +1,6 @@
 import { assert, describe, layer } from "@effect/vitest"
 import { Abi, GuestCall, type GuestExecutor, Plugin } from "@fiberhost/wasm-host"
-import { Clock, Deferred, Effect, Exit, Fiber, Layer } from "effect"
+import { Clock, Deferred, Effect, Exit, Fiber, Layer, Schema } from "effect"
 import { Rpc } from "effect/rpc"
 import { TestClock } from "effect/testing"
 import { Conformance, ConformanceImports, conformanceModule, hostOf } from "../fixtures/conformance.ts"
@@ -9,15 +9,16 @@ import { eventually } from "../fixtures/eventually.ts"
 import { reasonOf } from "../fixtures/reasonOf.ts"
 import { steered } from "../fixtures/steered.ts"
 import type { Topology } from "../fixtures/topologies.ts"
+import { compile, plugin, Wat, WatImports, watHandlers } from "../fixtures/wat.ts"
 
-/** A part of the conformance plugin's contract, in which a function has a deadline of its own. */
+/** A part of the conformance plugin's contract, in which a function has a deadline of its own, and may be begun again. */
 class Hurried extends Plugin.Service<Hurried>()("hurried/Guest", {
   imports: ConformanceImports,
   exports: [
-    Rpc.make("via_host_try", { payload: { id: Abi.U32 }, success: Abi.U32, error: HostError }).annotate(
-      Abi.Deadline,
-      "1 second"
-    )
+    Rpc.make("via_host_try", { payload: { id: Abi.U32 }, success: Abi.U32, error: HostError })
+      .annotate(Abi.Deadline, "1 second")
+      .annotate(Abi.Idempotent, true),
+    Abi.sync("panic_sync", { payload: { message: Schema.String, logged: Schema.Boolean } })
   ]
 }) {}
 
@@ -68,8 +69,52 @@ export const deadlineSuite = ({ conformance, executor, name }: Topology) =>
         const { guest } = yield* steered
         const began = eventually(() => assert.strictEqual(Plugin.stats(guest)[0]!.used.entries, 1))
         const reason = yield* overdue(guest.never(), began)
-        assert.deepInclude(reason, { _tag: "DeadlineExceeded", phase: "guest" })
+        assert.deepInclude(reason, { _tag: "DeadlineExceeded", phase: "guest", inHost: 0 })
       })
+    )
+
+    it.effect("a future that nobody answers after a host function: that is where the time of each went", () =>
+      Effect.gen(function* () {
+        const guest = yield* Wat.make({ module: compile(plugin({ resolve: "" })) }).pipe(
+          Effect.provide(
+            WatImports.toLayer({ ...watHandlers, ask: ({ text }) => Effect.as(Effect.sleep("300 millis"), text) })
+          )
+        )
+        const reason = yield* reasonOf(guest.relay().pipe(GuestCall.withDeadline("1 second")))
+        assert.strictEqual(reason._tag, "DeadlineExceeded")
+        if (reason._tag !== "DeadlineExceeded") return
+        const { inGuest, inHost, phase, waiting } = reason
+        assert.strictEqual(phase, "guest")
+        assert.isAtLeast(inHost, 290)
+        assert.isBelow(inHost, 900)
+        assert.isAtLeast(waiting + inGuest + inHost, 999)
+      }).pipe(TestClock.withLive)
+    )
+
+    it.effect("a call that is begun again: what its first attempt spent was no waiting", () =>
+      Effect.gen(function* () {
+        const started: Array<number> = []
+        const wait = ({ id }: { readonly id: number }) =>
+          Effect.suspend(() => {
+            started.push(id)
+            return Effect.never
+          })
+        const guest = yield* Hurried.make({ module: conformanceModule, supervisor: {} }).pipe(
+          Effect.provide(hostOf({ host_try: wait }))
+        )
+        const call = yield* Effect.forkChild(reasonOf(guest.via_host_try({ id: 1 })), { startImmediately: true })
+        yield* eventually(() => assert.deepStrictEqual(started, [1]))
+        yield* Effect.sleep("700 millis")
+        yield* Effect.exit(guest.panic_sync({ message: "no", logged: false }))
+        const reason = yield* Fiber.join(call)
+        assert.deepStrictEqual(started, [1, 1])
+        assert.strictEqual(reason._tag, "DeadlineExceeded")
+        if (reason._tag !== "DeadlineExceeded") return
+        assert.strictEqual(reason.phase, "host")
+        assert.isBelow(reason.waiting, 600)
+        assert.isAtLeast(reason.inHost, 400)
+        assert.isAtLeast(reason.waiting + reason.inGuest + reason.inHost, 999)
+      }).pipe(TestClock.withLive)
     )
 
     it.effect("siblings without one go on", () =>

@@ -93,6 +93,8 @@ export const telemetrySuite = ({ conformance, executor, name }: Topology) =>
         const counted = Effect.provideService(Metric.MetricRegistry, registry)
         yield* counted(guest.early())
         yield* counted(Effect.exit(guest.divide({ a: 1, b: 0 })))
+        yield* counted(Effect.exit(guest.left_out_async()))
+        yield* counted(Effect.exit(guest.left_out_sync({ value: 1 })))
         const call = yield* Effect.forkChild(counted(guest.via_host_try({ id: 1 })), { startImmediately: true })
         yield* Fiber.interrupt(call)
         yield* counted(Effect.exit(guest.via_host_try({ id: 1 }).pipe(GuestCall.withDeadline(0))))
@@ -104,6 +106,8 @@ export const telemetrySuite = ({ conformance, executor, name }: Topology) =>
         assert.sameMembers(outcomes, [
           "early answered",
           "divide failed",
+          "left_out_async MissingExports",
+          "left_out_sync MissingExports",
           "via_host_try interrupted",
           "via_host_try DeadlineExceeded",
           "panic_sync Trapped"

@@ -60,13 +60,16 @@ export class Closed extends Schema.TaggedError<Closed>()("Closed", {}) {}
 
 // Time
 
-/** Where a call is: it waits for room, for its turn or for an instance; the guest has it; or a host function of its does. */
+/**
+ * Where a call is: it has not begun (it waits for room, for its turn or for an instance); it is off the guest's stack and a
+ * host function of its has not ended (`host`); or the guest has it, on the stack or for whatever else it waits.
+ */
 export const Phase = Schema.Literals(["waiting", "guest", "host"])
 export type Phase = typeof Phase.Type
 
 /**
  * The call had no answer by its deadline, and the guest no longer works for it. `phase` is where it was then; the times
- * are what it had spent where, in milliseconds.
+ * are what it had spent in each, in milliseconds, with what it spent before it was begun again.
  */
 export class DeadlineExceeded extends Schema.TaggedError<DeadlineExceeded>()("DeadlineExceeded", {
   phase: Phase,

@@ -9,7 +9,7 @@
  * | Metric | Attributes | What |
  * |---|---|---|
  * | `fiberhost_calls` | plugin, function, outcome | calls that have ended; the outcome is `answered`, `failed` (as the contract says), `interrupted`, `defect`, or the reason of a `GuestError` |
- * | `fiberhost_call_milliseconds` | plugin, phase | histogram of the time that calls spent `waiting`, in the `guest`, in the `host` |
+ * | `fiberhost_call_milliseconds` | plugin, phase | histogram of the time that calls spent in each `Phase` of `GuestError`: `waiting`, in the `guest`, in the `host` |
  * | `fiberhost_calls_waiting`, `fiberhost_calls_active` | plugin | calls of the plugin's executor, when one began or ended last |
  * | `fiberhost_guest_memory_bytes` | plugin | linear memory of the instance that was called last |
  */

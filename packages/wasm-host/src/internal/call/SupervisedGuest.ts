@@ -104,7 +104,10 @@ export class SupervisedGuest implements PluginGuest {
   }
 
   call(index: number, payload: unknown): Effect.Effect<unknown, unknown> {
-    return this.codecs[index]!.leftOut ?? Call.run(this, index, payload)
+    const { leftOut } = this.codecs[index]!
+    if (leftOut === undefined) return Call.run(this, index, payload)
+    if (this.observer === undefined) return leftOut
+    return Call.refuse(this, index, payload, new GuestError.MissingExports({ names: [this.nameOf(index)] }))
   }
 
   get inCallingThread(): boolean {
@@ -165,7 +168,7 @@ export class SupervisedGuest implements PluginGuest {
       if (!isVictim || !Abi.isIdempotent(this.functions[call.index]!.rpc) || call.attempts >= this.replacer.retries) {
         return false
       }
-      call.attempts++
+      call.beginAgain()
     }
     call.entered = undefined
     this.enter(call)

@@ -41,6 +41,7 @@ export class HostCall extends RunningHostCall<GuestCall.GuestCall> {
     this.asyncValue = asyncValue
     guest.hostCalls.add(this)
     guest.used.hostCalls++
+    this.owner?.usage?.hostBegan()
   }
 
   protected get waits(): unknown {
@@ -63,6 +64,7 @@ export class HostCall extends RunningHostCall<GuestCall.GuestCall> {
   end(exit: HostExit): void {
     this.guest.hostCalls.delete(this)
     this.leave(exit)
+    this.owner?.usage?.hostEnded()
     if (this.guest.dead !== undefined) this.guest.changed()
     this.ending.come()
   }
