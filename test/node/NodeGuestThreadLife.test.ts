@@ -19,7 +19,7 @@ import {
 import { eventually, turn } from "../fixtures/eventually.ts"
 import { reasonOf } from "../fixtures/reasonOf.ts"
 import { recordedThreads } from "../fixtures/recordedThreads.ts"
-import { compile, data, plugin, Wat, WatImports, WatPool } from "../fixtures/wat.ts"
+import { Curt, CurtImports, compile, data, plugin, Wat, WatImports, WatPool } from "../fixtures/wat.ts"
 
 type Replaced = Parameters<typeof conformanceHost>[0]
 type Guest = Conformance["Service"]
@@ -595,6 +595,38 @@ describe("closing", () => {
       yield* Effect.repeat(turn, { times: 100 })
       assert.deepStrictEqual(ran, ["hello"])
     })
+  )
+
+  it.live(
+    "by a sync host function: what its guest asks after that is told the Err of its contract, and not logged",
+    () =>
+      Effect.gen(function* () {
+        const lines: Array<unknown> = []
+        const logger = Logger.make(({ message }) => lines.push(message))
+        yield* Effect.gen(function* () {
+          const { executor } = yield* life()
+          const scope = yield* Scope.make()
+          let asked = 0
+          const host = CurtImports.toLayer({
+            ask: ({ text }) => Effect.succeed(text),
+            ask_sync: ({ text }) => {
+              asked++
+              return Effect.as(Scope.close(scope, Exit.void), text)
+            }
+          })
+          const ask = `(drop (call $ask_sync (i64.const ${data.hello})))`
+          const module = compile(plugin({ text: `${ask} ${ask} (i64.const ${data.ok})` }))
+          const guest = yield* Curt.make({ module }).pipe(
+            Effect.provide(host),
+            Effect.provide(executor),
+            Effect.provideService(Scope.Scope, scope)
+          )
+          assert.strictEqual((yield* reasonOf(guest.text()))._tag, "Closed")
+          yield* Effect.repeat(turn, { times: 100 })
+          assert.strictEqual(asked, 1)
+        }).pipe(Effect.provide(Logger.layer([logger])))
+        assert.deepStrictEqual(lines, [])
+      })
   )
 
   it.live("by the sync host function of a guest that then does not return: its thread ends after the grace time", () =>

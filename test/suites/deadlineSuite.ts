@@ -1,15 +1,15 @@
 import { assert, describe, layer } from "@effect/vitest"
 import { Abi, GuestCall, type GuestExecutor, Plugin } from "@fiberhost/wasm-host"
-import { Clock, Deferred, Effect, Exit, Fiber, Layer, Schema } from "effect"
+import { Clock, Deferred, Effect, Exit, Fiber, Layer, Logger, Schema, Stream } from "effect"
 import { Rpc } from "effect/rpc"
 import { TestClock } from "effect/testing"
 import { Conformance, ConformanceImports, conformanceModule, hostOf } from "../fixtures/conformance.ts"
 import { HostError } from "../fixtures/conformanceTypes.ts"
-import { eventually } from "../fixtures/eventually.ts"
+import { eventually, turn } from "../fixtures/eventually.ts"
 import { reasonOf } from "../fixtures/reasonOf.ts"
 import { steered } from "../fixtures/steered.ts"
 import type { Topology } from "../fixtures/topologies.ts"
-import { compile, plugin, Wat, WatImports, watHandlers } from "../fixtures/wat.ts"
+import { Curt, CurtImports, compile, data, plugin, Wat, WatImports, watHandlers } from "../fixtures/wat.ts"
 
 /** A part of the conformance plugin's contract, in which a function has a deadline of its own, and may be begun again. */
 class Hurried extends Plugin.Service<Hurried>()("hurried/Guest", {
@@ -23,7 +23,7 @@ class Hurried extends Plugin.Service<Hurried>()("hurried/Guest", {
 }) {}
 
 /** One deadline per call, whatever the call waits for. Time is the test's. */
-export const deadlineSuite = ({ conformance, executor, name }: Topology) =>
+export const deadlineSuite = ({ conformance, executor, name, syncHostFunctions }: Topology) =>
   layer(Layer.merge(executor(), conformance))(`deadlines of calls of a guest ${name}`, (it) => {
     const on = <A, E, R>(options: GuestExecutor.Options, effect: Effect.Effect<A, E, R>) =>
       Effect.flatMap(Layer.build(executor(options)), (context) => Effect.provide(effect, context))
@@ -243,6 +243,39 @@ export const deadlineSuite = ({ conformance, executor, name }: Topology) =>
           yield* eventually(() => assert.strictEqual(Plugin.stats(guest)[0]!.hostCalls, 0))
           assert.strictEqual(Plugin.stats(guest)[0]!.heldAsyncValues, 0)
         })
+      )
+
+      it.effect("a sync one: its guest is answered for it once", () =>
+        Effect.gen(function* () {
+          const begun = yield* Deferred.make<void>()
+          const release = yield* Deferred.make<void>()
+          const module = yield* compile(
+            plugin({ answer: `(drop (call $ask_sync (i64.const ${data.hello}))) (call $bump (i32.const 12))` })
+          )
+          const guest = yield* Curt.make({ module }).pipe(
+            Effect.provide(
+              CurtImports.toLayer({
+                ...watHandlers,
+                ask_sync: () =>
+                  Effect.andThen(Deferred.succeed(begun, undefined), Effect.never).pipe(
+                    Effect.onInterrupt(() => Deferred.await(release))
+                  )
+              })
+            )
+          )
+          yield* Effect.addFinalizer(() => Deferred.succeed(release, undefined))
+          const events: Array<string> = []
+          yield* Effect.forkScoped(
+            Stream.runForEach(Plugin.health(guest), ({ _tag }) => Effect.sync(() => events.push(_tag))),
+            { startImmediately: true }
+          )
+          const call = yield* Effect.forkChild(guest.answer(), { startImmediately: true })
+          yield* Deferred.await(begun)
+          yield* Fiber.interrupt(call)
+          yield* Effect.repeat(Effect.andThen(TestClock.adjust("1 second"), turn), { times: 10 })
+          // Where it must finish, its guest had its Err on its stack.
+          assert.deepStrictEqual(events, syncHostFunctions === "may wait" ? ["Answered"] : [])
+        }).pipe(Effect.provide(Logger.layer([])))
       )
 
       it.effect("without such an Err its future is counted as abandoned", () =>

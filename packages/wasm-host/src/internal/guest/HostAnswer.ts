@@ -23,7 +23,9 @@ export const answerOf = (
   const error = Exit.isSuccess(exit) ? tooLarge(name, exit.value, valueBytes) : errorOf(name, exit.cause)
   if (error === undefined) return Result.succeed((exit as Exit.Success<Uint8Array>).value)
   if (onInterrupt === undefined) return Result.fail(error)
-  if (error.reason._tag !== "Interrupted") Effect.runForkWith(context())(Effect.logError(error))
+  // Neither is news to whoever interrupted the call, or closed the guest.
+  if (error.reason._tag !== "Interrupted" && error.reason._tag !== "Closed")
+    Effect.runForkWith(context())(Effect.logError(error))
   return Result.succeed(onInterrupt)
 }
 

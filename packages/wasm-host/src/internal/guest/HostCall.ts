@@ -56,7 +56,8 @@ export class HostCall extends RunningHostCall<GuestCall.GuestCall> {
   }
 
   answerInterrupted(): boolean {
-    if (this.isAnswered || this.ending.hasCome) return false
+    // A sync one was answered on the guest's stack.
+    if (this.isAnswered || this.signature.sync || this.ending.hasCome) return false
     this.answer(Exit.fail(HostCallError.interrupted(this.signature.name)))
     return true
   }

@@ -21,7 +21,8 @@ import * as GuestError from "../../GuestError.ts"
 import type { Usage } from "../call/Usage.ts"
 import * as Guest from "../guest/Guest.ts"
 import * as GuestCall from "../guest/GuestCall.ts"
-import type { Host, HostCall } from "../guest/HostCall.ts"
+import { type Host, HostCall } from "../guest/HostCall.ts"
+import * as RunningHostCall from "../guest/RunningHostCall.ts"
 import type { Signature } from "../module/Signature.ts"
 import type { CallTable } from "./CallTable.ts"
 import * as GuestWire from "./GuestWire.ts"
@@ -49,6 +50,10 @@ export class GuestServer implements Connection.Server {
   private last: { readonly failure: GuestWire.Failure; readonly bytes: Uint8Array } | undefined
   /** Guests that are being closed, and the thread itself once it is. */
   private ending = 0
+  /** Of what the owner was told in this turn: guests that do not stop asking are refused a million times in one. */
+  private readonly told = new Set<string>()
+  /** Whatever has to be logged, the owner logs. */
+  readonly context: Context.Context<never>
   /** What has been asked of host functions without a result since one was waited for. */
   private unanswered = { calls: 0, bytes: 0 }
 
@@ -58,6 +63,8 @@ export class GuestServer implements Connection.Server {
       // The owner's messages cannot be trusted: this thread ends, and the owner sees it.
       throw new Error(`the owner of this thread sent what is no frame: ${detail}`)
     })
+    const logger = Logger.make(({ fiber, message }) => this.tellUnheard(fiber.context, message))
+    this.context = Context.make(Logger.CurrentLoggers, new Set([logger])) as Context.Context<never>
     this.connection.signal(GuestWire.ready, nothing)
   }
 
@@ -137,6 +144,27 @@ export class GuestServer implements Connection.Server {
     if (Result.isSuccess(value)) this.connection.signal(GuestWire.entries, value.success)
   }
 
+  /** What a host call logs: why it has no answer. */
+  private tellUnheard(context: Context.Context<never>, message: unknown): void {
+    const hostCall = Context.get(context, RunningHostCall.Current)
+    const [error] = Array.isArray(message) ? message : [message]
+    if (!(hostCall instanceof HostCall) || !(error instanceof HostCallError.HostCallError)) return
+    for (const [number, guest] of this.guests) {
+      if (guest !== hostCall.guest) continue
+      const key = `${number} ${error.function} ${error.reason._tag}`
+      if (this.told.has(key)) return
+      if (this.told.size === 0) queueMicrotask(() => this.told.clear())
+      this.told.add(key)
+      const value = Codec.encodeToBytes(GuestWire.unheardCodec, {
+        guest: number,
+        call: hostCall.owner?.id ?? 0,
+        function: error.function,
+        error: HostCallError.encode(error)
+      })
+      if (Result.isSuccess(value)) this.connection.signal(GuestWire.unheard, value.success)
+    }
+  }
+
   private onControl({ id, index }: Connection.IncomingCall, reader: Codec.Reader): void {
     const codec = GuestWire.controls[index]
     if (codec === undefined) return reader.malformed(reader.offset, `there is no control ${index}`)
@@ -167,7 +195,7 @@ export class GuestServer implements Connection.Server {
         signaturesChecked: load.signaturesChecked,
         signature: { plugin: load.plugin, imports: load.imports, exports: load.exports },
         hosts: load.imports.map((signature, index) => this.hostOf(load.guest, signature, index)),
-        context: silent,
+        context: this.context,
         limits: load.limits,
         onChange: (guest) => SharedStats.write(cell, guest)
       })
@@ -271,12 +299,9 @@ const failureOf = (
   return { reason, hasBegun, ...(dead === undefined ? {} : { dead }) }
 }
 
-/** Whatever has to be logged, the owner logs. */
-const silent: Context.Context<never> = Context.make(Logger.CurrentLoggers, new Set()) as Context.Context<never>
-
 /** The owner, who made a call for somebody of its own thread. */
 class WireCaller implements GuestCall.Caller {
-  readonly context = silent
+  readonly context: Context.Context<never>
   readonly permit = undefined
   readonly observer = undefined
   private readonly server: GuestServer
@@ -285,6 +310,7 @@ class WireCaller implements GuestCall.Caller {
 
   constructor(server: GuestServer, id: number, guest: Guest.Guest) {
     this.server = server
+    this.context = server.context
     this.id = id
     this.guest = guest
   }
