@@ -1,11 +1,12 @@
 import { assert, layer } from "@effect/vitest"
-import { Abi, GuestCall, Plugin, Supervisor } from "@fiberhost/wasm-host"
-import { Deferred, Effect, type Exit, Fiber, Layer, Schedule, Schema, Stream } from "effect"
+import { Abi, GuestCall, GuestExecutor, Plugin, Supervisor } from "@fiberhost/wasm-host"
+import { Cause, Deferred, Effect, Exit, Fiber, Layer, Schedule, Schema, Stream } from "effect"
 import { Rpc } from "effect/rpc"
 import { TestClock } from "effect/testing"
 import { Conformance, ConformanceImports, conformanceModule, hostOf } from "../fixtures/conformance.ts"
 import { HostError } from "../fixtures/conformanceTypes.ts"
 import { eventually, turn } from "../fixtures/eventually.ts"
+import { heldLoads } from "../fixtures/heldLoads.ts"
 import { reasonOf } from "../fixtures/reasonOf.ts"
 import type { Topology } from "../fixtures/topologies.ts"
 
@@ -50,6 +51,11 @@ export const supervisorSuite = ({ conformance, executor, name }: Topology) =>
         )
       return { guest, events, happened, die: Effect.exit(guest.panic_sync({ message: "no", logged: false })) }
     })
+
+    const on = <A, E, R>(
+      { executor }: { readonly executor: GuestExecutor.GuestExecutor["Service"] },
+      effect: Effect.Effect<A, E, R>
+    ) => Effect.provideService(effect, GuestExecutor.GuestExecutor, executor)
 
     it.effect("that trapped is replaced: its culprit fails, and the next call is answered", () =>
       Effect.gen(function* () {
@@ -142,13 +148,16 @@ export const supervisorSuite = ({ conformance, executor, name }: Topology) =>
             throw new Error("the bug")
           }
         ]
-        const { die, guest, happened } = yield* make({
+        const { die, events, guest, happened } = yield* make({
           supervisor: { replace: Schedule.recurs(5) },
           onReplace: () => bugs.shift()?.() ?? Effect.void
         })
         yield* die
         yield* guest.early()
         yield* happened("Died", "ReplacementFailed", "ReplacementFailed", "ReplacementFailed", "Replaced")
+        for (const event of events.slice(1, 4)) {
+          assert.strictEqual("reason" in event && event.reason._tag, "OnReplaceFailed")
+        }
       })
     )
 
@@ -381,16 +390,139 @@ export const supervisorSuite = ({ conformance, executor, name }: Topology) =>
       })
     )
 
-    it.effect("an instance that is kept ready takes over", () =>
+    it.effect("an instance that is kept ready takes over, while no other can be made", () =>
       Effect.gen(function* () {
-        const { die, guest, happened } = yield* make({ supervisor: { warm: 1 } })
+        const { hold, release, seen, ...held } = yield* heldLoads
+        hold(3)
+        const { die, guest, happened } = yield* on(held, make({ supervisor: { warm: 1 } }))
+        yield* eventually(() => assert.strictEqual(seen.loads, 2))
         yield* die
-        yield* guest.early()
+        const first = yield* Effect.forkChild(guest.early(), { startImmediately: true })
+        yield* eventually(() => assert.isDefined(first.pollUnsafe()))
+        yield* Fiber.join(first)
+        yield* eventually(() => assert.strictEqual(seen.loads, 3))
+        yield* release(3)
         yield* die
         const next = yield* Effect.forkChild(guest.early(), { startImmediately: true })
-        yield* TestClock.adjust("1 second")
+        yield* untilSettled([next])
         yield* Fiber.join(next)
         yield* happened("Died", "Replaced", "Died", "Replaced")
+      })
+    )
+
+    it.effect("no more instances are kept ready than the policy says, also when it dies while one is made", () =>
+      Effect.gen(function* () {
+        const { hold, release, seen, ...held } = yield* heldLoads
+        hold(3)
+        const { die, guest, happened } = yield* on(held, make({ supervisor: { warm: 1, replace: Schedule.recurs(9) } }))
+        yield* eventually(() => assert.strictEqual(seen.loads, 2))
+        yield* die
+        yield* guest.early()
+        yield* eventually(() => assert.strictEqual(seen.loads, 3))
+        yield* die
+        yield* guest.early()
+        yield* happened("Died", "Replaced", "Died", "Replaced")
+        yield* Effect.repeat(turn, { times: 20 })
+        yield* release(3)
+        yield* Effect.repeat(turn, { times: 20 })
+        assert.strictEqual(seen.loads, 4)
+        yield* eventually(() => assert.deepStrictEqual(seen.closed, [1, 2]))
+      })
+    )
+
+    it.effect("that wore out is closed when it has answered its last call", () =>
+      Effect.gen(function* () {
+        const { seen, ...held } = yield* heldLoads
+        const gate = yield* Deferred.make<void>()
+        const { guest, happened } = yield* on(
+          held,
+          make({ supervisor: { recycle: { calls: 2 } } }, { host_try: ({ id }) => Effect.as(Deferred.await(gate), id) })
+        )
+        const slow = yield* Effect.forkChild(guest.via_host_try({ id: 4 }), { startImmediately: true })
+        yield* guest.early()
+        yield* happened("Recycled")
+        yield* guest.early()
+        yield* Effect.repeat(turn, { times: 20 })
+        assert.deepStrictEqual(seen.closed, [])
+        yield* Deferred.succeed(gate, undefined)
+        assert.strictEqual(yield* Fiber.join(slow), 4)
+        yield* eventually(() => assert.deepStrictEqual(seen.closed, [1]))
+      })
+    )
+
+    it.effect("that wore out and died before its replacement was there was not recycled", () =>
+      Effect.gen(function* () {
+        const { hold, release, seen, ...held } = yield* heldLoads
+        hold(2)
+        const { die, guest, happened } = yield* on(held, make({ supervisor: { recycle: { calls: 1 } } }))
+        yield* guest.early()
+        yield* eventually(() => assert.strictEqual(seen.loads, 2))
+        yield* die
+        yield* happened("Died")
+        yield* release(2)
+        yield* happened("Died", "Replaced")
+        yield* eventually(() => assert.deepStrictEqual(seen.closed, [1]))
+      })
+    )
+
+    it.effect("that wore out and cannot be replaced is kept, until it dies", () =>
+      Effect.gen(function* () {
+        const { seen, ...held } = yield* heldLoads
+        const { die, events, guest, happened } = yield* on(
+          held,
+          make({
+            supervisor: { recycle: { calls: 1 }, replace: Schedule.recurs(1) },
+            onReplace: () => Effect.fail(new Error("not now"))
+          })
+        )
+        yield* guest.early()
+        yield* happened("ReplacementFailed", "ReplacementFailed", "Kept")
+        for (const event of events) {
+          assert.deepInclude("reason" in event && event.reason, { _tag: "OnReplaceFailed", detail: "not now" })
+        }
+        for (let call = 0; call < 5; call++) yield* guest.early()
+        yield* eventually(() => assert.deepStrictEqual(seen.closed, [2, 3]))
+        assert.strictEqual(seen.loads, 3)
+        assert.isTrue(Plugin.stats(guest)[0]!.alive)
+        yield* die
+        yield* happened("ReplacementFailed", "ReplacementFailed", "Kept", "Died", "GaveUp")
+        assert.strictEqual((yield* reasonOf(guest.early()))._tag, "GaveUp")
+      })
+    )
+
+    it.effect("that has replaced another is idle when it has had no call for so long itself", () =>
+      Effect.gen(function* () {
+        const { die, guest, happened } = yield* make({ supervisor: { recycle: { idle: "1 minute" } } })
+        yield* guest.early()
+        yield* TestClock.adjust("1 minute")
+        yield* die
+        yield* happened("Died", "Replaced")
+        yield* TestClock.adjust("50 seconds")
+        yield* guest.early()
+        yield* TestClock.adjust("10 seconds")
+        yield* Effect.repeat(turn, { times: 20 })
+        yield* happened("Died", "Replaced")
+        yield* TestClock.adjust("1 minute")
+        yield* happened("Died", "Replaced", "Recycled")
+      })
+    )
+
+    it.effect("by a policy that counts what is no count is a defect", () =>
+      Effect.gen(function* () {
+        const policies: ReadonlyArray<Supervisor.Policy> = [
+          { warm: -1 },
+          { warm: 1.5 },
+          { warm: Number.NaN },
+          { warm: Infinity },
+          { retries: -1 },
+          { retries: 0.5 },
+          { retries: Number.NaN }
+        ]
+        for (const supervisor of policies) {
+          const exit = yield* Effect.exit(make({ supervisor }))
+          assert.instanceOf(Exit.isFailure(exit) && Cause.squash(exit.cause), RangeError)
+        }
+        yield* make({ supervisor: { warm: 0, retries: Infinity } })
       })
     )
 

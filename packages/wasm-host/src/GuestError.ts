@@ -86,7 +86,10 @@ export class ValueRefused extends Schema.TaggedError<ValueRefused>()("ValueRefus
   detail: Schema.String
 }) {}
 
-/** A value is longer than a guest accepts. Both in bytes, as encoded. */
+/**
+ * A value is longer than it may be: an argument, whose name `path` begins with, or the guest's answer, where `path` is
+ * empty. `limit`: in bytes, as encoded.
+ */
 export class ValueTooLarge extends Schema.TaggedError<ValueTooLarge>()("ValueTooLarge", {
   path: Schema.String,
   limit: Schema.Number
@@ -149,6 +152,11 @@ export class ThreadLost extends Schema.TaggedError<ThreadLost>()("ThreadLost", {
   lastRan: Schema.optionalKey(Schema.String)
 }) {}
 
+/** A replacement is not used, because the plugin's `onReplace` failed on it; `detail` says with what. */
+export class OnReplaceFailed extends Schema.TaggedError<OnReplaceFailed>()("OnReplaceFailed", {
+  detail: Schema.String
+}) {}
+
 /** The guest died, and its supervisor replaces it no more. `detail` is why it died last. */
 export class GaveUp extends Schema.TaggedError<GaveUp>()("GaveUp", { detail: Schema.String }) {}
 
@@ -174,6 +182,7 @@ export const Reason = Schema.Union([
   WaitsForItself,
   Poisoned,
   ThreadLost,
+  OnReplaceFailed,
   GaveUp
 ])
 export type Reason = typeof Reason.Type
@@ -237,12 +246,14 @@ export const describe = (reason: Reason): string => {
         `no answer by the deadline, ${where[reason.phase]}: ${milliseconds(reason.waiting)} waiting, ` +
         `${milliseconds(reason.inGuest)} in the guest, ${milliseconds(reason.inHost)} in host functions. ${help[reason.phase]}`
       )
+    case "OnReplaceFailed":
+      return `a replacement could not be prepared, onReplace failed: ${reason.detail}`
     case "GaveUp":
       return `the guest died and is not replaced any more; the last time: ${reason.detail}. Load the plugin again`
     case "ValueRefused":
       return `the value does not fit the contract${at(reason.path)}: ${reason.detail}`
     case "ValueTooLarge":
-      return `the value${at(reason.path)} is longer than ${reason.limit} bytes. Pass it in parts`
+      return `${reason.path === "" ? "the guest's answer" : `the value at ${reason.path}`} is longer than ${reason.limit} bytes. Pass it in parts`
     case "AnswerRefused":
       return `the guest's answer does not fit the contract${at(reason.path)}: ${reason.detail}`
     case "Trapped":

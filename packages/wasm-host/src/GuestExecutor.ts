@@ -63,7 +63,7 @@ export class GuestExecutor extends Context.Service<
   {
     /**
      * A new instance. Fails with `InvalidModule`, `MemoryLimitRefused`, `LinkMismatch`, `MissingExports` (a required function is left out),
-     * `InstantiationFailed` or `Closed`.
+     * `InstantiationFailed` or `Closed`; on threads also with `ThreadLost`, `DeadlineExceeded` or `WouldDeadlock`.
      */
     readonly load: (options: LoadOptions) => Effect.Effect<Instance, GuestError.GuestError, Scope.Scope>
     /** What calls to its guests pass, and what is done about those that are left. */

@@ -5,9 +5,11 @@
 import * as Admission from "@fiberhost/core/Admission"
 import * as Deadline from "@fiberhost/core/Deadline"
 import type * as FunctionCodec from "@fiberhost/core/FunctionCodec"
+import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Result from "effect/Result"
 import * as Scope from "effect/Scope"
 import * as GuestError from "../../GuestError.ts"
 import * as GuestExecutor from "../../GuestExecutor.ts"
@@ -35,6 +37,7 @@ export const loadGuest = Effect.fnUntraced(function* (
   const { functions, limits, onEvent, onReplace, signature, supervisor } = options
   const { plugin } = signature
   const { valueBytes } = GuestLimits.of(limits)
+  if (supervisor !== undefined) Supervision.check(supervisor)
   const { gate, load } = yield* GuestExecutor.GuestExecutor
   const scope = yield* Effect.scope
   const context = yield* Effect.context<never>()
@@ -64,7 +67,7 @@ export const loadGuest = Effect.fnUntraced(function* (
       ? Effect.void
       : Effect.scoped(Effect.flatMap(standFor(instance, ignore, ownGate), onReplace)).pipe(
           (preparing) => Preparation.run(guest, preparing),
-          Effect.mapError(reasonOf)
+          Effect.catchCause((cause) => Effect.fail(failureOf(cause, instance)))
         )
 
   const first = yield* loadOwned(undefined)
@@ -80,7 +83,12 @@ export const loadGuest = Effect.fnUntraced(function* (
 
 const ignore = () => {}
 
-const reasonOf = (error: unknown): GuestError.Reason =>
-  error instanceof GuestError.GuestError
-    ? error.reason
-    : new GuestError.InstantiationFailed({ detail: `its onReplace failed: ${String(error)}` })
+/** Why an `onReplace` did not succeed, bugs included. */
+const failureOf = (cause: Cause.Cause<unknown>, { dead }: Supervision.Owned["instance"]): GuestError.Reason => {
+  // Its executor is closed.
+  if (dead?._tag === "Closed") return dead
+  const error = Cause.findError(cause)
+  if (Result.isFailure(error)) return new GuestError.OnReplaceFailed({ detail: Cause.pretty(cause) })
+  const { success } = error
+  return new GuestError.OnReplaceFailed({ detail: success instanceof Error ? success.message : String(success) })
+}

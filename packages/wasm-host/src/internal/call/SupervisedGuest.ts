@@ -235,6 +235,7 @@ export class SupervisedGuest implements PluginGuest {
       this.onEvent(died)
       if (this.replacer === undefined) return
       this.current = undefined
+      this.place(this.coming)
       this.replacer.replace({ ...died, instance })
     })
     this.enterWaiting(instance)

@@ -183,7 +183,7 @@ export class GuestCall {
 
   answer(answer: Taken): void {
     if (!(answer instanceof TooLong)) return this.settle(Exit.succeed(answer))
-    this.fail(new GuestError.AnswerRefused({ path: "", detail: answer.detail }))
+    this.fail(new GuestError.ValueTooLarge({ path: "", limit: this.guest.limits.valueBytes }))
   }
 
   fail(reason: GuestError.Reason): void {
