@@ -14,11 +14,11 @@ import * as Exit from "effect/Exit"
 import * as GuestError from "../../GuestError.ts"
 import type { GuestExit } from "../guest/GuestCall.ts"
 import type { GuestCodec, TypedExit } from "../guest/GuestCodec.ts"
-import type { CallObserver, Observation } from "./CallObserver.ts"
+import type { CallObservation, CallObserver } from "./CallObserver.ts"
 import * as Escalation from "./Escalation.ts"
 import type { Entered, Instance } from "./Instance.ts"
 import type { SupervisedGuest } from "./SupervisedGuest.ts"
-import { sharedNow, type Usage } from "./Usage.ts"
+import { type EntrySpan, sharedNow, type Usage } from "./Usage.ts"
 
 /**
  * The call, step by step, in the caller's fiber: room in the executor, an instance, the way into its guest and back.
@@ -100,7 +100,7 @@ export class Call {
   private startedOnSharedClock = 0
   /** What it spent before it was begun again. */
   private earlier = unspent
-  private observation: Observation | undefined
+  private observation: CallObservation | undefined
   private resume: ((exit: TypedExit) => void) | undefined
 
   constructor(
@@ -181,6 +181,7 @@ export class Call {
   beginAgain(): void {
     this.attempts++
     if (!this.isMeasured) return
+    this.told(this.entered?.usage?.spans ?? [])
     this.earlier = this.spent()
     this.startedAt = Deadline.now(this.context)
     this.startedOnSharedClock = sharedNow()
@@ -209,6 +210,11 @@ export class Call {
       inGuest: earlier.inGuest + total - waiting - inHost,
       inHost: earlier.inHost + inHost
     }
+  }
+
+  /** Entries that are known only now, or will not be known when it ends. */
+  told(entries: ReadonlyArray<EntrySpan>): void {
+    if (entries.length > 0) this.observation?.entries(entries)
   }
 
   private abandon(departure: Escalation.Departure): void {

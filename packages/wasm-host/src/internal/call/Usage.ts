@@ -16,7 +16,7 @@ export class Usage {
   hostSince = 0
   private hostCalls = 0
   /** When each of the first 1000 entries began and ended, where a `CallObserver` looks at it. */
-  readonly spans: Array<readonly [began: number, ended: number]> = []
+  readonly spans: Array<EntrySpan> = []
   private readonly keepsSpans: boolean
 
   constructor(keepsSpans = false) {
@@ -57,6 +57,8 @@ export class Usage {
     this.hostSince = 0
   }
 }
+
+export type EntrySpan = readonly [began: number, ended: number]
 
 /** A call may have any number of entries. */
 const maxSpans = 1000
