@@ -5,8 +5,9 @@ import { promisify } from "node:util"
 import { assert, describe, it } from "@effect/vitest"
 import type { Thread } from "@fiberhost/core"
 import { NodeGuestThread, NodeHostPool } from "@fiberhost/node"
-import { GuestError, GuestExecutor, GuestLog, GuestThread, Plugin } from "@fiberhost/wasm-host"
-import { Deferred, Effect, Exit, Fiber, Layer, Logger, References, Scope } from "effect"
+import { GuestError, GuestExecutor, GuestLog, GuestThread, Plugin, type Supervisor } from "@fiberhost/wasm-host"
+import { Deferred, Effect, Exit, Fiber, Layer, Logger, References, Schedule, Scope } from "effect"
+import { TestClock } from "effect/testing"
 import {
   Conformance,
   ConformanceHost,
@@ -18,13 +19,13 @@ import {
 import { eventually, turn } from "../fixtures/eventually.ts"
 import { reasonOf } from "../fixtures/reasonOf.ts"
 import { recordedThreads } from "../fixtures/recordedThreads.ts"
-import { compile, data, plugin, Wat, WatImports, WatPool } from "../fixtures/wat.ts"
+import { Curt, CurtImports, compile, data, plugin, Wat, WatImports, WatPool } from "../fixtures/wat.ts"
 
 type Replaced = Parameters<typeof conformanceHost>[0]
 type Guest = Conformance["Service"]
 
-const guestOf = (replaced: Replaced = {}) =>
-  Effect.provide(Conformance.make({ module: conformanceModule }), conformanceHost(replaced))
+const guestOf = (replaced: Replaced = {}, supervisor?: Supervisor.Policy) =>
+  Effect.provide(Conformance.make({ module: conformanceModule, supervisor }), conformanceHost(replaced))
 
 /** Starts a call now. */
 const start = <A, E, R>(call: Effect.Effect<A, E, R>) => Effect.forkChild(call, { startImmediately: true })
@@ -41,7 +42,8 @@ const life = Effect.fn(function* (options: Omit<GuestThread.Options, "program"> 
     ...threads,
     executor,
     close: Scope.close(scope, Exit.void),
-    load: (replaced?: Replaced) => Effect.provide(guestOf(replaced), executor)
+    load: (replaced?: Replaced, supervisor?: Supervisor.Policy) =>
+      Effect.provide(guestOf(replaced, supervisor), executor)
   }
 })
 
@@ -255,6 +257,107 @@ describe("a sync host function that takes its time", () => {
         const text = "x".repeat(length)
         assert.isTrue((yield* guest.via_host_sync_string({ text })) === text, `${length}`)
       }
+    })
+  )
+})
+
+describe("a sync host function that calls a guest while that is replaced", () => {
+  const die = (guest: Guest) => Effect.exit(guest.panic_sync({ message: "no", logged: false }))
+
+  /** A guest whose sync host function says that it has begun, waits if the test says so, and calls another guest. */
+  const calling = Effect.gen(function* () {
+    const gates = { begun: yield* Deferred.make<void>(), call: yield* Deferred.make<void>() }
+    const self: { callee?: Guest } = {}
+    const host_sync_string = ({ text }: { readonly text: string }) =>
+      Deferred.succeed(gates.begun, undefined).pipe(
+        Effect.andThen(Deferred.await(gates.call)),
+        Effect.andThen(Effect.suspend(() => self.callee!.echo_string({ value: text }))),
+        Effect.catch(({ reason }) => Effect.succeed(reason._tag))
+      )
+    return { ...gates, self, host: { host_sync_string } }
+  })
+
+  it.effect("on its own thread would deadlock, whether it calls before or after that is known", () =>
+    Effect.gen(function* () {
+      const { load } = yield* life()
+      for (const when of ["before", "after"]) {
+        const { begun, call, host, self } = yield* calling
+        const caller = yield* load(host)
+        self.callee = yield* load({}, { replace: Schedule.spaced("10 seconds") })
+        yield* die(self.callee)
+        if (when === "before") yield* Deferred.succeed(call, undefined)
+        const answer = yield* start(caller.via_host_sync_string({ text: "hello" }))
+        yield* Deferred.await(begun)
+        yield* Effect.repeat(Effect.andThen(TestClock.adjust("10 seconds"), turn), { times: 10 })
+        yield* Deferred.succeed(call, undefined)
+        yield* eventually(() => assert.isDefined(answer.pollUnsafe()))
+        assert.strictEqual(yield* Fiber.join(answer), "WouldDeadlock")
+        assert.strictEqual(yield* self.callee.early(), 42)
+      }
+    })
+  )
+
+  it.effect("is answered where there is another thread for the replacement", () =>
+    Effect.gen(function* () {
+      const { load } = yield* life({ threads: 2 })
+      const { begun, call, host, self } = yield* calling
+      const caller = yield* load(host)
+      self.callee = yield* load({}, { replace: Schedule.spaced("10 seconds") })
+      // The caller's thread would have fewer guests than the other.
+      const scope = yield* Scope.make()
+      yield* Effect.provideService(load(), Scope.Scope, scope)
+      yield* load()
+      yield* Scope.close(scope, Exit.void)
+      yield* die(self.callee)
+      const answer = yield* start(caller.via_host_sync_string({ text: "hello" }))
+      yield* Deferred.await(begun)
+      yield* Effect.repeat(Effect.andThen(TestClock.adjust("10 seconds"), turn), { times: 10 })
+      yield* Deferred.succeed(call, undefined)
+      yield* eventually(() => assert.isDefined(answer.pollUnsafe()))
+      assert.strictEqual(yield* Fiber.join(answer), "hello")
+    })
+  )
+
+  it.effect("does not hold up calls of the dead one that its thread has not come to", () =>
+    Effect.gen(function* () {
+      const { load } = yield* life({ threads: 2 })
+      const { begun, call, host, self } = yield* calling
+      const run = Effect.runForkWith(yield* Effect.context<never>())
+      const calls: Array<Fiber.Fiber<unknown, unknown>> = []
+      const caller = yield* load(host)
+      yield* load()
+      // It dies when its thread has been sent two more calls.
+      const callee: Guest = yield* load(
+        {
+          host_sync_string: () =>
+            Effect.suspend(() => {
+              calls.push(run(caller.via_host_sync_string({ text: "hello" })), run(callee.early()))
+              return Effect.die("the bug")
+            })
+        },
+        {}
+      )
+      self.callee = callee
+      yield* Effect.exit(callee.via_host_sync_string({ text: "" }))
+      yield* Deferred.await(begun)
+      yield* eventually(() => assert.isDefined(calls[1]!.pollUnsafe()))
+      assert.isUndefined(calls[0]!.pollUnsafe())
+      yield* Deferred.succeed(call, undefined)
+      assert.strictEqual(yield* Fiber.join(calls[0]!), "hello")
+    })
+  )
+
+  it.live("cannot load one on the thread that it holds up", () =>
+    Effect.gen(function* () {
+      const { load } = yield* life()
+      const caller = yield* load({
+        host_sync_string: () =>
+          Effect.scoped(load()).pipe(
+            Effect.as("loaded"),
+            Effect.catch((error) => Effect.succeed(String((error as GuestError.GuestError).reason?._tag)))
+          )
+      })
+      assert.strictEqual(yield* caller.via_host_sync_string({ text: "hello" }), "WouldDeadlock")
     })
   )
 })
@@ -492,6 +595,38 @@ describe("closing", () => {
       yield* Effect.repeat(turn, { times: 100 })
       assert.deepStrictEqual(ran, ["hello"])
     })
+  )
+
+  it.live(
+    "by a sync host function: what its guest asks after that is told the Err of its contract, and not logged",
+    () =>
+      Effect.gen(function* () {
+        const lines: Array<unknown> = []
+        const logger = Logger.make(({ message }) => lines.push(message))
+        yield* Effect.gen(function* () {
+          const { executor } = yield* life()
+          const scope = yield* Scope.make()
+          let asked = 0
+          const host = CurtImports.toLayer({
+            ask: ({ text }) => Effect.succeed(text),
+            ask_sync: ({ text }) => {
+              asked++
+              return Effect.as(Scope.close(scope, Exit.void), text)
+            }
+          })
+          const ask = `(drop (call $ask_sync (i64.const ${data.hello})))`
+          const module = compile(plugin({ text: `${ask} ${ask} (i64.const ${data.ok})` }))
+          const guest = yield* Curt.make({ module }).pipe(
+            Effect.provide(host),
+            Effect.provide(executor),
+            Effect.provideService(Scope.Scope, scope)
+          )
+          assert.strictEqual((yield* reasonOf(guest.text()))._tag, "Closed")
+          yield* Effect.repeat(turn, { times: 100 })
+          assert.strictEqual(asked, 1)
+        }).pipe(Effect.provide(Logger.layer([logger])))
+        assert.deepStrictEqual(lines, [])
+      })
   )
 
   it.live("by the sync host function of a guest that then does not return: its thread ends after the grace time", () =>

@@ -1,28 +1,29 @@
 import { assert, describe, layer } from "@effect/vitest"
 import { Abi, GuestCall, type GuestExecutor, Plugin } from "@fiberhost/wasm-host"
-import { Clock, Deferred, Effect, Exit, Fiber, Layer } from "effect"
+import { Clock, Deferred, Effect, Exit, Fiber, Layer, Logger, Schema, Stream } from "effect"
 import { Rpc } from "effect/rpc"
 import { TestClock } from "effect/testing"
 import { Conformance, ConformanceImports, conformanceModule, hostOf } from "../fixtures/conformance.ts"
 import { HostError } from "../fixtures/conformanceTypes.ts"
-import { eventually } from "../fixtures/eventually.ts"
+import { eventually, turn } from "../fixtures/eventually.ts"
 import { reasonOf } from "../fixtures/reasonOf.ts"
 import { steered } from "../fixtures/steered.ts"
 import type { Topology } from "../fixtures/topologies.ts"
+import { Curt, CurtImports, compile, data, plugin, Wat, WatImports, watHandlers } from "../fixtures/wat.ts"
 
-/** A part of the conformance plugin's contract, in which a function has a deadline of its own. */
+/** A part of the conformance plugin's contract, in which a function has a deadline of its own, and may be begun again. */
 class Hurried extends Plugin.Service<Hurried>()("hurried/Guest", {
   imports: ConformanceImports,
   exports: [
-    Rpc.make("via_host_try", { payload: { id: Abi.U32 }, success: Abi.U32, error: HostError }).annotate(
-      Abi.Deadline,
-      "1 second"
-    )
+    Rpc.make("via_host_try", { payload: { id: Abi.U32 }, success: Abi.U32, error: HostError })
+      .annotate(Abi.Deadline, "1 second")
+      .annotate(Abi.Idempotent, true),
+    Abi.sync("panic_sync", { payload: { message: Schema.String, logged: Schema.Boolean } })
   ]
 }) {}
 
 /** One deadline per call, whatever the call waits for. Time is the test's. */
-export const deadlineSuite = ({ conformance, executor, name }: Topology) =>
+export const deadlineSuite = ({ conformance, executor, name, syncHostFunctions }: Topology) =>
   layer(Layer.merge(executor(), conformance))(`deadlines of calls of a guest ${name}`, (it) => {
     const on = <A, E, R>(options: GuestExecutor.Options, effect: Effect.Effect<A, E, R>) =>
       Effect.flatMap(Layer.build(executor(options)), (context) => Effect.provide(effect, context))
@@ -68,8 +69,52 @@ export const deadlineSuite = ({ conformance, executor, name }: Topology) =>
         const { guest } = yield* steered
         const began = eventually(() => assert.strictEqual(Plugin.stats(guest)[0]!.used.entries, 1))
         const reason = yield* overdue(guest.never(), began)
-        assert.deepInclude(reason, { _tag: "DeadlineExceeded", phase: "guest" })
+        assert.deepInclude(reason, { _tag: "DeadlineExceeded", phase: "guest", inHost: 0 })
       })
+    )
+
+    it.effect("a future that nobody answers after a host function: that is where the time of each went", () =>
+      Effect.gen(function* () {
+        const guest = yield* Wat.make({ module: compile(plugin({ resolve: "" })) }).pipe(
+          Effect.provide(
+            WatImports.toLayer({ ...watHandlers, ask: ({ text }) => Effect.as(Effect.sleep("300 millis"), text) })
+          )
+        )
+        const reason = yield* reasonOf(guest.relay().pipe(GuestCall.withDeadline("1 second")))
+        assert.strictEqual(reason._tag, "DeadlineExceeded")
+        if (reason._tag !== "DeadlineExceeded") return
+        const { inGuest, inHost, phase, waiting } = reason
+        assert.strictEqual(phase, "guest")
+        assert.isAtLeast(inHost, 290)
+        assert.isBelow(inHost, 900)
+        assert.isAtLeast(waiting + inGuest + inHost, 999)
+      }).pipe(TestClock.withLive)
+    )
+
+    it.effect("a call that is begun again: what its first attempt spent was no waiting", () =>
+      Effect.gen(function* () {
+        const started: Array<number> = []
+        const wait = ({ id }: { readonly id: number }) =>
+          Effect.suspend(() => {
+            started.push(id)
+            return Effect.never
+          })
+        const guest = yield* Hurried.make({ module: conformanceModule, supervisor: {} }).pipe(
+          Effect.provide(hostOf({ host_try: wait }))
+        )
+        const call = yield* Effect.forkChild(reasonOf(guest.via_host_try({ id: 1 })), { startImmediately: true })
+        yield* eventually(() => assert.deepStrictEqual(started, [1]))
+        yield* Effect.sleep("700 millis")
+        yield* Effect.exit(guest.panic_sync({ message: "no", logged: false }))
+        const reason = yield* Fiber.join(call)
+        assert.deepStrictEqual(started, [1, 1])
+        assert.strictEqual(reason._tag, "DeadlineExceeded")
+        if (reason._tag !== "DeadlineExceeded") return
+        assert.strictEqual(reason.phase, "host")
+        assert.isBelow(reason.waiting, 600)
+        assert.isAtLeast(reason.inHost, 400)
+        assert.isAtLeast(reason.waiting + reason.inGuest + reason.inHost, 999)
+      }).pipe(TestClock.withLive)
     )
 
     it.effect("siblings without one go on", () =>
@@ -198,6 +243,39 @@ export const deadlineSuite = ({ conformance, executor, name }: Topology) =>
           yield* eventually(() => assert.strictEqual(Plugin.stats(guest)[0]!.hostCalls, 0))
           assert.strictEqual(Plugin.stats(guest)[0]!.heldAsyncValues, 0)
         })
+      )
+
+      it.effect("a sync one: its guest is answered for it once", () =>
+        Effect.gen(function* () {
+          const begun = yield* Deferred.make<void>()
+          const release = yield* Deferred.make<void>()
+          const module = yield* compile(
+            plugin({ answer: `(drop (call $ask_sync (i64.const ${data.hello}))) (call $bump (i32.const 12))` })
+          )
+          const guest = yield* Curt.make({ module }).pipe(
+            Effect.provide(
+              CurtImports.toLayer({
+                ...watHandlers,
+                ask_sync: () =>
+                  Effect.andThen(Deferred.succeed(begun, undefined), Effect.never).pipe(
+                    Effect.onInterrupt(() => Deferred.await(release))
+                  )
+              })
+            )
+          )
+          yield* Effect.addFinalizer(() => Deferred.succeed(release, undefined))
+          const events: Array<string> = []
+          yield* Effect.forkScoped(
+            Stream.runForEach(Plugin.health(guest), ({ _tag }) => Effect.sync(() => events.push(_tag))),
+            { startImmediately: true }
+          )
+          const call = yield* Effect.forkChild(guest.answer(), { startImmediately: true })
+          yield* Deferred.await(begun)
+          yield* Fiber.interrupt(call)
+          yield* Effect.repeat(Effect.andThen(TestClock.adjust("1 second"), turn), { times: 10 })
+          // Where it must finish, its guest had its Err on its stack.
+          assert.deepStrictEqual(events, syncHostFunctions === "may wait" ? ["Answered"] : [])
+        }).pipe(Effect.provide(Logger.layer([])))
       )
 
       it.effect("without such an Err its future is counted as abandoned", () =>

@@ -1,11 +1,12 @@
 import { assert, layer } from "@effect/vitest"
-import { Abi, GuestCall, Plugin, Supervisor } from "@fiberhost/wasm-host"
-import { Deferred, Effect, Fiber, Layer, Schedule, Schema, Stream } from "effect"
+import { Abi, GuestCall, GuestExecutor, Plugin, Supervisor } from "@fiberhost/wasm-host"
+import { Cause, Deferred, Effect, Exit, Fiber, Layer, Schedule, Schema, Stream } from "effect"
 import { Rpc } from "effect/rpc"
 import { TestClock } from "effect/testing"
 import { Conformance, ConformanceImports, conformanceModule, hostOf } from "../fixtures/conformance.ts"
 import { HostError } from "../fixtures/conformanceTypes.ts"
-import { eventually } from "../fixtures/eventually.ts"
+import { eventually, turn } from "../fixtures/eventually.ts"
+import { heldLoads } from "../fixtures/heldLoads.ts"
 import { reasonOf } from "../fixtures/reasonOf.ts"
 import type { Topology } from "../fixtures/topologies.ts"
 
@@ -21,6 +22,12 @@ class Retried extends Plugin.Service<Retried>()("retried/Guest", {
     Abi.sync("panic_sync", { payload: { message: Schema.String, logged: Schema.Boolean } })
   ]
 }) {}
+
+/** Time goes on until the calls are answered: a supervisor begins to wait some turns after it was told why. */
+const untilSettled = (calls: ReadonlyArray<Fiber.Fiber<unknown, unknown>>) =>
+  Effect.repeat(Effect.andThen(TestClock.adjust("10 seconds"), turn), {
+    until: () => calls.every((call) => call.pollUnsafe() !== undefined)
+  })
 
 /** Guests that die and wear out, and what takes their place. */
 export const supervisorSuite = ({ conformance, executor, name }: Topology) =>
@@ -44,6 +51,11 @@ export const supervisorSuite = ({ conformance, executor, name }: Topology) =>
         )
       return { guest, events, happened, die: Effect.exit(guest.panic_sync({ message: "no", logged: false })) }
     })
+
+    const on = <A, E, R>(
+      { executor }: { readonly executor: GuestExecutor.GuestExecutor["Service"] },
+      effect: Effect.Effect<A, E, R>
+    ) => Effect.provideService(effect, GuestExecutor.GuestExecutor, executor)
 
     it.effect("that trapped is replaced: its culprit fails, and the next call is answered", () =>
       Effect.gen(function* () {
@@ -136,13 +148,44 @@ export const supervisorSuite = ({ conformance, executor, name }: Topology) =>
             throw new Error("the bug")
           }
         ]
-        const { die, guest, happened } = yield* make({
+        const { die, events, guest, happened } = yield* make({
           supervisor: { replace: Schedule.recurs(5) },
           onReplace: () => bugs.shift()?.() ?? Effect.void
         })
         yield* die
         yield* guest.early()
         yield* happened("Died", "ReplacementFailed", "ReplacementFailed", "ReplacementFailed", "Replaced")
+        for (const event of events.slice(1, 4)) {
+          assert.strictEqual("reason" in event && event.reason._tag, "OnReplaceFailed")
+        }
+      })
+    )
+
+    it.effect("whose preparation calls the guest that waits for it is told so, and does not wait for itself", () =>
+      Effect.gen(function* () {
+        // Also where those who wait have taken all room.
+        for (const concurrency of [Infinity, 1]) {
+          const self: { guest?: Conformance["Service"] } = {}
+          const context = yield* Layer.build(executor({ concurrency }))
+          const called = yield* Deferred.make<unknown>()
+          const { die, events, guest, happened } = yield* Effect.provide(
+            make({
+              supervisor: {},
+              onReplace: () => Effect.onExit(self.guest!.early(), (exit) => Deferred.succeed(called, exit))
+            }),
+            context
+          )
+          self.guest = guest
+          yield* die
+          const waiting = yield* Effect.forkChild(guest.early(), { startImmediately: true })
+          const exit = (yield* Deferred.await(called)) as Exit.Exit<number, unknown>
+          assert.strictEqual((yield* reasonOf(exit))._tag, "WaitsForItself")
+          self.guest = { ...guest, early: () => Effect.succeed(0) }
+          yield* untilSettled([waiting])
+          assert.isNumber(yield* Fiber.join(waiting))
+          yield* happened("Died", "ReplacementFailed", "Replaced")
+          assert.strictEqual(events.length, 3)
+        }
       })
     )
 
@@ -249,6 +292,49 @@ export const supervisorSuite = ({ conformance, executor, name }: Topology) =>
       })
     )
 
+    it.effect("calls that had not begun when it died come before what the culprit's caller does then", () =>
+      Effect.gen(function* () {
+        const order: Array<number> = []
+        const run = Effect.runForkWith(yield* Effect.context<never>())
+        const calls: Array<Fiber.Fiber<number, unknown>> = []
+        const { guest } = yield* make(
+          { supervisor: {} },
+          {
+            host_u32: ({ value }) => Effect.sync(() => order.push(value)),
+            // Made while the guest is on its stack, and for nobody there.
+            host_sync_string: () =>
+              Effect.suspend(() => {
+                for (const value of [1, 2, 3]) calls.push(run(guest.via_host_u32({ value })))
+                return Effect.die("the bug")
+              })
+          }
+        )
+        const culprit = guest.via_host_sync_string({ text: "" })
+        assert.strictEqual((yield* reasonOf(culprit))._tag, "HostFunctionFailed")
+        yield* guest.via_host_u32({ value: 100 })
+        yield* Effect.forEach(calls, (call) => Fiber.join(call))
+        assert.deepStrictEqual(order, [1, 2, 3, 100])
+      })
+    )
+
+    it.effect("calls that wait come before what the callers of those before them do then, also when one kills it", () =>
+      Effect.gen(function* () {
+        const order: Array<number> = []
+        const { die, guest } = yield* make(
+          { supervisor: { replace: Schedule.spaced("10 seconds") } },
+          { host_u32: ({ value }) => Effect.sync(() => order.push(value)) }
+        )
+        yield* die
+        const ask = (value: number) => guest.via_host_u32({ value })
+        const calls = yield* Effect.forEach(
+          [Effect.andThen(ask(1), ask(100)), ask(2), Effect.andThen(die, ask(200)), ask(3), ask(4)],
+          (call) => Effect.forkChild(call, { startImmediately: true })
+        )
+        yield* untilSettled(calls)
+        assert.deepStrictEqual(order, [1, 2, 3, 4, 100, 200])
+      })
+    )
+
     it.effect("is prepared also where those who wait for it have taken all room", () =>
       Effect.gen(function* () {
         const context = yield* Layer.build(executor({ concurrency: 1 }))
@@ -304,16 +390,139 @@ export const supervisorSuite = ({ conformance, executor, name }: Topology) =>
       })
     )
 
-    it.effect("an instance that is kept ready takes over", () =>
+    it.effect("an instance that is kept ready takes over, while no other can be made", () =>
       Effect.gen(function* () {
-        const { die, guest, happened } = yield* make({ supervisor: { warm: 1 } })
+        const { hold, release, seen, ...held } = yield* heldLoads
+        hold(3)
+        const { die, guest, happened } = yield* on(held, make({ supervisor: { warm: 1 } }))
+        yield* eventually(() => assert.strictEqual(seen.loads, 2))
         yield* die
-        yield* guest.early()
+        const first = yield* Effect.forkChild(guest.early(), { startImmediately: true })
+        yield* eventually(() => assert.isDefined(first.pollUnsafe()))
+        yield* Fiber.join(first)
+        yield* eventually(() => assert.strictEqual(seen.loads, 3))
+        yield* release(3)
         yield* die
         const next = yield* Effect.forkChild(guest.early(), { startImmediately: true })
-        yield* TestClock.adjust("1 second")
+        yield* untilSettled([next])
         yield* Fiber.join(next)
         yield* happened("Died", "Replaced", "Died", "Replaced")
+      })
+    )
+
+    it.effect("no more instances are kept ready than the policy says, also when it dies while one is made", () =>
+      Effect.gen(function* () {
+        const { hold, release, seen, ...held } = yield* heldLoads
+        hold(3)
+        const { die, guest, happened } = yield* on(held, make({ supervisor: { warm: 1, replace: Schedule.recurs(9) } }))
+        yield* eventually(() => assert.strictEqual(seen.loads, 2))
+        yield* die
+        yield* guest.early()
+        yield* eventually(() => assert.strictEqual(seen.loads, 3))
+        yield* die
+        yield* guest.early()
+        yield* happened("Died", "Replaced", "Died", "Replaced")
+        yield* Effect.repeat(turn, { times: 20 })
+        yield* release(3)
+        yield* Effect.repeat(turn, { times: 20 })
+        assert.strictEqual(seen.loads, 4)
+        yield* eventually(() => assert.deepStrictEqual(seen.closed, [1, 2]))
+      })
+    )
+
+    it.effect("that wore out is closed when it has answered its last call", () =>
+      Effect.gen(function* () {
+        const { seen, ...held } = yield* heldLoads
+        const gate = yield* Deferred.make<void>()
+        const { guest, happened } = yield* on(
+          held,
+          make({ supervisor: { recycle: { calls: 2 } } }, { host_try: ({ id }) => Effect.as(Deferred.await(gate), id) })
+        )
+        const slow = yield* Effect.forkChild(guest.via_host_try({ id: 4 }), { startImmediately: true })
+        yield* guest.early()
+        yield* happened("Recycled")
+        yield* guest.early()
+        yield* Effect.repeat(turn, { times: 20 })
+        assert.deepStrictEqual(seen.closed, [])
+        yield* Deferred.succeed(gate, undefined)
+        assert.strictEqual(yield* Fiber.join(slow), 4)
+        yield* eventually(() => assert.deepStrictEqual(seen.closed, [1]))
+      })
+    )
+
+    it.effect("that wore out and died before its replacement was there was not recycled", () =>
+      Effect.gen(function* () {
+        const { hold, release, seen, ...held } = yield* heldLoads
+        hold(2)
+        const { die, guest, happened } = yield* on(held, make({ supervisor: { recycle: { calls: 1 } } }))
+        yield* guest.early()
+        yield* eventually(() => assert.strictEqual(seen.loads, 2))
+        yield* die
+        yield* happened("Died")
+        yield* release(2)
+        yield* happened("Died", "Replaced")
+        yield* eventually(() => assert.deepStrictEqual(seen.closed, [1]))
+      })
+    )
+
+    it.effect("that wore out and cannot be replaced is kept, until it dies", () =>
+      Effect.gen(function* () {
+        const { seen, ...held } = yield* heldLoads
+        const { die, events, guest, happened } = yield* on(
+          held,
+          make({
+            supervisor: { recycle: { calls: 1 }, replace: Schedule.recurs(1) },
+            onReplace: () => Effect.fail(new Error("not now"))
+          })
+        )
+        yield* guest.early()
+        yield* happened("ReplacementFailed", "ReplacementFailed", "Kept")
+        for (const event of events) {
+          assert.deepInclude("reason" in event && event.reason, { _tag: "OnReplaceFailed", detail: "not now" })
+        }
+        for (let call = 0; call < 5; call++) yield* guest.early()
+        yield* eventually(() => assert.deepStrictEqual(seen.closed, [2, 3]))
+        assert.strictEqual(seen.loads, 3)
+        assert.isTrue(Plugin.stats(guest)[0]!.alive)
+        yield* die
+        yield* happened("ReplacementFailed", "ReplacementFailed", "Kept", "Died", "GaveUp")
+        assert.strictEqual((yield* reasonOf(guest.early()))._tag, "GaveUp")
+      })
+    )
+
+    it.effect("that has replaced another is idle when it has had no call for so long itself", () =>
+      Effect.gen(function* () {
+        const { die, guest, happened } = yield* make({ supervisor: { recycle: { idle: "1 minute" } } })
+        yield* guest.early()
+        yield* TestClock.adjust("1 minute")
+        yield* die
+        yield* happened("Died", "Replaced")
+        yield* TestClock.adjust("50 seconds")
+        yield* guest.early()
+        yield* TestClock.adjust("10 seconds")
+        yield* Effect.repeat(turn, { times: 20 })
+        yield* happened("Died", "Replaced")
+        yield* TestClock.adjust("1 minute")
+        yield* happened("Died", "Replaced", "Recycled")
+      })
+    )
+
+    it.effect("by a policy that counts what is no count is a defect", () =>
+      Effect.gen(function* () {
+        const policies: ReadonlyArray<Supervisor.Policy> = [
+          { warm: -1 },
+          { warm: 1.5 },
+          { warm: Number.NaN },
+          { warm: Infinity },
+          { retries: -1 },
+          { retries: 0.5 },
+          { retries: Number.NaN }
+        ]
+        for (const supervisor of policies) {
+          const exit = yield* Effect.exit(make({ supervisor }))
+          assert.instanceOf(Exit.isFailure(exit) && Cause.squash(exit.cause), RangeError)
+        }
+        yield* make({ supervisor: { warm: 0, retries: Infinity } })
       })
     )
 

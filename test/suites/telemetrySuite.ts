@@ -1,8 +1,24 @@
 import { assert, layer } from "@effect/vitest"
-import { GuestCall, GuestTelemetry } from "@fiberhost/wasm-host"
-import { Effect, Fiber, Layer, Logger, Metric, Option, Tracer } from "effect"
-import { Conformance, conformanceModule, hostOf } from "../fixtures/conformance.ts"
+import { Abi, GuestCall, GuestTelemetry, Plugin } from "@fiberhost/wasm-host"
+import { Deferred, Effect, Fiber, Layer, Logger, Metric, Option, Schema, Tracer } from "effect"
+import { Rpc } from "effect/rpc"
+import { TestClock } from "effect/testing"
+import { Conformance, ConformanceImports, conformanceModule, hostOf } from "../fixtures/conformance.ts"
+import { HostError } from "../fixtures/conformanceTypes.ts"
+import { eventually } from "../fixtures/eventually.ts"
 import type { Topology } from "../fixtures/topologies.ts"
+
+/** A part of the conformance plugin's contract, in which one function may be called twice. */
+class Retried extends Plugin.Service<Retried>()("retried/Guest", {
+  imports: ConformanceImports,
+  exports: [
+    Rpc.make("via_host_try", { payload: { id: Abi.U32 }, success: Abi.U32, error: HostError }).annotate(
+      Abi.Idempotent,
+      true
+    ),
+    Abi.sync("panic_sync", { payload: { message: Schema.String, logged: Schema.Boolean } })
+  ]
+}) {}
 
 /** What is seen of calls from outside. */
 export const telemetrySuite = ({ conformance, executor, name }: Topology) =>
@@ -21,6 +37,7 @@ export const telemetrySuite = ({ conformance, executor, name }: Topology) =>
     })
     const guestOf = (replaced: Parameters<typeof hostOf>[0] = {}) =>
       Conformance.make({ module: conformanceModule }).pipe(Effect.provide(hostOf(replaced)))
+    const spanIdOf = ({ spanId }: Tracer.Span) => spanId
     const parentOf = (span: Tracer.Span) => Option.map(span.parent, ({ spanId }) => spanId)
 
     it.effect("without the layer no span is made", () =>
@@ -62,6 +79,59 @@ export const telemetrySuite = ({ conformance, executor, name }: Topology) =>
       })
     )
 
+    it.effect("a call whose caller has left, or whose deadline came, has its entries as children too", () =>
+      Effect.gen(function* () {
+        const { spans, tracer } = yield* remembered
+        let started = 0
+        const host_try = () =>
+          Effect.suspend(() => {
+            started++
+            return Effect.never
+          })
+        const guest = yield* Effect.provide(guestOf({ host_try }), GuestTelemetry.layer)
+        const call = guest.via_host_try({ id: 1 }).pipe(GuestCall.withDeadline("1 second"), Effect.withTracer(tracer))
+        const interrupted = yield* Effect.forkChild(call, { startImmediately: true })
+        const overdue = yield* Effect.forkChild(Effect.exit(call), { startImmediately: true })
+        yield* eventually(() => assert.strictEqual(started, 2))
+        yield* Fiber.interrupt(interrupted)
+        yield* TestClock.adjust("1 second")
+        yield* Fiber.join(overdue)
+        const callIds = spans.filter(({ name }) => name === "conformance/Conformance.via_host_try").map(spanIdOf)
+        assert.strictEqual(callIds.length, 2)
+        yield* eventually(() => {
+          const entries = spans.filter(({ name }) => name === "entry")
+          assert.sameMembers([...new Set(entries.map((span) => Option.getOrThrow(parentOf(span))))], callIds)
+        })
+      })
+    )
+
+    it.effect("a call that is begun again has the entries of both attempts", () =>
+      Effect.gen(function* () {
+        const { spans, tracer } = yield* remembered
+        const gates = [yield* Deferred.make<number>(), yield* Deferred.make<number>()]
+        let started = 0
+        const guest = yield* Retried.make({ module: conformanceModule, supervisor: {} }).pipe(
+          Effect.provide(hostOf({ host_try: () => Effect.suspend(() => Deferred.await(gates[started++]!)) })),
+          Effect.provide(GuestTelemetry.layer)
+        )
+        const call = yield* Effect.forkChild(Effect.withTracer(guest.via_host_try({ id: 1 }), tracer), {
+          startImmediately: true
+        })
+        yield* eventually(() => assert.strictEqual(started, 1))
+        yield* Effect.exit(guest.panic_sync({ message: "no", logged: false }))
+        yield* eventually(() => assert.strictEqual(started, 2))
+        yield* Deferred.succeed(gates[1]!, 9)
+        assert.strictEqual(yield* Fiber.join(call), 9)
+        const named = (name: string) => spans.filter((span) => span.name === name)
+        const [span] = named("retried/Guest.via_host_try")
+        // One before its guest died, and two of the attempt that was answered.
+        assert.deepStrictEqual(
+          named("entry").map((entry) => Option.getOrThrow(parentOf(entry))),
+          Array(3).fill(span!.spanId)
+        )
+      })
+    )
+
     it.effect("a tracer that throws is no affair of the calls", () =>
       Effect.gen(function* () {
         const bad = Tracer.make({
@@ -93,6 +163,8 @@ export const telemetrySuite = ({ conformance, executor, name }: Topology) =>
         const counted = Effect.provideService(Metric.MetricRegistry, registry)
         yield* counted(guest.early())
         yield* counted(Effect.exit(guest.divide({ a: 1, b: 0 })))
+        yield* counted(Effect.exit(guest.left_out_async()))
+        yield* counted(Effect.exit(guest.left_out_sync({ value: 1 })))
         const call = yield* Effect.forkChild(counted(guest.via_host_try({ id: 1 })), { startImmediately: true })
         yield* Fiber.interrupt(call)
         yield* counted(Effect.exit(guest.via_host_try({ id: 1 }).pipe(GuestCall.withDeadline(0))))
@@ -104,6 +176,8 @@ export const telemetrySuite = ({ conformance, executor, name }: Topology) =>
         assert.sameMembers(outcomes, [
           "early answered",
           "divide failed",
+          "left_out_async MissingExports",
+          "left_out_sync MissingExports",
           "via_host_try interrupted",
           "via_host_try DeadlineExceeded",
           "panic_sync Trapped"

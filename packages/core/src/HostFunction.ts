@@ -90,7 +90,7 @@ export interface Implementation {
 export interface Here {
   readonly handle: (payload: unknown) => Effect.Effect<unknown, unknown>
   /** What is answered when the handler has ended so. */
-  readonly encode: (exit: Exit.Exit<unknown, unknown>) => Exit.Exit<Uint8Array, HostCallError.HostCallError>
+  readonly settle: (exit: Exit.Exit<unknown, unknown>) => Exit.Exit<Answer, HostCallError.HostCallError>
 }
 
 /** Gives a byte face its typed twin: encodes the payload, decodes the answer. The types are the contract's. */
@@ -183,7 +183,7 @@ const implementation = <Env>(
       ? Exit.fail(argumentsRefused(codec.name, payload.failure))
       : run(payload.success, encode)
   }
-  const here: Here = { handle, encode: (exit) => encode(settle(exit)) }
+  const here: Here = { handle, settle }
   return { codec, context: ownContext, perform, stream, bytes, here }
 }
 

@@ -60,13 +60,16 @@ export class Closed extends Schema.TaggedError<Closed>()("Closed", {}) {}
 
 // Time
 
-/** Where a call is: it waits for room, for its turn or for an instance; the guest has it; or a host function of its does. */
+/**
+ * Where a call is: it has not begun (it waits for room, for its turn or for an instance); it is off the guest's stack and a
+ * host function of its has not ended (`host`); or the guest has it, on the stack or for whatever else it waits.
+ */
 export const Phase = Schema.Literals(["waiting", "guest", "host"])
 export type Phase = typeof Phase.Type
 
 /**
  * The call had no answer by its deadline, and the guest no longer works for it. `phase` is where it was then; the times
- * are what it had spent where, in milliseconds.
+ * are what it had spent in each, in milliseconds, with what it spent before it was begun again.
  */
 export class DeadlineExceeded extends Schema.TaggedError<DeadlineExceeded>()("DeadlineExceeded", {
   phase: Phase,
@@ -83,7 +86,10 @@ export class ValueRefused extends Schema.TaggedError<ValueRefused>()("ValueRefus
   detail: Schema.String
 }) {}
 
-/** A value is longer than a guest accepts. Both in bytes, as encoded. */
+/**
+ * A value is longer than it may be: an argument, whose name `path` begins with, or the guest's answer, where `path` is
+ * empty. `limit`: in bytes, as encoded.
+ */
 export class ValueTooLarge extends Schema.TaggedError<ValueTooLarge>()("ValueTooLarge", {
   path: Schema.String,
   limit: Schema.Number
@@ -118,10 +124,16 @@ export class HostFunctionFailed extends Schema.TaggedError<HostFunctionFailed>()
   error: HostCallError
 }) {}
 
-/** A sync host function called what waits for it: its own guest or, on a thread, any guest of that thread. */
+/**
+ * A sync host function called what waits for it: its own guest or, on a thread, any guest of that thread, also one that is
+ * loaded there.
+ */
 export class WouldDeadlock extends Schema.TaggedError<WouldDeadlock>()("WouldDeadlock", {
   hostFunction: Schema.String
 }) {}
+
+/** An `onReplace` called the plugin whose replacement waits for it, and not the one that it was given. */
+export class WaitsForItself extends Schema.TaggedError<WaitsForItself>()("WaitsForItself", {}) {}
 
 /** The instance is dead, because the call of `by` killed it; `detail` says how. It is not entered again. */
 export class Poisoned extends Schema.TaggedError<Poisoned>()("Poisoned", {
@@ -138,6 +150,11 @@ export class ThreadLost extends Schema.TaggedError<ThreadLost>()("ThreadLost", {
   exitCode: Schema.optionalKey(Schema.Number),
   detail: Schema.String,
   lastRan: Schema.optionalKey(Schema.String)
+}) {}
+
+/** A replacement is not used, because the plugin's `onReplace` failed on it; `detail` says with what. */
+export class OnReplaceFailed extends Schema.TaggedError<OnReplaceFailed>()("OnReplaceFailed", {
+  detail: Schema.String
 }) {}
 
 /** The guest died, and its supervisor replaces it no more. `detail` is why it died last. */
@@ -162,8 +179,10 @@ export const Reason = Schema.Union([
   OutOfMemory,
   HostFunctionFailed,
   WouldDeadlock,
+  WaitsForItself,
   Poisoned,
   ThreadLost,
+  OnReplaceFailed,
   GaveUp
 ])
 export type Reason = typeof Reason.Type
@@ -227,12 +246,14 @@ export const describe = (reason: Reason): string => {
         `no answer by the deadline, ${where[reason.phase]}: ${milliseconds(reason.waiting)} waiting, ` +
         `${milliseconds(reason.inGuest)} in the guest, ${milliseconds(reason.inHost)} in host functions. ${help[reason.phase]}`
       )
+    case "OnReplaceFailed":
+      return `a replacement could not be prepared, onReplace failed: ${reason.detail}`
     case "GaveUp":
       return `the guest died and is not replaced any more; the last time: ${reason.detail}. Load the plugin again`
     case "ValueRefused":
       return `the value does not fit the contract${at(reason.path)}: ${reason.detail}`
     case "ValueTooLarge":
-      return `the value${at(reason.path)} is longer than ${reason.limit} bytes. Pass it in parts`
+      return `${reason.path === "" ? "the guest's answer" : `the value at ${reason.path}`} is longer than ${reason.limit} bytes. Pass it in parts`
     case "AnswerRefused":
       return `the guest's answer does not fit the contract${at(reason.path)}: ${reason.detail}`
     case "Trapped":
@@ -250,8 +271,10 @@ export const describe = (reason: Reason): string => {
     case "WouldDeadlock":
       return (
         `sync host function "${reason.hostFunction}" called a guest that cannot run until it has answered: its own, or one ` +
-        "on the same thread. Declare it async, or call a guest on another thread"
+        "that is, or is about to be, on the same thread. Declare it async, or call a guest on another thread"
       )
+    case "WaitsForItself":
+      return "onReplace called the plugin whose replacement waits for it. Call the plugin that it is given"
     case "ThreadLost":
       return `${reason.thread} was lost with its guests: ${describeLoss(reason)}. Load the plugin again`
     case "Poisoned":

@@ -54,6 +54,8 @@ export interface LoadOptions {
   /** Guest functions that the module must not leave out. */
   readonly require: "all" | ReadonlyArray<string>
   readonly limits: Limits
+  /** Told of the instance as soon as it is known where it will live, by an executor that makes it on another thread. */
+  readonly onPlace?: ((instance: Instance) => void) | undefined
 }
 
 export class GuestExecutor extends Context.Service<
@@ -61,7 +63,7 @@ export class GuestExecutor extends Context.Service<
   {
     /**
      * A new instance. Fails with `InvalidModule`, `MemoryLimitRefused`, `LinkMismatch`, `MissingExports` (a required function is left out),
-     * `InstantiationFailed` or `Closed`.
+     * `InstantiationFailed` or `Closed`; on threads also with `ThreadLost`, `DeadlineExceeded` or `WouldDeadlock`.
      */
     readonly load: (options: LoadOptions) => Effect.Effect<Instance, GuestError.GuestError, Scope.Scope>
     /** What calls to its guests pass, and what is done about those that are left. */
@@ -119,7 +121,8 @@ export const make = Effect.fnUntraced(function* (
                 signature,
                 hosts: hosts.map(HostCall.inThread),
                 context,
-                limits: guestLimits
+                limits: guestLimits,
+                unheard: (error, _owner, context) => void Effect.runForkWith(context)(Effect.logError(error))
               }),
             catch: (error) => refuse(new GuestError.InstantiationFailed({ detail: String(error) }))
           })

@@ -3,13 +3,14 @@
  *
  * Each call is a span, a child of its caller's, with a child for each entry into the guest and one for each host function,
  * on whatever thread they ran; what a host function does in this thread is a child of its span, and what the guest logs belongs
- * to it. Of a call that was not answered on another thread the entries are not known, and of any call the first 1000 are.
+ * to it. Of a call that another thread took with it when it ended the entries are not known, of one whose caller has left they
+ * are known a little later than its end, and of any call the first 1000 are.
  * They go to the `Tracer` of the caller, the metrics to Effect's `Metric`. Without this layer nothing of it is made.
  *
  * | Metric | Attributes | What |
  * |---|---|---|
  * | `fiberhost_calls` | plugin, function, outcome | calls that have ended; the outcome is `answered`, `failed` (as the contract says), `interrupted`, `defect`, or the reason of a `GuestError` |
- * | `fiberhost_call_milliseconds` | plugin, phase | histogram of the time that calls spent `waiting`, in the `guest`, in the `host` |
+ * | `fiberhost_call_milliseconds` | plugin, phase | histogram of the time that calls spent in each `Phase` of `GuestError`: `waiting`, in the `guest`, in the `host` |
  * | `fiberhost_calls_waiting`, `fiberhost_calls_active` | plugin | calls of the plugin's executor, when one began or ended last |
  * | `fiberhost_guest_memory_bytes` | plugin | linear memory of the instance that was called last |
  */
@@ -23,6 +24,7 @@ import * as Tracer from "effect/Tracer"
 import * as GuestError from "./GuestError.ts"
 import type { Call } from "./internal/call/Call.ts"
 import * as CallObserver from "./internal/call/CallObserver.ts"
+import type { EntrySpan } from "./internal/call/Usage.ts"
 
 const calls = Metric.counter("fiberhost_calls", { incremental: true })
 const milliseconds = Metric.histogram("fiberhost_call_milliseconds", {
@@ -40,8 +42,16 @@ const observer = CallObserver.safe({
     const span = startSpan(call.context, `${guest.plugin}.${name}`, "client", { ...plugin, function: name })
     // A microtask later it is known whether it waits.
     queueMicrotask(() => countCalls(call))
+    const within = span === undefined ? call.context : Context.add(call.context, Tracer.ParentSpan, span)
+    const entries = (spans: ReadonlyArray<EntrySpan>) => {
+      if (span === undefined) return
+      for (const [began, ended] of spans) {
+        startSpan(within, "entry", "internal", plugin, began)?.end(nanos(ended), Exit.void)
+      }
+    }
     return {
-      context: span === undefined ? call.context : Context.add(call.context, Tracer.ParentSpan, span),
+      context: within,
+      entries,
       end: (exit) => {
         const { context } = call
         const { inGuest, inHost, waiting } = call.spent()
@@ -59,9 +69,7 @@ const observer = CallObserver.safe({
         const usage = call.entered?.usage
         if (span !== undefined && usage !== undefined) {
           span.attribute("entries", usage.entries)
-          for (const [began, ended] of usage.spans) {
-            startSpan(context, "entry", "internal", plugin, began)?.end(nanos(ended), Exit.void)
-          }
+          entries(usage.spans)
         }
         span?.end(now(context), exit)
         countCalls(call)

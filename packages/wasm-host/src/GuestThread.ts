@@ -23,6 +23,7 @@ import * as GuestExecutor from "./GuestExecutor.ts"
 import * as CallGate from "./internal/call/CallGate.ts"
 import type { Instance } from "./internal/call/Instance.ts"
 import * as GuestLimits from "./internal/guest/GuestLimits.ts"
+import * as RunningHostCall from "./internal/guest/RunningHostCall.ts"
 import * as Link from "./internal/module/Link.ts"
 import * as ModuleCache from "./internal/module/ModuleCache.ts"
 import * as ControlCall from "./internal/thread/ControlCall.ts"
@@ -84,25 +85,29 @@ export const make = Effect.fnUntraced(function* (
   const threads = yield* Effect.forEach(Array.from({ length: count }).keys(), start, { concurrency: "unbounded" })
   const replacing = yield* Semaphore.make(1)
 
-  /** The thread with the fewest guests of the plugin, then of all plugins. Lost ones are replaced first. */
+  /**
+   * The thread with the fewest guests of the plugin, then of all plugins; one that waits for a sync host function only
+   * where all do. Lost ones are replaced first.
+   */
   const choose = Effect.fnUntraced(function* (plugin: string) {
     for (const [number, { close, thread }] of threads.entries()) {
       if (thread.lost === undefined) continue
       threads[number] = yield* start(number)
       yield* close
     }
-    return threads
-      .map(({ thread }) => thread)
-      .reduce((least, thread) => {
-        const more = thread.guestsOf(plugin) - least.guestsOf(plugin)
-        return more < 0 || (more === 0 && thread.guests.size < least.guests.size) ? thread : least
-      })
+    const all = threads.map(({ thread }) => thread)
+    const free = all.filter((thread) => !thread.isBlocked)
+    return (free.length > 0 ? free : all).reduce((least, thread) => {
+      const more = thread.guestsOf(plugin) - least.guestsOf(plugin)
+      return more < 0 || (more === 0 && thread.guests.size < least.guests.size) ? thread : least
+    })
   }, replacing.withPermits(1))
 
   const load = Effect.fnUntraced(function* ({
     hosts,
     limits,
     module: source,
+    onPlace,
     require,
     signature
   }: GuestExecutor.LoadOptions): Effect.fn.Return<Instance, GuestError.GuestError, Scope.Scope> {
@@ -117,6 +122,8 @@ export const make = Effect.fnUntraced(function* (
     const thread = yield* Effect.mapError(choose(plugin), ({ message, thread }) =>
       refuse(new GuestError.ThreadLost({ thread, detail: message }))
     )
+    const hostFunction = RunningHostCall.blockedBy(context, thread)
+    if (hostFunction !== undefined) return yield* refuse(new GuestError.WouldDeadlock({ hostFunction }))
     // Looked at in the step that registers the guest: the executor may have closed while the thread was chosen.
     const open = Effect.suspend(() => {
       if (closed) return Effect.fail(refuse(new GuestError.Closed()))
@@ -139,6 +146,7 @@ export const make = Effect.fnUntraced(function* (
         Effect.sync(() => guests.delete(guest))
       )
     )
+    onPlace?.(guest)
     const { compiled, imports, signaturesChecked } = PluginModule.instantiable(module)
     const loading = ControlCall.run(guest.thread.connection, GuestWire.control.load, {
       guest: guest.number,

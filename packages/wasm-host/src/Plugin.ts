@@ -72,7 +72,8 @@ export interface MakeOptions<R extends Rpc.Any, E = never, Env = never> {
   readonly supervisor?: Supervisor.Policy | undefined
   /**
    * Runs on each replacement before any call does: what gives it the state that the dead guest had. If it fails the
-   * replacement is not used, and the policy is asked again.
+   * replacement is not used, and the policy is asked again. It calls the plugin that it is given: a call of the one that is
+   * being replaced would wait for it, and fails with `WaitsForItself`.
    */
   readonly onReplace?: ((plugin: Functions<R>) => Effect.Effect<void, unknown>) | undefined
   /** What its guest may use at most. */

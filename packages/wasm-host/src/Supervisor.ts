@@ -16,14 +16,15 @@ import type * as GuestError from "./GuestError.ts"
 export interface Policy {
   /**
    * Asked each time that a guest has died, and each time that its replacement could not be made: its delay is waited
-   * for, and when it is done the supervisor gives up, for good. Default: `intensity()`.
+   * for, and when it is done the supervisor gives up, for good; or, where the guest is alive and was to be recycled, keeps
+   * it. Default: `intensity()`.
    */
   readonly replace?: Schedule.Schedule<unknown, GuestError.Reason>
   /** When a guest that is alive is replaced: the new instance takes all new calls, the old one ends with its last call. */
   readonly recycle?: Recycle
-  /** Instances that are kept ready, so that a replacement need not be made first. Default: 0. */
+  /** Instances that are kept ready, so that a replacement need not be made first: 0 or more. Default: 0. */
   readonly warm?: number
-  /** How often an idempotent call that died with its guest is begun again. Default: 1. */
+  /** How often an idempotent call that died with its guest is begun again: 0 or more, or `Infinity`. Default: 1. */
   readonly retries?: number
 }
 
@@ -47,10 +48,12 @@ export type Incident =
   | { readonly _tag: "Died"; readonly reason: GuestError.Reason }
   /** A replacement takes its calls. */
   | { readonly _tag: "Replaced" }
-  /** As `Replaced`, while the old instance was alive; `because` says what had worn out. */
+  /** As `Replaced`, while the old instance is alive; `because` says what had worn out. */
   | { readonly _tag: "Recycled"; readonly because: string }
-  /** A replacement could not be made, or its `onReplace` failed. */
+  /** A replacement could not be made, or its `onReplace` failed (`OnReplaceFailed`). */
   | { readonly _tag: "ReplacementFailed"; readonly reason: GuestError.Reason }
+  /** No replacement will come for a guest that wore out: it goes on as it is, and is not recycled any more. */
+  | { readonly _tag: "Kept"; readonly reason: GuestError.Reason }
   /** No replacement will come: every call fails from now on. */
   | { readonly _tag: "GaveUp"; readonly reason: GuestError.Reason }
   /** A caller left, and these host functions of its call had not ended within the grace time: the guest was answered for them. */

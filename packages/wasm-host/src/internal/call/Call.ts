@@ -17,11 +17,11 @@ import { NoAnswer, notNow } from "../guest/DirectCall.ts"
 import type { Caller } from "../guest/GuestCall.ts"
 import type { GuestCodec, Raws, TypedExit } from "../guest/GuestCodec.ts"
 import type { GuestMemory } from "../guest/GuestMemory.ts"
-import type { CallObserver, Observation } from "./CallObserver.ts"
+import type { CallObservation, CallObserver } from "./CallObserver.ts"
 import * as Escalation from "./Escalation.ts"
 import type { Entered, Instance } from "./Instance.ts"
 import type { SupervisedGuest } from "./SupervisedGuest.ts"
-import { sharedNow } from "./Usage.ts"
+import { type EntrySpan, sharedNow, type Usage } from "./Usage.ts"
 
 /**
  * The call, step by step, in the caller's fiber: room in the executor, an instance, the way into its guest and back.
@@ -38,10 +38,21 @@ export const run = (guest: SupervisedGuest, index: number, payload: unknown): Ef
     return call.isSettled ? undefined : Effect.sync(() => call.interrupt())
   })
 
+/** A call that begins nowhere and fails with `reason`: whoever observes calls is told of it. */
+export const refuse = (
+  guest: SupervisedGuest,
+  index: number,
+  payload: unknown,
+  reason: GuestError.Reason
+): Effect.Effect<unknown, unknown> =>
+  Effect.withFiber((fiber) =>
+    Effect.callback((resume) => new Call(guest, index, payload, fiber.context, resume).fail(reason))
+  )
+
 const begin = (call: Call): void => {
-  const { current, gate, over, timer } = call.guest
-  const hostFunction = current?.blockedBy(call.context)
-  if (hostFunction !== undefined) return call.fail(new GuestError.WouldDeadlock({ hostFunction }))
+  const { gate, over, timer } = call.guest
+  const refusal = call.guest.refusal(call.context)
+  if (refusal !== undefined) return call.fail(refusal)
   if (over !== undefined) return call.fail(over)
   if (call.dueAt !== Infinity) {
     gate.onDeadline?.()
@@ -79,6 +90,8 @@ export class Call implements Caller {
   /** In milliseconds of Effect's `Clock`; `Infinity` without one. */
   readonly dueAt: number
   permit: Admission.Permit | undefined
+  /** Its place among the admitted calls of its guest; 0 before. */
+  place = 0
   /** Who has taken it, and what it is there. */
   instance: Instance | undefined
   entered: Entered | undefined
@@ -90,7 +103,9 @@ export class Call implements Caller {
    */
   private startedAt = 0
   private startedOnSharedClock = 0
-  private observation: Observation | undefined
+  /** What it spent before it was begun again. */
+  private earlier = unspent
+  private observation: CallObservation | undefined
   private resume: ((exit: TypedExit) => void) | undefined
 
   constructor(
@@ -175,25 +190,44 @@ export class Call implements Caller {
     this.abandon("interrupted")
   }
 
+  /** The instance that had begun it died, and another one begins it anew. */
+  beginAgain(): void {
+    this.attempts++
+    if (!this.isMeasured) return
+    this.told(this.entered?.usage?.spans ?? [])
+    this.earlier = this.spent()
+    this.startedAt = Deadline.now(this.context)
+    this.startedOnSharedClock = sharedNow()
+  }
+
   /**
-   * Of a measured call: where it is, and how many milliseconds it has spent where. `inHost` is all time in which it had
-   * begun and was not on the guest's stack.
+   * Of a measured call: where it is, and how many milliseconds it has spent where. `inHost` is the time that it was not
+   * on the guest's stack and a host function of its had not ended, `inGuest` all other time since it was begun.
    */
-  spent(): {
-    readonly phase: GuestError.Phase
-    readonly waiting: number
-    readonly inGuest: number
-    readonly inHost: number
-  } {
+  spent(): Spent {
+    const { earlier, entered } = this
     const total = Deadline.now(this.context) - this.startedAt
-    const usage = this.entered?.usage
-    if (usage === undefined || usage.begunAt === 0) return { phase: "waiting", waiting: total, inGuest: 0, inHost: 0 }
-    const onStack = usage.enteredAt === 0 ? 0 : sharedNow() - usage.enteredAt
+    const usage = entered?.usage
+    if (usage === undefined || usage.begunAt === 0) {
+      return { ...earlier, phase: "waiting", waiting: earlier.waiting + total }
+    }
+    const now = sharedNow()
     const waiting = Math.min(total, Math.max(0, usage.begunAt - this.startedOnSharedClock))
-    const inGuest = Math.min(total - waiting, usage.inside + onStack)
-    const inHost = Math.max(0, total - waiting - inGuest)
-    const phase = usage.enteredAt === 0 && this.entered!.hostCalls.size > 0 ? "host" : "guest"
-    return { phase, waiting, inGuest, inHost }
+    const onStack = usage.inside + (usage.enteredAt === 0 ? 0 : now - usage.enteredAt)
+    // Effect's clock may be a test's, and threads have the shared one: what is off the stack by the first is split as by the second.
+    const off = Math.max(0, total - waiting - onStack)
+    const inHost = off * shareOf(usage, now - usage.begunAt - onStack, now)
+    return {
+      phase: usage.hostSince === 0 ? "guest" : "host",
+      waiting: earlier.waiting + waiting,
+      inGuest: earlier.inGuest + total - waiting - inHost,
+      inHost: earlier.inHost + inHost
+    }
+  }
+
+  /** Entries that are known only now, or will not be known when it ends. */
+  told(entries: ReadonlyArray<EntrySpan>): void {
+    if (entries.length > 0) this.observation?.entries(entries)
   }
 
   private abandon(departure: Escalation.Departure): void {
@@ -217,4 +251,20 @@ export class Call implements Caller {
     this.guest.left(this)
     this.permit?.leave()
   }
+}
+
+/** Where a call is, and how many milliseconds it has spent where. */
+interface Spent {
+  readonly phase: GuestError.Phase
+  readonly waiting: number
+  readonly inGuest: number
+  readonly inHost: number
+}
+
+const unspent: Spent = { phase: "waiting", waiting: 0, inGuest: 0, inHost: 0 }
+
+/** How much of the time off the stack was host functions': from 0 to 1. */
+const shareOf = (usage: Usage, off: number, now: number): number => {
+  const inHost = usage.inHost + (usage.hostSince === 0 ? 0 : now - usage.hostSince)
+  return off > inHost ? inHost / off : Math.sign(inHost)
 }

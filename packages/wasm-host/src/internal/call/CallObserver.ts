@@ -7,10 +7,11 @@ import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import type { RunningHostCall } from "../guest/RunningHostCall.ts"
 import type { Call } from "./Call.ts"
+import type { EntrySpan } from "./Usage.ts"
 
 export interface CallObserver {
   /** A guest call begins. */
-  readonly onCall: (call: Call) => Observation
+  readonly onCall: (call: Call) => CallObservation
   /** A host function begins, in the context of the call that it is for. */
   readonly onHostCall: (hostCall: RunningHostCall) => Observation
 }
@@ -22,30 +23,44 @@ export interface Observation {
   readonly end: (exit: Exit.Exit<unknown, unknown>) => void
 }
 
+export interface CallObservation extends Observation {
+  /**
+   * Entries that are known beside those of the call's usage when it ends: of an attempt that died, or, after the end, of a
+   * guest on another thread that went on for it.
+   */
+  readonly entries: (spans: ReadonlyArray<EntrySpan>) => void
+}
+
 /** An observer whose bugs, or those of the tracer behind it, are no affair of the calls: they are logged. */
 export const safe = (observer: CallObserver): CallObserver => ({
-  onCall: (call) => guarded(call.context, () => observer.onCall(call)),
-  onHostCall: (hostCall) => guarded(hostCall.caller, () => observer.onHostCall(hostCall))
+  onCall: (call) => {
+    const { context } = call
+    const observation = guarded(context, () => observer.onCall(call))
+    return {
+      ...ended(context, observation),
+      entries: (spans) => void guarded(context, () => observation?.entries(spans))
+    }
+  },
+  onHostCall: (hostCall) => {
+    const { caller } = hostCall
+    return ended(
+      caller,
+      guarded(caller, () => observer.onHostCall(hostCall))
+    )
+  }
 })
 
-const guarded = (context: Context.Context<never>, begin: () => Observation): Observation => {
-  const failed = (error: unknown) =>
-    void Effect.runForkWith(context)(Effect.logError("a call could not be observed", error))
+const ended = (context: Context.Context<never>, observation: Observation | undefined): Observation => ({
+  context: observation?.context ?? context,
+  end: (exit) => void guarded(context, () => observation?.end(exit))
+})
+
+const guarded = <A>(context: Context.Context<never>, observe: () => A): A | undefined => {
   try {
-    const observation = begin()
-    return {
-      context: observation.context,
-      end: (exit) => {
-        try {
-          observation.end(exit)
-        } catch (error) {
-          failed(error)
-        }
-      }
-    }
+    return observe()
   } catch (error) {
-    failed(error)
-    return { context, end: () => {} }
+    Effect.runForkWith(context)(Effect.logError("a call could not be observed", error))
+    return undefined
   }
 }
 

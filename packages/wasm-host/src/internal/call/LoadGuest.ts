@@ -5,9 +5,11 @@
 import * as Admission from "@fiberhost/core/Admission"
 import * as Deadline from "@fiberhost/core/Deadline"
 import type * as FunctionCodec from "@fiberhost/core/FunctionCodec"
+import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Result from "effect/Result"
 import * as Scope from "effect/Scope"
 import * as GuestError from "../../GuestError.ts"
 import * as GuestExecutor from "../../GuestExecutor.ts"
@@ -15,6 +17,7 @@ import type * as Supervisor from "../../Supervisor.ts"
 import * as GuestLimits from "../guest/GuestLimits.ts"
 import * as CallObserver from "./CallObserver.ts"
 import type { PluginGuest } from "./PluginGuest.ts"
+import * as Preparation from "./Preparation.ts"
 import { SupervisedGuest } from "./SupervisedGuest.ts"
 import * as Supervision from "./Supervision.ts"
 
@@ -34,19 +37,21 @@ export const loadGuest = Effect.fnUntraced(function* (
   const { functions, limits, onEvent, onReplace, signature, supervisor } = options
   const { plugin } = signature
   const { valueBytes } = GuestLimits.of(limits)
+  if (supervisor !== undefined) Supervision.check(supervisor)
   const { gate, load } = yield* GuestExecutor.GuestExecutor
   const scope = yield* Effect.scope
   const context = yield* Effect.context<never>()
   const observer = Context.get(context, CallObserver.Current)
 
-  const loadOwned = Effect.uninterruptibleMask((restore) =>
-    Effect.flatMap(Scope.fork(scope), (scope) =>
-      restore(Scope.provide(load(options), scope)).pipe(
-        Effect.onError((cause) => Scope.close(scope, Exit.failCause(cause))),
-        Effect.map((instance) => ({ instance, close: Scope.close(scope, Exit.void) }))
+  const loadOwned = (onPlace: GuestExecutor.LoadOptions["onPlace"]) =>
+    Effect.uninterruptibleMask((restore) =>
+      Effect.flatMap(Scope.fork(scope), (scope) =>
+        restore(Scope.provide(load({ ...options, onPlace }), scope)).pipe(
+          Effect.onError((cause) => Scope.close(scope, Exit.failCause(cause))),
+          Effect.map((instance) => ({ instance, close: Scope.close(scope, Exit.void) }))
+        )
       )
     )
-  )
   const standFor = (instance: Supervision.Owned["instance"], onEvent: Options["onEvent"], itsGate = gate) =>
     Effect.acquireRelease(
       Effect.sync(
@@ -60,9 +65,12 @@ export const loadGuest = Effect.fnUntraced(function* (
   const prepare = (instance: Supervision.Owned["instance"]) =>
     onReplace === undefined
       ? Effect.void
-      : Effect.scoped(Effect.flatMap(standFor(instance, ignore, ownGate), onReplace)).pipe(Effect.mapError(reasonOf))
+      : Effect.scoped(Effect.flatMap(standFor(instance, ignore, ownGate), onReplace)).pipe(
+          (preparing) => Preparation.run(guest, preparing),
+          Effect.catchCause((cause) => Effect.fail(failureOf(cause, instance)))
+        )
 
-  const first = yield* loadOwned
+  const first = yield* loadOwned(undefined)
   const guest = yield* standFor(first.instance, onEvent)
   if (supervisor !== undefined) {
     // The deadline of who loads the plugin is not that of its replacements.
@@ -75,7 +83,12 @@ export const loadGuest = Effect.fnUntraced(function* (
 
 const ignore = () => {}
 
-const reasonOf = (error: unknown): GuestError.Reason =>
-  error instanceof GuestError.GuestError
-    ? error.reason
-    : new GuestError.InstantiationFailed({ detail: `its onReplace failed: ${String(error)}` })
+/** Why an `onReplace` did not succeed, bugs included. */
+const failureOf = (cause: Cause.Cause<unknown>, { dead }: Supervision.Owned["instance"]): GuestError.Reason => {
+  // Its executor is closed.
+  if (dead?._tag === "Closed") return dead
+  const error = Cause.findError(cause)
+  if (Result.isFailure(error)) return new GuestError.OnReplaceFailed({ detail: Cause.pretty(cause) })
+  const { success } = error
+  return new GuestError.OnReplaceFailed({ detail: success instanceof Error ? success.message : String(success) })
+}

@@ -22,6 +22,7 @@ import type { CallObserver } from "./CallObserver.ts"
 import { GuestTimer } from "./GuestTimer.ts"
 import { type Instance, noStats, type Stats } from "./Instance.ts"
 import type { PluginGuest } from "./PluginGuest.ts"
+import * as Preparation from "./Preparation.ts"
 
 export interface Options {
   readonly plugin: string
@@ -69,13 +70,17 @@ export class SupervisedGuest implements PluginGuest {
   taken = 0
   /** Undefined while it is being replaced. */
   current: Instance | undefined
+  /** The next instance, from when it is known where it will live until it takes calls. */
+  private coming: Instance | undefined
   replacer: Replacer | undefined
   readonly onEvent: (event: Supervisor.Incident) => void
   private readonly functions: ReadonlyArray<FunctionCodec.FunctionCodec>
   /** Why no instance will come any more. */
   over: GuestError.Reason | undefined
-  /** Calls that have been admitted while there is no instance, in order. */
+  /** Calls that have been admitted and that no instance has: there is none, or those before them have not entered it. */
   private readonly waiting = new Set<Call.Call>()
+  /** How many calls have been admitted. */
+  private admitted = 0
   /** Those who wait for the last call of an instance look whether it was that. */
   private readonly retiring = new Set<() => void>()
 
@@ -109,7 +114,10 @@ export class SupervisedGuest implements PluginGuest {
   }
 
   call(index: number, payload: unknown): Effect.Effect<unknown, unknown> {
-    return this.codecs[index]!.leftOut ?? Call.run(this, index, payload)
+    const { leftOut } = this.codecs[index]!
+    if (leftOut === undefined) return Call.run(this, index, payload)
+    if (this.observer === undefined) return leftOut
+    return Call.refuse(this, index, payload, new GuestError.MissingExports({ names: [this.nameOf(index)] }))
   }
 
   /**
@@ -145,20 +153,36 @@ export class SupervisedGuest implements PluginGuest {
     return this.replacer === undefined ? Infinity : Number.MAX_SAFE_INTEGER / 2 + this.inHand
   }
 
+  /** Why a caller with this context would wait for ever: for what waits for it. */
+  refusal(context: Context.Context<never>): GuestError.Reason | undefined {
+    const { current } = this
+    const hostFunction = (current ?? this.coming)?.blockedBy(context)
+    if (hostFunction !== undefined) return new GuestError.WouldDeadlock({ hostFunction })
+    if (current === undefined && Preparation.isOf(this, context)) return new GuestError.WaitsForItself()
+    return undefined
+  }
+
   /** The call has room: it enters the instance, or waits for the next. */
   enter(call: Call.Call): void {
-    const { current, outside } = this
+    const { current, outside, waiting } = this
     if (outside.size > 0) outside.delete(call)
     if (call.isSettled) return
+    if (call.place === 0) call.place = ++this.admitted
     if (this.over !== undefined) return call.fail(this.over)
-    if (current === undefined || (current.dead !== undefined && this.replacer !== undefined)) {
-      this.waiting.add(call)
+    if (current === undefined || waiting.size > 0 || (current.dead !== undefined && this.replacer !== undefined)) {
+      const refusal = this.refusal(call.context)
+      if (refusal !== undefined) return call.fail(refusal)
+      waiting.add(call)
       return
     }
     if (current.dead !== undefined) return call.fail(current.dead)
+    this.give(call, current)
+  }
+
+  private give(call: Call.Call, instance: Instance): void {
     this.taken++
-    call.instance = current
-    current.enter(call)
+    call.instance = instance
+    instance.enter(call)
   }
 
   /** Whether the call waits for the next instance instead of failing as it did in the last. */
@@ -170,7 +194,7 @@ export class SupervisedGuest implements PluginGuest {
       if (!isVictim || !Abi.isIdempotent(this.functions[call.index]!.rpc) || call.attempts >= this.replacer.retries) {
         return false
       }
-      call.attempts++
+      call.beginAgain()
     }
     call.entered = undefined
     this.enter(call)
@@ -214,9 +238,20 @@ export class SupervisedGuest implements PluginGuest {
     if (this.retiring.size > 0) for (const look of this.retiring) look()
   }
 
+  /** Where the next instance will live, or that it will not: those who wait may be what its thread waits for. */
+  place(coming: Instance | undefined): void {
+    this.coming = coming
+    if (coming === undefined) return
+    for (const call of [...this.waiting, ...this.outside]) {
+      const refusal = this.refusal(call.context)
+      if (refusal !== undefined) call.fail(refusal)
+    }
+  }
+
   /** An instance for all calls from now on, and first for those that wait. */
   use(instance: Instance): void {
     this.current = instance
+    this.coming = undefined
     this.taken = 0
     instance.onDeath((reason) => {
       if (this.current !== instance) return
@@ -226,11 +261,24 @@ export class SupervisedGuest implements PluginGuest {
       this.onEvent(died)
       if (this.replacer === undefined) return
       this.current = undefined
+      this.place(this.coming)
       this.replacer.replace({ ...died, instance })
     })
-    const waiting = Array.from(this.waiting)
-    this.waiting.clear()
-    for (const call of waiting) this.enter(call)
+    this.enterWaiting(instance)
+  }
+
+  /**
+   * Those who wait enter, in the order in which they were admitted: what a call's caller does when it is answered comes
+   * after them, and when the instance dies the others wait for the next.
+   */
+  private enterWaiting(instance: Instance): void {
+    while (this.waiting.size > 0) {
+      for (const call of Array.from(this.waiting).sort((one, other) => one.place - other.place)) {
+        if (this.current !== instance || instance.dead !== undefined) return
+        // One that was told before it may have made it leave.
+        if (this.waiting.delete(call)) this.give(call, instance)
+      }
+    }
   }
 
   /** No instance will come any more: callers are told at once, and from now on. */

@@ -26,10 +26,20 @@ export interface Options {
   readonly policy: Supervisor.Policy
   /** The instance that the guest has now. */
   readonly first: Owned
-  readonly load: Effect.Effect<Owned, GuestError.GuestError>
+  /** `onPlace` is told of the instance when it is known where it will live. */
+  readonly load: (onPlace: ((instance: Instance) => void) | undefined) => Effect.Effect<Owned, GuestError.GuestError>
   /** Runs on a replacement before any call does. */
   readonly prepare: (instance: Instance) => Effect.Effect<void, GuestError.Reason>
 }
+
+/** Throws a `RangeError` when what the policy counts is no count. */
+export const check = ({ retries = 0, warm = 0 }: Supervisor.Policy): void => {
+  if (!isCount(warm)) throw new RangeError(`supervisor.warm is ${warm}: it must be an integer of at least 0`)
+  if (isCount(retries) || retries === Infinity) return
+  throw new RangeError(`supervisor.retries is ${retries}: it must be an integer of at least 0, or Infinity`)
+}
+
+const isCount = (value: number): boolean => Number.isInteger(value) && value >= 0
 
 export const start = Effect.fnUntraced(function* ({
   first,
@@ -45,17 +55,35 @@ export const start = Effect.fnUntraced(function* ({
   const wanted = policy.warm ?? 0
   let current = first
   let replacing = false
+  /** A guest that wore out and cannot be replaced: it stays until it dies. */
+  let kept: Instance | undefined
+  let filling = false
 
-  const fill = Effect.gen(function* () {
-    while (warm.length < wanted) warm.push(yield* load)
-  }).pipe(Effect.catchCause((cause) => Effect.logWarning("no instance could be kept ready", cause)))
+  const fill = Effect.suspend(() => {
+    // Whoever fills sees what is taken meanwhile.
+    if (filling) return Effect.void
+    filling = true
+    return Effect.gen(function* () {
+      while (warm.length < wanted) warm.push(yield* load(undefined))
+    }).pipe(
+      Effect.catchCause((cause) => Effect.logWarning("no instance could be kept ready", cause)),
+      Effect.ensuring(
+        Effect.sync(() => {
+          filling = false
+        })
+      )
+    )
+  })
 
   const ready = Effect.gen(function* () {
     for (let owned = warm.shift(); owned !== undefined; owned = warm.shift()) {
-      if (owned.instance.dead === undefined) return owned
+      if (owned.instance.dead === undefined) {
+        guest.place(owned.instance)
+        return owned
+      }
       yield* Effect.forkIn(owned.close, scope)
     }
-    return yield* load
+    return yield* load((instance) => guest.place(instance))
   })
 
   /** An instance that can take calls, or why there is none. */
@@ -65,12 +93,17 @@ export const start = Effect.fnUntraced(function* ({
     return owned
   })
 
-  /** The next instance, however often it takes; undefined when the policy says that there is none. */
-  const nextInstance = Effect.fnUntraced(function* (died: GuestError.Reason | undefined) {
-    let why = died
+  /** The instance after `old`, however often it takes; undefined when the policy says that there is none. */
+  const nextInstance = Effect.fnUntraced(function* (old: Instance) {
+    let why = old.dead
     while (true) {
       if (why !== undefined) {
         const delay = yield* Effect.exit(next(guest.timer.now, why))
+        if (Exit.isFailure(delay) && old.dead === undefined) {
+          kept = old
+          guest.onEvent({ _tag: "Kept", reason: why })
+          return undefined
+        }
         if (Exit.isFailure(delay)) {
           guest.onEvent({ _tag: "GaveUp", reason: why })
           guest.end(new GuestError.GaveUp({ detail: GuestError.describe(why) }))
@@ -80,6 +113,7 @@ export const start = Effect.fnUntraced(function* ({
       }
       const owned = yield* Effect.exit(replacement())
       if (Exit.isSuccess(owned)) return owned.value
+      guest.place(undefined)
       why = reasonOf(owned.cause)
       // Its executor is closed.
       if (why._tag === "Closed") {
@@ -97,25 +131,27 @@ export const start = Effect.fnUntraced(function* ({
       replacing = false
       return
     }
-    const died = need._tag === "Died" ? need.reason : old.instance.dead
-    if (died !== undefined) yield* Effect.forkIn(old.close, scope)
-    const owned = yield* nextInstance(died)
-    if (owned === undefined) return
-    current = owned
+    const wasAlive = old.instance.dead === undefined
+    if (!wasAlive) yield* Effect.forkIn(old.close, scope)
+    const owned = yield* nextInstance(old.instance)
     replacing = false
-    guest.onEvent(need._tag === "Died" ? { _tag: "Replaced" } : { _tag: "Recycled", because: need.because })
-    guest.use(owned.instance)
-    if (died === undefined) {
-      yield* Effect.forkIn(Effect.andThen(guest.retired(old.instance), old.close), scope)
+    if (owned !== undefined) {
+      current = owned
+      // It may have died while the next one was made.
+      const isRecycled = need._tag === "Recycled" && old.instance.dead === undefined
+      guest.onEvent(isRecycled ? { _tag: "Recycled", because: need.because } : { _tag: "Replaced" })
+      guest.use(owned.instance)
+      if (wasAlive) yield* Effect.forkIn(Effect.andThen(guest.retired(old.instance), old.close), scope)
     }
-    yield* Effect.forkIn(fill, scope)
+    if (guest.over === undefined) yield* Effect.forkIn(fill, scope)
   })
 
   guest.replacer = {
     retries: policy.retries ?? 1,
-    isWornOut: (instance) => (replacing ? undefined : wornOut(policy.recycle, guest.taken, instance)),
+    isWornOut: (instance) =>
+      replacing || instance === kept ? undefined : wornOut(policy.recycle, guest.taken, instance),
     replace: (need) => {
-      if (replacing && need._tag === "Recycled") return
+      if (need._tag === "Recycled" && (replacing || need.instance === kept)) return
       replacing = true
       Queue.offerUnsafe(needs, need)
     }
@@ -127,7 +163,7 @@ export const start = Effect.fnUntraced(function* ({
   }
 })
 
-/** A bug of the application's `onReplace` is a replacement that could not be made, as its failure is. */
+/** A bug is a replacement that could not be made, too. */
 const reasonOf = (cause: Cause.Cause<GuestError.Reason>): GuestError.Reason => {
   const error = Cause.findError(cause)
   return Result.isSuccess(error) ? error.success : new GuestError.InstantiationFailed({ detail: Cause.pretty(cause) })
@@ -143,15 +179,18 @@ const wornOut = (recycle: Supervisor.Recycle | undefined, taken: number, instanc
   return undefined
 }
 
-/** Looks now and then whether there has been a call since. */
+/** Looks now and then whether there has been a call since, of the same instance. */
 const recycleIdle = (guest: SupervisedGuest, idle: number): Effect.Effect<never> => {
-  let seen = 0
+  let seen: Instance | undefined
+  let taken = 0
   return Effect.forever(
     Effect.andThen(
       Effect.sleep(idle),
       Effect.sync(() => {
-        if (guest.taken > 0 && guest.taken === seen && guest.inHand === 0) guest.recycle(`no call for ${idle} ms`)
-        seen = guest.taken
+        const isSame = guest.current === seen && guest.taken === taken
+        if (isSame && taken > 0 && guest.inHand === 0) guest.recycle(`no call for ${idle} ms`)
+        seen = guest.current
+        taken = guest.taken
       })
     )
   )

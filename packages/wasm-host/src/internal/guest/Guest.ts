@@ -8,6 +8,7 @@
  * The two flows through it are each one function: `GuestCall.start` and `HostCall.run`.
  */
 import * as Connection from "@fiberhost/core/Connection"
+import type { HostCallError } from "@fiberhost/core/HostCallError"
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as GuestError from "../../GuestError.ts"
@@ -48,15 +49,25 @@ export interface Options {
   /** What a host function runs with when no call owns it. */
   readonly context: Context.Context<never>
   readonly limits: Limits
+  /** Told why a host function has no answer, where its guest was told the Err that the contract names. */
+  readonly unheard: Unheard
   /** Told of what `stats` says anew: before and after each entry, and when a guest that is dead has one host call less. */
   readonly onChange?: (guest: Guest) => void
 }
+
+/** `owner` is the guest call that the function was for, `context` what it ran in. */
+export type Unheard = (
+  error: HostCallError,
+  owner: GuestCall.GuestCall | undefined,
+  context: Context.Context<never>
+) => void
 
 export class Guest {
   readonly signature: Link.PluginSignature
   readonly hosts: ReadonlyArray<HostCall.Host>
   readonly context: Context.Context<never>
   readonly limits: Limits
+  readonly unheard: Unheard
   readonly lock = new EntryLock()
   /** Calls whose callers wait for an answer, entered or not. */
   readonly calls = new Roster<GuestCall.GuestCall>()
@@ -93,6 +104,7 @@ export class Guest {
     this.hosts = options.hosts
     this.context = options.context
     this.limits = options.limits
+    this.unheard = options.unheard
     this.signaturesChecked = options.signaturesChecked
     this.changed = options.onChange
     const { exports } = new WebAssembly.Instance(options.compiled, importsOf(this, options.imports))

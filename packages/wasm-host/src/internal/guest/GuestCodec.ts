@@ -112,7 +112,7 @@ export class GuestCodec {
         ? memory.read(answer as bigint, this.readAnswer)
         : this.readAnswer(new Codec.Reader(Signature.fromRaw(result, answer!)))
     if (value instanceof Refused) throw value
-    if (value instanceof TooLong) throw new Refused(new GuestError.AnswerRefused({ path: "", detail: value.detail }))
+    if (value instanceof TooLong) throw new Refused(new GuestError.ValueTooLarge({ path: "", limit: value.limit }))
     if (!this.codec.answersResult) return value
     const answered = value as Result.Result<unknown, unknown>
     if (Result.isFailure(answered)) throw new Failed(answered.failure)

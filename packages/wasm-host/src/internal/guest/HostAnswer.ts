@@ -2,29 +2,86 @@
  * What a guest is told of a host function that ended: its answer, or, when it has none, the interruption Err that its
  * contract names.
  */
+
+import * as Codec from "@fiberhost/core/Codec"
+import type { FunctionCodec } from "@fiberhost/core/FunctionCodec"
 import * as HostCallError from "@fiberhost/core/HostCallError"
+import * as HostFunction from "@fiberhost/core/HostFunction"
 import * as Cause from "effect/Cause"
-import type * as Context from "effect/Context"
-import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Result from "effect/Result"
 import type { Signature } from "../module/Signature.ts"
 
-/** How a host function ended: one MessagePack value, or why there is none. */
-export type HostExit = Exit.Exit<Uint8Array, HostCallError.HostCallError>
+/** How a host function ended: its answer, as one MessagePack value or not written yet, or why there is none. */
+export type HostExit = Exit.Exit<Uint8Array | Unwritten, HostCallError.HostCallError>
 
-/** `valueBytes`: the longest that the guest takes. A function that failed behind such an Err is logged in `context`, for nobody else would hear of it. */
-export const answerOf = (
-  { name, onInterrupt }: Signature,
+/** A value of the contract, which its codec has not checked. */
+export class Unwritten {
+  readonly codec: FunctionCodec
+  readonly answer: HostFunction.Answer
+
+  constructor(codec: FunctionCodec, answer: HostFunction.Answer) {
+    this.codec = codec
+    this.answer = answer
+  }
+}
+
+/** Who hears of a function that failed behind an interruption Err: its guest does not. */
+export type Unheard = (error: HostCallError.HostCallError) => void
+
+/**
+ * Gives `write` the answer as MessagePack, the first `size` of `bytes`, for as long as it runs. `valueBytes` is the longest that
+ * the guest takes. Fails when there is no answer, and no Err for that.
+ */
+export const write = <A>(
+  signature: Signature,
   exit: HostExit,
   valueBytes: number,
-  context: () => Context.Context<never>
-): Result.Result<Uint8Array, HostCallError.HostCallError> => {
-  const error = Exit.isSuccess(exit) ? tooLarge(name, exit.value, valueBytes) : errorOf(name, exit.cause)
-  if (error === undefined) return Result.succeed((exit as Exit.Success<Uint8Array>).value)
+  unheard: Unheard,
+  write: (bytes: Uint8Array, size: number) => A
+): Result.Result<A, HostCallError.HostCallError> => {
+  if (Exit.isFailure(exit)) return instead(signature, errorOf(signature.name, exit.cause), unheard, write)
+  const { value } = exit
+  if (value instanceof Uint8Array) {
+    if (value.length <= valueBytes) return Result.succeed(write(value, value.length))
+    return instead(signature, tooLarge(signature.name, value.length, valueBytes), unheard, write)
+  }
+  const writer = Codec.scratch()
+  try {
+    const refused = value.codec.writeAnswer(value.answer, writer)
+    if (refused === undefined && writer.size <= valueBytes) return Result.succeed(write(writer.bytes, writer.size))
+    const error =
+      refused === undefined
+        ? tooLarge(signature.name, writer.size, valueBytes)
+        : HostFunction.answerRefused(signature.name, refused)
+    return instead(signature, error, unheard, write)
+  } finally {
+    Codec.giveBack(writer)
+  }
+}
+
+/** The answer as bytes of its own. */
+export const bytesOf = (
+  signature: Signature,
+  exit: HostExit,
+  valueBytes: number,
+  unheard: Unheard
+): Result.Result<Uint8Array, HostCallError.HostCallError> =>
+  write(signature, exit, valueBytes, unheard, (bytes, size) =>
+    Exit.isSuccess(exit) && exit.value === bytes ? bytes : bytes.slice(0, size)
+  )
+
+/** The Err that its contract names. */
+const instead = <A>(
+  { onInterrupt }: Signature,
+  error: HostCallError.HostCallError,
+  unheard: Unheard,
+  write: (bytes: Uint8Array, size: number) => A
+): Result.Result<A, HostCallError.HostCallError> => {
   if (onInterrupt === undefined) return Result.fail(error)
-  if (error.reason._tag !== "Interrupted") Effect.runForkWith(context())(Effect.logError(error))
-  return Result.succeed(onInterrupt)
+  // Neither is news to whoever interrupted the call, or closed the guest.
+  if (error.reason._tag !== "Interrupted" && error.reason._tag !== "Closed") unheard(error)
+  return Result.succeed(write(onInterrupt, onInterrupt.length))
 }
 
 const errorOf = (name: string, cause: Cause.Cause<HostCallError.HostCallError>): HostCallError.HostCallError => {
@@ -32,13 +89,11 @@ const errorOf = (name: string, cause: Cause.Cause<HostCallError.HostCallError>):
   return Result.isSuccess(error) ? error.success : HostCallError.fromCause(name, error.failure)
 }
 
-const tooLarge = (name: string, value: Uint8Array, valueBytes: number): HostCallError.HostCallError | undefined =>
-  value.byteLength <= valueBytes
-    ? undefined
-    : new HostCallError.HostCallError({
-        function: name,
-        reason: new HostCallError.AnswerRefused({
-          path: "",
-          detail: `it is ${value.byteLength} bytes long, and its guest takes at most ${valueBytes}`
-        })
-      })
+const tooLarge = (name: string, size: number, valueBytes: number): HostCallError.HostCallError =>
+  new HostCallError.HostCallError({
+    function: name,
+    reason: new HostCallError.AnswerRefused({
+      path: "",
+      detail: `it is ${size} bytes long, and its guest takes at most ${valueBytes}`
+    })
+  })

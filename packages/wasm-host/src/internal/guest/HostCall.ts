@@ -6,6 +6,7 @@
  */
 import * as HostCallError from "@fiberhost/core/HostCallError"
 import * as HostFunction from "@fiberhost/core/HostFunction"
+import type * as Context from "effect/Context"
 import * as Exit from "effect/Exit"
 import * as Result from "effect/Result"
 import * as GuestError from "../../GuestError.ts"
@@ -13,7 +14,8 @@ import * as Signature from "../module/Signature.ts"
 import type { Guest } from "./Guest.ts"
 import type * as GuestCall from "./GuestCall.ts"
 import type { Raws } from "./GuestCodec.ts"
-import { answerOf, type HostExit } from "./HostAnswer.ts"
+import * as HostAnswer from "./HostAnswer.ts"
+import { type HostExit, Unwritten } from "./HostAnswer.ts"
 import * as HostArguments from "./HostArguments.ts"
 import type { Member } from "./Roster.ts"
 import { type Interruptible, RunningHostCall } from "./RunningHostCall.ts"
@@ -42,6 +44,7 @@ export class HostCall extends RunningHostCall<GuestCall.GuestCall> implements Me
     this.index = index
     this.asyncValue = asyncValue
     guest.hostCalls.add(this)
+    this.owner?.usage?.hostBegan()
   }
 
   protected get waits(): unknown {
@@ -56,7 +59,8 @@ export class HostCall extends RunningHostCall<GuestCall.GuestCall> implements Me
   }
 
   answerInterrupted(): boolean {
-    if (this.isAnswered || this.hasEnded) return false
+    // A sync one was answered on the guest's stack.
+    if (this.isAnswered || this.signature.sync || this.hasEnded) return false
     this.answer(Exit.fail(HostCallError.interrupted(this.signature.name)))
     return true
   }
@@ -64,6 +68,7 @@ export class HostCall extends RunningHostCall<GuestCall.GuestCall> implements Me
   end(exit: HostExit): void {
     this.guest.hostCalls.remove(this)
     this.leave(exit)
+    this.owner?.usage?.hostEnded()
     if (this.guest.dead !== undefined) this.guest.changed?.(this.guest)
     this.come()
   }
@@ -81,15 +86,19 @@ export const inThread = (implementation: HostFunction.Implementation): Host => {
       return (hostCall, onExit) => HostFunction.fork(effect, hostCall.contextOf(implementation), onExit)
     }
   }
-  const { encode, handle } = here
+  const { handle, settle } = here
+  const unwritten = (exit: Exit.Exit<unknown, unknown>): HostExit => {
+    const answer = settle(exit)
+    return Exit.isSuccess(answer) ? Exit.succeed(new Unwritten(codec, answer.value)) : Exit.failCause(answer.cause)
+  }
   return (guest, signature, raws) => {
     const payload = HostArguments.read(codec, signature, raws, guest.memory)
     if (Result.isFailure(payload)) return Exit.fail(payload.failure)
     const effect = handle(payload.success)
-    if (HostFunction.isExit(effect)) return encode(effect)
+    if (HostFunction.isExit(effect)) return unwritten(effect)
     return (hostCall, onExit) => {
-      const running = HostFunction.fork(effect, hostCall.contextOf(implementation), (exit) => onExit(encode(exit)))
-      return Exit.isExit(running) ? encode(running) : running
+      const running = HostFunction.fork(effect, hostCall.contextOf(implementation), (exit) => onExit(unwritten(exit)))
+      return Exit.isExit(running) ? unwritten(running) : running
     }
   }
 }
@@ -118,18 +127,12 @@ export const run = (guest: Guest, index: number, raws: Raws): number | bigint | 
   if (guest.dead !== undefined) throw unwind(guest, guest.dead)
   if (exit === undefined && !signature.sync) return hostCall!.asyncValue
 
-  const context = () => hostCall?.context ?? owner?.context ?? guest.context
-  const answer = answerOf(signature, exit ?? unfinished(signature), guest.limits.valueBytes, context)
-  if (signature.sync) {
-    // No value may be made up, and the guest waits for one on its stack.
-    if (Result.isFailure(answer)) throw unwind(guest, new GuestError.HostFunctionFailed({ error: answer.failure }))
-    return passAnswer(guest, signature, answer.success)
-  }
-  const value = writeAnswer(guest, owner, answer)
+  const value = passAnswer(guest, hostCall ?? owner, owner, signature, exit ?? unfinished(signature))
+  if (signature.sync) return value
   if (hostCall === undefined || hostCall.asyncValue === 0n) {
-    return value === undefined ? guest.asyncValues.allocate() : guest.asyncValues.ready(value)
+    return value === undefined ? guest.asyncValues.allocate() : guest.asyncValues.ready(value as bigint)
   }
-  if (value !== undefined) guest.asyncValues.fill(hostCall.asyncValue, value)
+  if (value !== undefined) guest.asyncValues.fill(hostCall.asyncValue, value as bigint)
   return hostCall.asyncValue
 }
 
@@ -173,42 +176,57 @@ const start = (hostCall: HostCall, begin: HostExit | Begin): HostExit | undefine
 const unfinished = ({ name }: Signature.Signature): HostExit =>
   Exit.fail(new HostCallError.HostCallError({ function: name, reason: new HostCallError.Unfinished() }))
 
-/** Host to guest: the answer of a sync function as the import returns it. */
-const passAnswer = (guest: Guest, { result }: Signature.Signature, answer: Uint8Array): number | bigint | undefined => {
-  if (result === "void") return undefined
-  return result === "bytes" ? guest.memory.write(answer) : Signature.toRaw(result, answer)
-}
-
 /** Host to guest: the answer of an async function that took its time, when the stack is empty. */
 const complete = (hostCall: HostCall, exit: HostExit): void => {
   const { asyncValue, guest, owner, signature } = hostCall
   if (guest.dead !== undefined) return
-  const answer = answerOf(signature, exit, guest.limits.valueBytes, () => hostCall.context)
   guest.enter("resolve", owner, () => {
-    const value = writeAnswer(guest, owner, answer)
+    const value = passAnswer(guest, hostCall, owner, signature, exit)
     if (value === undefined) return
-    guest.resolve(asyncValue, value)
+    guest.resolve(asyncValue, value as bigint)
     guest.asyncValues.retire(asyncValue)
   })
 }
 
 /**
- * Host to guest: the answer of an async function in guest memory. Undefined when there is none, or no room for it: the
- * guest's future will never be answered, so the call that waits for it fails, and others go on.
+ * Host to guest: the answer as an import returns it, or as it lies in guest memory for an async one. Undefined when an async
+ * one has none, or no room for it: the guest's future will never be answered, so the call that waits for it fails, and others
+ * go on. A sync one unwinds its guest then: no value may be made up, and the guest waits for one on its stack.
  */
-const writeAnswer = (
+const passAnswer = (
   guest: Guest,
+  runs: { readonly context: Context.Context<never> } | undefined,
   owner: GuestCall.GuestCall | undefined,
-  answer: Result.Result<Uint8Array, HostCallError.HostCallError>
-): bigint | undefined => {
-  const value = Result.isSuccess(answer) ? guest.memory.tryWrite(answer.success) : undefined
-  if (value !== undefined) return value
+  signature: Signature.Signature,
+  exit: HostExit
+): number | bigint | undefined => {
+  const { memory } = guest
+  const { result, sync } = signature
+  let size = 0
+  const value = HostAnswer.write(
+    signature,
+    exit,
+    guest.limits.valueBytes,
+    (error) => guest.unheard(error, owner, runs?.context ?? guest.context),
+    (bytes, length): number | bigint | undefined => {
+      size = length
+      if (!sync || result === "bytes") return memory.tryWrite(bytes, 0, length)
+      return result === "void" ? undefined : Signature.toRaw(result, bytes.subarray(0, length))
+    }
+  )
+  if (sync) {
+    if (Result.isFailure(value)) throw unwind(guest, new GuestError.HostFunctionFailed({ error: value.failure }))
+    if (value.success === undefined && result !== "void")
+      throw unwind(guest, new GuestError.OutOfMemory({ bytes: size }))
+    return value.success
+  }
+  if (Result.isSuccess(value) && value.success !== undefined) return value.success
   guest.abandoned++
   if (owner?.isSettled !== false) return undefined
   owner.fail(
-    Result.isSuccess(answer)
-      ? new GuestError.OutOfMemory({ bytes: answer.success.byteLength })
-      : new GuestError.HostFunctionFailed({ error: answer.failure })
+    Result.isSuccess(value)
+      ? new GuestError.OutOfMemory({ bytes: size })
+      : new GuestError.HostFunctionFailed({ error: value.failure })
   )
   return undefined
 }

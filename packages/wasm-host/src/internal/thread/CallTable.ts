@@ -8,7 +8,7 @@
 import { Usage } from "../call/Usage.ts"
 
 /** Columns: whether its caller has left, then what `Usage` has. */
-const columns = 5
+const columns = 7
 const rows = 64 * 1024
 const rowBytes = columns * Float64Array.BYTES_PER_ELEMENT
 const initialRows = 64
@@ -48,6 +48,8 @@ export class CallTable {
     usage.begunAt = this.cells[row + 2]!
     usage.enteredAt = this.cells[row + 3]!
     usage.inside = this.cells[row + 4]!
+    usage.inHost = this.cells[row + 5]!
+    usage.hostSince = this.cells[row + 6]!
     return usage
   }
 
@@ -77,6 +79,11 @@ class SharedUsage extends Usage {
     this.write()
   }
 
+  override hostEnded(): void {
+    super.hostEnded()
+    this.write()
+  }
+
   override leave(): number {
     const took = super.leave()
     this.write()
@@ -94,5 +101,7 @@ class SharedUsage extends Usage {
     cells[row + 2] = this.begunAt
     cells[row + 3] = this.enteredAt
     cells[row + 4] = this.inside
+    cells[row + 5] = this.inHost
+    cells[row + 6] = this.hostSince
   }
 }

@@ -15,7 +15,6 @@ import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Logger from "effect/Logger"
 import * as Result from "effect/Result"
 import * as GuestError from "../../GuestError.ts"
 import type { Usage } from "../call/Usage.ts"
@@ -53,6 +52,8 @@ export class GuestServer implements Connection.Server {
   private last: { readonly failure: GuestWire.Failure; readonly bytes: Uint8Array } | undefined
   /** Guests that are being closed, and the thread itself once it is. */
   private ending = 0
+  /** Of what the owner was told in this turn: guests that do not stop asking are refused a million times in one. */
+  private readonly told = new Set<string>()
   /** What has been asked of host functions without a result since one was waited for. */
   private unanswered = { calls: 0, bytes: 0 }
 
@@ -141,6 +142,21 @@ export class GuestServer implements Connection.Server {
     if (Result.isSuccess(value)) this.connection.signal(GuestWire.entries, value.success)
   }
 
+  /** The owner logs why a host function of this thread's has no answer. */
+  private tellUnheard(guest: number, error: HostCallError.HostCallError, call: number): void {
+    const key = `${guest} ${error.function} ${error.reason._tag}`
+    if (this.told.has(key)) return
+    if (this.told.size === 0) queueMicrotask(() => this.told.clear())
+    this.told.add(key)
+    const value = Codec.encodeToBytes(GuestWire.unheardCodec, {
+      guest,
+      call,
+      function: error.function,
+      error: HostCallError.encode(error)
+    })
+    if (Result.isSuccess(value)) this.connection.signal(GuestWire.unheard, value.success)
+  }
+
   private onControl({ id, index }: Connection.IncomingCall, reader: Codec.Reader): void {
     const codec = GuestWire.controls[index]
     if (codec === undefined) return reader.malformed(reader.offset, `there is no control ${index}`)
@@ -171,8 +187,9 @@ export class GuestServer implements Connection.Server {
         signaturesChecked: load.signaturesChecked,
         signature: { plugin: load.plugin, imports: load.imports, exports: load.exports },
         hosts: load.imports.map((signature, index) => this.hostOf(load.guest, signature, index)),
-        context: silent,
+        context: nobody,
         limits: load.limits,
+        unheard: (error, owner) => this.tellUnheard(load.guest, error, owner?.id ?? 0),
         onChange: (guest) => SharedStats.write(cell, guest)
       })
       SharedStats.write(cell, guest)
@@ -285,12 +302,9 @@ const failureOf = (cause: Cause.Cause<unknown>, { dead }: Guest.Guest, hasBegun:
   return { reason, hasBegun, ...(dead === undefined ? {} : { dead }) }
 }
 
-/** Whatever has to be logged, the owner logs. */
-const silent: Context.Context<never> = Context.make(Logger.CurrentLoggers, new Set()) as Context.Context<never>
-
 /** The owner, who made a call for somebody of its own thread, with one MessagePack value for each argument. */
 class WireCaller implements GuestCall.Caller<Uint8Array> {
-  readonly context = silent
+  readonly context = nobody
   readonly permit = undefined
   readonly observer = undefined
   private readonly server: GuestServer
@@ -336,7 +350,7 @@ class WireCaller implements GuestCall.Caller<Uint8Array> {
     const taken = memory.take(answer as bigint)
     // fp-bindgen's SPEC.md lets a guest answer nothing with the null pointer.
     if (!(taken instanceof TooLong)) return !sync && taken.length === 0 ? nilAnswer : Exit.succeed(taken)
-    const reason = new GuestError.AnswerRefused({ path: "", detail: taken.detail })
+    const reason = new GuestError.ValueTooLarge({ path: "", limit: taken.limit })
     return Exit.fail(new GuestError.GuestError({ plugin: this.guest.signature.plugin, function: name, reason }))
   }
 
@@ -344,6 +358,9 @@ class WireCaller implements GuestCall.Caller<Uint8Array> {
     this.server.answer(this.id, exit, this.guest, hasBegun)
   }
 }
+
+/** Callers, and what runs for them, are on the owner's side. */
+const nobody: Context.Context<never> = Context.empty()
 
 /** The answer to a call whose caller has left. */
 const toNobody: GuestCall.GuestExit<never> = Exit.fail(

@@ -24,6 +24,18 @@ export const entries = 3
 export const Entries = Schema.Struct({ call: U32, spans: Schema.Array(Schema.Tuple([Schema.Number, Schema.Number])) })
 export const entriesCodec = Codec.make(Entries)
 
+/** From the thread: why a host function has no answer whose guest was told the Err that its contract names. */
+export const unheard = 4
+
+export const Unheard = Schema.Struct({
+  guest: U32,
+  /** The guest call that it was for, or 0. */
+  call: U32,
+  function: Schema.String,
+  error: Schema.Uint8Array
+})
+export const unheardCodec = Codec.make(Unheard)
+
 /**
  * A host function without a result: its guest does not look at its answer, and does not wait for it, unless the frame is
  * also blocking: every so often it is, so that a guest which only logs does not fill the owner's memory.

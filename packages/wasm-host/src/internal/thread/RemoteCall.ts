@@ -136,6 +136,7 @@ export class RemoteCall implements Connection.OutgoingCall, Entered {
       const { table } = this.guest.thread
       this.last = table.read(this.id)
       for (const span of this.spans) this.last?.spans.push(span)
+      if (this.isSettled) this.call.told(this.spans)
       table.clear(this.id)
     }
     this.id = 0

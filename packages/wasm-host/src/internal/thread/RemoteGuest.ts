@@ -103,9 +103,10 @@ export class RemoteGuest implements Instance {
     return this.thread.terminate(why)
   }
 
-  /** It takes no more calls. */
+  /** It takes no more calls. Those that its thread has not come to need not wait until it has. */
   died(reason: GuestError.Reason): void {
     this.dead ??= reason
+    for (const call of this.calls) if (!call.hasBegun) call.fail(this.dead, false)
     const { listener } = this
     this.listener = undefined
     listener?.(this.dead)

@@ -9,7 +9,7 @@ import * as HostFunction from "@fiberhost/core/HostFunction"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Result from "effect/Result"
-import { answerOf } from "../guest/HostAnswer.ts"
+import * as HostAnswer from "../guest/HostAnswer.ts"
 import { RunningHostCall } from "../guest/RunningHostCall.ts"
 import * as GuestWire from "./GuestWire.ts"
 import type { RemoteCall } from "./RemoteCall.ts"
@@ -34,6 +34,11 @@ export class RemoteHostCall extends RunningHostCall<RemoteCall> {
   /** A thread that waits for it runs none of its guests. One without a result is waited for now and then. */
   protected get waits(): unknown {
     return this.guest.thread
+  }
+
+  /** Whether the thread waits for it now. */
+  get holdsThread(): boolean {
+    return (this.flags & Connection.blockingFlag) !== 0 && !this.isAnswered
   }
 
   /** Runs the function, and answers the guest. */
@@ -66,16 +71,20 @@ export class RemoteHostCall extends RunningHostCall<RemoteCall> {
     if (this.isAnswered) return
     this.isAnswered = true
     const { connection, reply } = this.guest.thread
-    const answer = answerOf(this.signature, exit, this.guest.limits.valueBytes, () => this.context)
+    const answer = HostAnswer.bytesOf(this.signature, exit, this.guest.limits.valueBytes, (error) => this.log(error))
     const unanswered = (this.flags & GuestWire.unansweredFlag) !== 0
     // The guest does not look at it, so nobody else would hear of it.
     if (unanswered && Result.isFailure(answer) && !wasStopped(answer.failure)) {
-      Effect.runForkWith(this.context)(Effect.logError(answer.failure))
+      this.log(answer.failure)
     }
     if ((this.flags & Connection.blockingFlag) !== 0) return reply.answer(answer)
     if (unanswered) return
     if (Result.isSuccess(answer)) connection.reply(this.id, answer.success)
     else connection.fail(this.id, HostCallError.encode(answer.failure))
+  }
+
+  private log(error: HostCallError.HostCallError): void {
+    Effect.runForkWith(this.context)(Effect.logError(error))
   }
 }
 

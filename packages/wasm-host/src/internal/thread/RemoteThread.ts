@@ -5,6 +5,7 @@
 import * as Codec from "@fiberhost/core/Codec"
 import type { CodecError } from "@fiberhost/core/CodecError"
 import * as Connection from "@fiberhost/core/Connection"
+import * as HostCallError from "@fiberhost/core/HostCallError"
 import * as Thread from "@fiberhost/core/Thread"
 import * as Wire from "@fiberhost/core/Wire"
 import * as Deferred from "effect/Deferred"
@@ -94,6 +95,14 @@ export class RemoteThread implements Connection.Server {
     return count
   }
 
+  /** Whether a sync host function of one of its guests holds it up. */
+  get isBlocked(): boolean {
+    for (const guest of this.guests.values()) {
+      for (const hostCall of guest.hostCalls) if (hostCall.holdsThread) return true
+    }
+    return false
+  }
+
   remove(guest: RemoteGuest): void {
     this.guests.delete(guest.number)
   }
@@ -126,6 +135,7 @@ export class RemoteThread implements Connection.Server {
   onSignal(id: number, reader: Codec.Reader): void {
     const value = Wire.readValue(reader)
     if (id === GuestWire.entries) return this.onEntries(value, reader)
+    if (id === GuestWire.unheard) return this.onUnheard(value, reader)
     if (id !== GuestWire.ready) reader.malformed(reader.offset, `${id} is no signal of a guest's thread`)
     Deferred.doneUnsafe(this.ready, Effect.void)
   }
@@ -135,6 +145,16 @@ export class RemoteThread implements Connection.Server {
     if (Result.isFailure(entries)) return reader.malformed(reader.offset, entries.failure.message)
     const pending = this.connection.pendingCall(entries.success.call)
     if (pending instanceof RemoteCall) pending.spans = entries.success.spans
+  }
+
+  private onUnheard(value: Uint8Array, reader: Codec.Reader): void {
+    const unheard = Codec.decodeFromBytes(GuestWire.unheardCodec, value)
+    if (Result.isFailure(unheard)) return reader.malformed(reader.offset, unheard.failure.message)
+    const { call, error, function: name, guest } = unheard.success
+    const pending = this.connection.pendingCall(call)
+    const context = pending instanceof RemoteCall ? pending.context : this.guests.get(guest)?.context
+    if (context === undefined) return
+    Effect.runForkWith(context)(Effect.logError(HostCallError.decode(name, error)))
   }
 
   /** What its calls fail with when its connection has ended. */
