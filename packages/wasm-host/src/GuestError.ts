@@ -58,6 +58,9 @@ export class Busy extends Schema.TaggedError<Busy>()("Busy", {}) {}
 /** The guest or its executor was closed before the call settled, or before it began. */
 export class Closed extends Schema.TaggedError<Closed>()("Closed", {}) {}
 
+/** One for all: guests are closed as often as they are made, and an error's stack costs more than that. */
+export const closed: Closed = new Closed()
+
 // Time
 
 /**

@@ -113,7 +113,7 @@ export const make = Effect.fnUntraced(function* (
     // Looked at in the step that registers the guest: the executor may have closed while the module was compiled.
     const open = Effect.suspend(() =>
       closed
-        ? Effect.fail(refuse(new GuestError.Closed()))
+        ? Effect.fail(refuse(GuestError.closed))
         : Effect.try({
             try: () =>
               new Guest.Guest({

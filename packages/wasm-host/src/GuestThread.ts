@@ -118,7 +118,7 @@ export const make = Effect.fnUntraced(function* (
     const missing = yield* Link.resolve(module.interface, signature, require)
     const context = yield* Effect.context<never>()
 
-    if (closed) return yield* refuse(new GuestError.Closed())
+    if (closed) return yield* refuse(GuestError.closed)
     const thread = yield* Effect.mapError(choose(plugin), ({ message, thread }) =>
       refuse(new GuestError.ThreadLost({ thread, detail: message }))
     )
@@ -126,7 +126,7 @@ export const make = Effect.fnUntraced(function* (
     if (hostFunction !== undefined) return yield* refuse(new GuestError.WouldDeadlock({ hostFunction }))
     // Looked at in the step that registers the guest: the executor may have closed while the thread was chosen.
     const open = Effect.suspend(() => {
-      if (closed) return Effect.fail(refuse(new GuestError.Closed()))
+      if (closed) return Effect.fail(refuse(GuestError.closed))
       const guest = new RemoteGuest({
         number: ++lastGuest,
         thread,

@@ -10,9 +10,7 @@ import * as FunctionCodec from "@fiberhost/core/FunctionCodec"
 import type * as HostFunction from "@fiberhost/core/HostFunction"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
-import * as PubSub from "effect/PubSub"
 import type * as Rpc from "effect/rpc/Rpc"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
@@ -20,6 +18,7 @@ import * as Abi from "./Abi.ts"
 import * as GuestError from "./GuestError.ts"
 import type * as GuestExecutor from "./GuestExecutor.ts"
 import type * as HostFunctions from "./HostFunctions.ts"
+import * as Events from "./internal/call/Events.ts"
 import type { Stats } from "./internal/call/Instance.ts"
 import { loadGuest } from "./internal/call/LoadGuest.ts"
 import * as PluginDouble from "./internal/call/PluginDouble.ts"
@@ -122,9 +121,11 @@ export const Service =
     type R = Rpcs[number]
     const service = Context.Service<Self, Plugin<R>>()(id)
     const codecs = FunctionCodec.makeAll(contract.exports)
-    for (const { name, rpc } of codecs.values()) {
-      if (Abi.isSync(rpc) && codecs.has(`${name}Unsafe`)) throw twinTaken(`${name}Unsafe`)
-    }
+    const names = Array.from(codecs.values(), ({ name, rpc }): FunctionNames => {
+      const twin = Abi.isSync(rpc) ? `${name}Unsafe` : undefined
+      if (twin !== undefined && codecs.has(twin)) throw twinTaken(twin)
+      return { name, twin }
+    })
     const signature: Link.PluginSignature = {
       plugin: id,
       imports: contract.imports?.signatures ?? [],
@@ -146,7 +147,7 @@ export const Service =
         contract.imports === undefined ? new Map() : yield* contract.imports
       const hosts = signature.imports.map(({ name }) => functions.get(name)!)
       const module = isEffect(options.module) ? yield* options.module : options.module
-      const events = yield* Effect.acquireRelease(PubSub.sliding<Supervisor.Event>(healthBuffer), PubSub.shutdown)
+      const events = yield* Events.make
       const { limits = {}, onReplace, require = [], supervisor } = options
       const guests = yield* Effect.forEach(Array.from({ length: instances }).keys(), (instance) =>
         loadGuest({
@@ -157,11 +158,11 @@ export const Service =
           require,
           limits,
           supervisor,
-          onReplace: onReplace && ((guest) => onReplace(typed<R>(id, codecs, [guest], Stream.empty))),
-          onEvent: (incident) => void PubSub.publishUnsafe(events, { instance, ...incident })
+          onReplace: onReplace && ((guest) => onReplace(typed<R>(id, names, [guest], Stream.empty))),
+          onEvent: (incident) => events.publish({ instance, ...incident })
         })
       )
-      return typed<R>(id, codecs, guests, Stream.fromPubSub(events))
+      return typed<R>(id, names, guests, events.stream)
     })
 
     const layer: ServiceClass<Self, Id, Imports, R>["layer"] = (options) => Layer.effect(service, make(options))
@@ -169,7 +170,7 @@ export const Service =
     const layerTest: ServiceClass<Self, Id, Imports, R>["layerTest"] = (functions) =>
       Layer.effect(
         service,
-        Effect.map(PluginDouble.make(id, codecs, functions), (guest) => typed<R>(id, codecs, [guest], Stream.empty))
+        Effect.map(PluginDouble.make(id, codecs, functions), (guest) => typed<R>(id, names, [guest], Stream.empty))
       )
 
     return Object.assign(service, { exports: contract.exports, make, layer, layerTest })
@@ -196,37 +197,48 @@ export const stats = <R extends Rpc.Any>(plugin: Plugin<R>): ReadonlyArray<Stats
  */
 export const health = <R extends Rpc.Any>(plugin: Plugin<R>): Stream.Stream<Supervisor.Event> => plugin[HealthTypeId]
 
-const healthBuffer = 256
+/** How a function of the contract is called: the name of its twin, if it is sync. */
+interface FunctionNames {
+  readonly name: string
+  readonly twin: string | undefined
+}
 
 /** Caller's side: the functions of a plugin over its guests. */
 const typed = <R extends Rpc.Any>(
   plugin: string,
-  codecs: ReadonlyMap<string, FunctionCodec.FunctionCodec>,
+  names: ReadonlyArray<FunctionNames>,
   guests: ReadonlyArray<PluginGuest>,
   health: Stream.Stream<Supervisor.Event>
 ): Plugin<R> => {
   const [first, ...others] = guests
-  const functions = Array.from(codecs.values(), ({ name, rpc }, index) => {
+  const functions: Record<string, unknown> = {}
+  for (let index = 0; index < names.length; index++) {
+    const { name, twin } = names[index]!
     const call =
       others.length === 0
         ? (payload: unknown) => first!.call(index, payload)
         : (payload: unknown) => Effect.suspend(() => leastBusy(guests).call(index, payload))
-    const busy = Exit.fail(new GuestError.GuestError({ plugin, function: name, reason: new GuestError.Busy() }))
-    const twin = (payload: unknown) => {
+    functions[name] = call
+    if (twin === undefined) continue
+    functions[twin] = (payload: unknown) => {
       const chosen = others.length === 0 ? first! : leastBusy(guests)
       const answer = chosen.callNow(index, payload, noContext)
-      if (answer !== notNow) return answer instanceof NoAnswer ? Effect.runSync(answer.exit) : answer
-      // A guest on another thread would be entered all the same, later and for nobody.
-      if (!first!.inCallingThread) return Effect.runSync(busy)
-      const fiber = Effect.runFork(call(payload))
-      const exit = fiber.pollUnsafe()
-      // Nobody would take the answer.
-      if (exit === undefined) fiber.interruptUnsafe()
-      return Effect.runSync(exit ?? busy)
+      if (answer === notNow) return callSoon(plugin, name, chosen, call(payload))
+      return answer instanceof NoAnswer ? Effect.runSync(answer.exit) : answer
     }
-    return Abi.isSync(rpc) ? { [name]: call, [`${name}Unsafe`]: twin } : { [name]: call }
-  })
-  return { ...Object.assign({}, ...functions), [GuestsTypeId]: guests, [HealthTypeId]: health } as Plugin<R>
+  }
+  return Object.assign(functions, { [GuestsTypeId]: guests, [HealthTypeId]: health }) as unknown as Plugin<R>
+}
+
+/** The twin of a call that more has to be looked at for than its guest. It is answered on this stack, or not at all. */
+const callSoon = (plugin: string, name: string, guest: PluginGuest, call: Effect.Effect<unknown, unknown>): unknown => {
+  // A guest on another thread would be entered all the same, later and for nobody.
+  const fiber = guest.inCallingThread ? Effect.runFork(call) : undefined
+  const exit = fiber?.pollUnsafe()
+  if (exit !== undefined) return Effect.runSync(exit)
+  // Nobody would take the answer.
+  fiber?.interruptUnsafe()
+  throw new GuestError.GuestError({ plugin, function: name, reason: new GuestError.Busy() })
 }
 
 const noContext = Context.empty()

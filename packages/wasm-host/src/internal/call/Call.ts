@@ -67,13 +67,13 @@ const admit = (call: Call): void => {
   const { admission, whenFull } = call.guest.gate
   const permit = whenFull === "fail" ? admission.tryEnter(call.context) : admission.request(call.context)
   if (permit === "NoRoom") return call.fail(new GuestError.NoRoom({ capacity: admission.capacity }))
-  if (permit === "Closed") return call.fail(new GuestError.Closed())
+  if (permit === "Closed") return call.fail(GuestError.closed)
   call.permit = permit
 
   if (permit.state === "Active") return call.guest.enter(call)
   call.guest.outside.add(call)
   permit.onChange = () => {
-    if (permit.state === "Refused") return call.fail(new GuestError.Closed())
+    if (permit.state === "Refused") return call.fail(GuestError.closed)
     if (permit.state !== "Active") return
     // Two changes in one turn are told twice, and a call enters once.
     permit.onChange = undefined
@@ -120,7 +120,7 @@ export class Call implements Caller {
     this.payload = payload
     this.resume = resume
     const inherited = Context.get(context, Deadline.Current)
-    const allowed = guest.allowed[index]!
+    const allowed = guest.functionOf(index).allowed
     this.context = allowed === Infinity ? context : Deadline.add(context, allowed)
     this.dueAt = this.context === context ? inherited : Context.get(this.context, Deadline.Current)
     if (this.isMeasured) {
@@ -149,7 +149,7 @@ export class Call implements Caller {
   }
 
   get codec(): GuestCodec {
-    return this.guest.codecs[this.index]!
+    return this.guest.functionOf(this.index).codec
   }
 
   /** Told by an instance: how the call ended there. One that has not begun can be taken by the next instance. */

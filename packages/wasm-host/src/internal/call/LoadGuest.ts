@@ -56,7 +56,17 @@ export const loadGuest = Effect.fnUntraced(function* (
     Effect.acquireRelease(
       Effect.sync(
         () =>
-          new SupervisedGuest({ plugin, gate: itsGate, functions, instance, valueBytes, context, observer, onEvent })
+          new SupervisedGuest({
+            plugin,
+            gate: itsGate,
+            functions,
+            signatures: signature.exports,
+            instance,
+            valueBytes,
+            context,
+            observer,
+            onEvent
+          })
       ),
       (guest) => Effect.sync(() => guest.close())
     )

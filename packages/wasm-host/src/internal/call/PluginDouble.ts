@@ -9,6 +9,7 @@ import * as Result from "effect/Result"
 import * as GuestError from "../../GuestError.ts"
 import { notNow } from "../guest/DirectCall.ts"
 import { GuestCodec } from "../guest/GuestCodec.ts"
+import * as Signature from "../module/Signature.ts"
 import { noStats } from "./Instance.ts"
 import type { PluginGuest } from "./PluginGuest.ts"
 
@@ -20,7 +21,10 @@ export const make = Effect.fnUntraced(function* <H extends object>(
 ): Effect.fn.Return<PluginGuest, never, HostFunction.Services<H>> {
   const implementations = yield* HostFunction.implement(codecs, handlers)
   const missing = Array.from(codecs.keys()).filter((name) => !implementations.has(name))
-  const functions = Array.from(codecs.values(), (codec) => new GuestCodec(plugin, codec, missing, Infinity))
+  const functions = Array.from(
+    codecs.values(),
+    (codec) => new GuestCodec(plugin, codec, Signature.make(codec), missing, Infinity)
+  )
   return {
     missing,
     call: (index, payload) => {

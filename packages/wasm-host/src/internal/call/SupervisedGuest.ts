@@ -16,6 +16,7 @@ import * as GuestError from "../../GuestError.ts"
 import type * as Supervisor from "../../Supervisor.ts"
 import { notNow } from "../guest/DirectCall.ts"
 import { GuestCodec } from "../guest/GuestCodec.ts"
+import type { Signature } from "../module/Signature.ts"
 import * as Call from "./Call.ts"
 import type { CallGate } from "./CallGate.ts"
 import type { CallObserver } from "./CallObserver.ts"
@@ -28,6 +29,8 @@ export interface Options {
   readonly plugin: string
   readonly gate: CallGate
   readonly functions: ReadonlyArray<FunctionCodec.FunctionCodec>
+  /** In the order of `functions`. */
+  readonly signatures: ReadonlyArray<Signature>
   readonly instance: Instance
   /** The longest argument that the guest takes. */
   readonly valueBytes: number
@@ -51,15 +54,19 @@ export interface Replacer {
   readonly retries: number
 }
 
+/** A function of the contract. */
+interface GuestFunction {
+  readonly codec: GuestCodec
+  /** How long a call may take, in milliseconds. */
+  readonly allowed: number
+  /** Whether `callNow` may call it. */
+  readonly isDirect: boolean
+}
+
 export class SupervisedGuest implements PluginGuest {
   readonly plugin: string
   readonly gate: CallGate
   readonly missing: ReadonlyArray<string>
-  readonly codecs: ReadonlyArray<GuestCodec>
-  /** How long a call of each function may take, in milliseconds. */
-  readonly allowed: ReadonlyArray<number>
-  /** Which functions `callNow` may call. */
-  private readonly isDirect: ReadonlyArray<boolean>
   readonly observer: CallObserver | undefined
   readonly timer: GuestTimer
   /** How many calls have not settled. The instances have those that have entered. */
@@ -75,6 +82,9 @@ export class SupervisedGuest implements PluginGuest {
   replacer: Replacer | undefined
   readonly onEvent: (event: Supervisor.Incident) => void
   private readonly functions: ReadonlyArray<FunctionCodec.FunctionCodec>
+  private readonly signatures: ReadonlyArray<Signature>
+  private readonly valueBytes: number
+  private readonly made: Array<GuestFunction | undefined> = []
   /** Why no instance will come any more. */
   over: GuestError.Reason | undefined
   /** Calls that have been admitted and that no instance has: there is none, or those before them have not entered it. */
@@ -89,24 +99,27 @@ export class SupervisedGuest implements PluginGuest {
     this.gate = options.gate
     this.missing = options.instance.missing
     this.functions = options.functions
-    this.codecs = options.functions.map(
-      (codec) => new GuestCodec(options.plugin, codec, options.instance.missing, options.valueBytes)
-    )
-    this.allowed = options.functions.map(({ rpc }) => {
-      const own = Context.getOrUndefined(rpc.annotations, Abi.Deadline)
-      return own === undefined ? options.gate.deadline : Duration.toMillis(own)
-    })
+    this.signatures = options.signatures
+    this.valueBytes = options.valueBytes
     this.observer = options.observer
-    this.isDirect = options.functions.map(
-      ({ rpc }, index) =>
-        Abi.isSync(rpc) &&
-        this.allowed[index] === Infinity &&
-        this.observer === undefined &&
-        !this.codecs[index]!.leftOut
-    )
     this.timer = new GuestTimer(options.context)
     this.onEvent = options.onEvent
     this.use(options.instance)
+  }
+
+  /** What is known of the function of this index. Made when it is first called: a contract has many, and most rest. */
+  functionOf(index: number): GuestFunction {
+    return (this.made[index] ??= this.make(index))
+  }
+
+  private make(index: number): GuestFunction {
+    const { gate, missing, observer, plugin, signatures, valueBytes } = this
+    const codec = this.functions[index]!
+    const own = Context.getOrUndefined(codec.rpc.annotations, Abi.Deadline)
+    const allowed = own === undefined ? gate.deadline : Duration.toMillis(own)
+    const guestCodec = new GuestCodec(plugin, codec, signatures[index]!, missing, valueBytes)
+    const isUnwatched = allowed === Infinity && observer === undefined
+    return { codec: guestCodec, allowed, isDirect: isUnwatched && Abi.isSync(codec.rpc) && !guestCodec.leftOut }
   }
 
   nameOf(index: number): string {
@@ -114,7 +127,7 @@ export class SupervisedGuest implements PluginGuest {
   }
 
   call(index: number, payload: unknown): Effect.Effect<unknown, unknown> {
-    const { leftOut } = this.codecs[index]!
+    const { leftOut } = this.functionOf(index).codec
     if (leftOut === undefined) return Call.run(this, index, payload)
     if (this.observer === undefined) return leftOut
     return Call.refuse(this, index, payload, new GuestError.MissingExports({ names: [this.nameOf(index)] }))
@@ -126,12 +139,11 @@ export class SupervisedGuest implements PluginGuest {
    */
   callNow(index: number, payload: unknown, context: Context.Context<never>): unknown {
     const { current } = this
-    if (current === undefined || !this.isDirect[index] || this.replacer !== undefined || this.over !== undefined) {
-      return notNow
-    }
+    const { codec, isDirect } = this.functionOf(index)
+    if (!isDirect || current === undefined || this.replacer !== undefined || this.over !== undefined) return notNow
     if (!this.gate.admission.isUnlimited) return notNow
     this.inHand++
-    const answer = current.callNow(index, this.codecs[index]!, payload, context)
+    const answer = current.callNow(index, codec, payload, context)
     this.inHand--
     return answer
   }
@@ -288,7 +300,7 @@ export class SupervisedGuest implements PluginGuest {
   }
 
   close(): void {
-    this.end(new GuestError.Closed())
+    this.end(GuestError.closed)
     this.timer.close()
   }
 }

@@ -45,7 +45,7 @@ export class DirectCall implements Entry {
     guest.begin(this)
     let answer: unknown
     try {
-      answer = codec.invoke(guest.exports[index]!, payload, guest)
+      answer = codec.invoke(guest.exportOf(index), payload, guest)
       guest.asyncValues.sweep()
     } catch (thrown) {
       answer = this.failed(codec, thrown)

@@ -17,6 +17,7 @@ import * as Link from "../module/Link.ts"
 import { AsyncValues } from "./AsyncValues.ts"
 import { EntryLock } from "./EntryLock.ts"
 import * as GuestCall from "./GuestCall.ts"
+import type { Export } from "./GuestCodec.ts"
 import { GuestMemory } from "./GuestMemory.ts"
 import type { HostExit } from "./HostAnswer.ts"
 import * as HostCall from "./HostCall.ts"
@@ -78,7 +79,8 @@ export class Guest {
   readonly refusals = new Map<string, HostExit>()
   readonly memory: GuestMemory
   readonly asyncValues: AsyncValues
-  readonly exports: ReadonlyArray<((...args: Array<number | bigint>) => number | bigint | undefined) | undefined>
+  private readonly exports: WebAssembly.Exports
+  private readonly functions: Array<Export | undefined> = []
   readonly resolve: (asyncValue: bigint, answer: bigint) => void
   abandoned = 0
   readonly used = { entries: 0, hostCalls: 0, inside: 0 }
@@ -109,6 +111,7 @@ export class Guest {
     this.changed = options.onChange
     const { exports } = new WebAssembly.Instance(options.compiled, importsOf(this, options.imports))
     const functionOf = (name: string) => exports[name] as ((...args: Array<number | bigint>) => never) | undefined
+    this.exports = exports
     this.memory = new GuestMemory(
       exports["memory"] as WebAssembly.Memory,
       functionOf("__fp_malloc")!,
@@ -117,7 +120,13 @@ export class Guest {
     )
     this.asyncValues = new AsyncValues(this.memory)
     this.resolve = functionOf(Link.guestResolve)!
-    this.exports = options.signature.exports.map(({ name }) => functionOf(Link.functionPrefix + name))
+  }
+
+  /** The guest function of this index of the contract, which is not missing. */
+  exportOf(index: number): Export {
+    return (this.functions[index] ??= this.exports[
+      Link.functionPrefix + this.signature.exports[index]!.name
+    ] as unknown as Export)
   }
 
   get stats(): Stats {
@@ -209,7 +218,7 @@ export class Guest {
   /** As `close`, but for host functions that are not to be waited for. */
   closeBut(excluded: (hostCall: HostCall.HostCall) => boolean): Effect.Effect<void> {
     return Effect.suspend(() => {
-      this.dead ??= new GuestError.Closed()
+      this.dead ??= GuestError.closed
       const others = this.hostCalls.members.filter((hostCall) => !excluded(hostCall))
       this.settleAll()
       this.deliver()

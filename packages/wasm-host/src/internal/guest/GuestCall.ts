@@ -54,7 +54,7 @@ const enter = (call: GuestCall): void => {
     const raws = passed(call)
     if (raws === undefined) return
     if (!signature.sync) call.age = guest.asyncValues.begin()
-    const run = guest.exports[call.index]!
+    const run = guest.exportOf(call.index)
     const answer = raws.length === 1 ? run(raws[0]!) : run(...raws)
     // The guest has caught what the host threw: its answer is none.
     if (guest.unwinding !== undefined) throw guest.unwinding

@@ -29,9 +29,15 @@ export class GuestCodec {
   private readonly ofRaw: ((raw: number | bigint) => unknown) | undefined
 
   /** `valueBytes`: the longest argument that the guest takes. */
-  constructor(plugin: string, codec: FunctionCodec, missing: ReadonlyArray<string>, valueBytes: number) {
+  constructor(
+    plugin: string,
+    codec: FunctionCodec,
+    signature: Signature.Signature,
+    missing: ReadonlyArray<string>,
+    valueBytes: number
+  ) {
     this.plugin = plugin
-    this.signature = Signature.make(codec)
+    this.signature = signature
     this.valueBytes = valueBytes
     this.codec = codec
     this.arguments = codec.arguments.map(

@@ -48,7 +48,18 @@ export const resolve = (
   return Effect.fail(new GuestError.GuestError({ plugin, reason: new GuestError.MissingExports({ names: lacking }) }))
 }
 
+/** What was found before: a module is loaded for a contract again and again. */
+const known = new WeakMap<ModuleInterface, WeakMap<PluginSignature, Checked>>()
+
 const check = (module: ModuleInterface, plugin: PluginSignature): Checked => {
+  let ofModule = known.get(module)
+  if (ofModule === undefined) known.set(module, (ofModule = new WeakMap()))
+  let checked = ofModule.get(plugin)
+  if (checked === undefined) ofModule.set(plugin, (checked = compare(module, plugin)))
+  return checked
+}
+
+const compare = (module: ModuleInterface, plugin: PluginSignature): Checked => {
   const problems: Array<GuestError.LinkProblem> = []
   const report = (name: string, detail: string) => problems.push({ name, detail })
   const exported = new Map(module.exports.map((entry) => [entry.name, entry]))

@@ -364,5 +364,5 @@ const nobody: Context.Context<never> = Context.empty()
 
 /** The answer to a call whose caller has left. */
 const toNobody: GuestCall.GuestExit<never> = Exit.fail(
-  new GuestError.GuestError({ plugin: "", reason: new GuestError.Closed() })
+  new GuestError.GuestError({ plugin: "", reason: GuestError.closed })
 )

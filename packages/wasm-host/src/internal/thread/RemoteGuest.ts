@@ -144,7 +144,7 @@ export class RemoteGuest implements Instance {
         Effect.andThen(
           Effect.sync(() => {
             this.thread.remove(this)
-            this.end(new GuestError.Closed())
+            this.end(GuestError.closed)
           })
         )
       )
@@ -152,7 +152,7 @@ export class RemoteGuest implements Instance {
       // It hears of the close before it hears of what the close interrupts, so that it is not entered for that.
       return Effect.flatMap(Effect.forkDetach(unload, { startImmediately: true }), (unloading) => {
         // Of a guest that died its thread says of each call whether it had begun, and then that it is unloaded.
-        if (this.dead === undefined) this.end(new GuestError.Closed())
+        if (this.dead === undefined) this.end(GuestError.closed)
         else for (const hostCall of this.hostCalls) hostCall.interrupt()
         const returned = this.awaitReturn(Fiber.await(unloading), grace)
         if (except.every(({ blocks }) => blocks === undefined)) return Effect.andThen(ended, returned)

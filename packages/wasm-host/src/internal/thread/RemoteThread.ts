@@ -159,7 +159,7 @@ export class RemoteThread implements Connection.Server {
 
   /** What its calls fail with when its connection has ended. */
   get loss(): GuestError.Reason {
-    return this.lost ?? new GuestError.Closed()
+    return this.lost ?? GuestError.closed
   }
 
   /** Tells it to end, and waits for that at most for `grace`: whoever started it terminates it then. */
