@@ -152,6 +152,11 @@ export class Connection {
     if (this.ended === undefined) Wire.writeValue(this.outbox.begin(Wire.Kind.reply, id), value)
   }
 
+  /** Answers with a part of bytes that stay their owner's. */
+  replyRange(id: number, bytes: Uint8Array, start: number, end: number): void {
+    if (this.ended === undefined) Wire.writeRange(this.outbox.begin(Wire.Kind.reply, id), bytes, start, end)
+  }
+
   /** Answers with what `write` appends. When that does not fit nothing is sent. */
   replyWith(id: number, write: (writer: Writer) => CodecError | undefined): CodecError | undefined {
     return this.ended === undefined ? this.frameWith(Wire.Kind.reply, id, writeValue, write) : undefined

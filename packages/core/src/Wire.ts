@@ -220,15 +220,20 @@ const besideFlag = 0x8000_0000
  * a value that is given to the wire is not its giver's any more.
  */
 export const writeValue = (writer: Writer, value: Uint8Array): void => {
-  if (value.byteLength < besideBytes || writer.beside === undefined) {
-    writer.u32(value.byteLength)
-    writer.raw(value)
-    return
-  }
+  if (value.byteLength < besideBytes || writer.beside === undefined)
+    return writeRange(writer, value, 0, value.byteLength)
   const buffer = value.byteLength === value.buffer.byteLength ? value.buffer : value.slice().buffer
   writer.u32(
     besideFlag + writer.beside.lay(buffer instanceof ArrayBuffer ? buffer : value.slice().buffer, true, writer.size)
   )
+}
+
+/** As `writeValue`, a part of bytes that stay their owner's. */
+export const writeRange = (writer: Writer, bytes: Uint8Array, start: number, end: number): void => {
+  const length = end - start
+  if (length >= besideBytes && writer.beside !== undefined) return writeValue(writer, bytes.slice(start, end))
+  writer.u32(length)
+  writer.raw(bytes, start, end)
 }
 
 /** The value that `writeValue` wrote: a view, valid for as long as it is kept, that also keeps the message it came in. */

@@ -257,12 +257,12 @@ export class Writer {
   }
 
   /** Bytes as they are, for example values that are encoded already. */
-  raw(bytes: Uint8Array): void {
-    const { length } = bytes
+  raw(bytes: Uint8Array, start = 0, end: number = bytes.length): void {
+    const length = end - start
     const at = this.advance(length)
     // The engine's copy costs more to call than a few bytes to write.
-    if (length > 32) this.bytes.set(bytes, at)
-    else for (let i = 0; i < length; i++) this.bytes[at + i] = bytes[i]!
+    if (length > 32) this.bytes.set(length === bytes.length ? bytes : bytes.subarray(start, end), at)
+    else for (let i = 0; i < length; i++) this.bytes[at + i] = bytes[start + i]!
   }
 
   /** Sets the number of pairs, below 16, of a map whose header was written at `at` for another. */

@@ -66,12 +66,6 @@ export class AsyncValues {
     return asyncValue
   }
 
-  /** As `ready`, one that was allocated before. */
-  fill(asyncValue: bigint, answer: bigint): void {
-    this.memory.setWords(FatPtr.offsetOf(asyncValue), ready, FatPtr.offsetOf(answer), FatPtr.lengthOf(answer))
-    this.retire(asyncValue)
-  }
-
   /** An import is resolved: its AsyncValue may go when the calls that are in the guest now have settled. */
   retire(asyncValue: bigint): void {
     this.retired.push({ asyncValue, stamp: this.next })

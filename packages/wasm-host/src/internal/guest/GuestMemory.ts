@@ -80,22 +80,16 @@ export class GuestMemory {
     return this.tryWrite(value) ?? outOfMemory(value.byteLength)
   }
 
-  /** Host to guest: so many u32, little-endian. Throws as `write` does. */
+  /** Host to guest: three u32, little-endian. Throws as `write` does. */
   writeWords(first: number, second: number, third: number): bigint {
     const ptr = this.malloc(12)
     const offset = FatPtr.offsetOf(ptr)
     if (!this.isAllocated(offset, 12)) return outOfMemory(12)
-    this.setWords(offset, first, second, third)
-    return ptr
-  }
-
-  /** Host to guest: overwrites three little-endian u32. The offset lies in a block that this host allocated. */
-  setWords(offset: number, first: number, second: number, third: number): void {
-    this.current()
     const { view } = this
     view.setUint32(offset, first, true)
     view.setUint32(offset + 4, second, true)
     view.setUint32(offset + 8, third, true)
+    return ptr
   }
 
   /**
@@ -126,6 +120,21 @@ export class GuestMemory {
     const value = read(this.reader)
     if (ptr !== 0n) this.free(ptr)
     return value
+  }
+
+  /** Guest to host: `look` looks at the value where it lies, and does not enter the guest. It stays the guest's. */
+  look<A>(ptr: bigint, look: (bytes: Uint8Array, start: number, end: number) => A): A {
+    const offset = FatPtr.offsetOf(ptr)
+    const length = FatPtr.lengthOf(ptr)
+    this.check(offset, length)
+    return look(this.bytes, offset, offset + length)
+  }
+
+  /** Whether the value of the guest's is longer than it may be. Throws as `take` does. */
+  tooLong(ptr: bigint): TooLong | undefined {
+    const length = FatPtr.lengthOf(ptr)
+    this.check(FatPtr.offsetOf(ptr), length)
+    return length > this.valueBytes ? new TooLong(length, this.valueBytes) : undefined
   }
 
   /** Gives a block back that the guest was handed but does not own: an AsyncValue, or an argument not delivered. */

@@ -26,6 +26,14 @@ export class Unwritten {
   }
 }
 
+/** What a handler of this thread answers when it has ended so. */
+export const unwritten =
+  (codec: FunctionCodec, { settle }: HostFunction.Here) =>
+  (exit: Exit.Exit<unknown, unknown>): HostExit => {
+    const answer = settle(exit)
+    return Exit.isSuccess(answer) ? Exit.succeed(new Unwritten(codec, answer.value)) : Exit.failCause(answer.cause)
+  }
+
 /** Who hears of a function that failed behind an interruption Err: its guest does not. */
 export type Unheard = (error: HostCallError.HostCallError) => void
 

@@ -6,6 +6,7 @@ import * as Codec from "@fiberhost/core/Codec"
 import type { FunctionCodec } from "@fiberhost/core/FunctionCodec"
 import * as HostCallError from "@fiberhost/core/HostCallError"
 import * as HostFunction from "@fiberhost/core/HostFunction"
+import * as Wire from "@fiberhost/core/Wire"
 import * as Result from "effect/Result"
 import * as Signature from "../module/Signature.ts"
 import type { Raws } from "./GuestCodec.ts"
@@ -56,7 +57,42 @@ export const read = (
   return refused === undefined ? Result.succeed(payload) : Result.fail(refused)
 }
 
-/** Frees the arguments of a function that is not started. */
+/** Why the arguments cannot be sent, if they cannot: they are freed then. Throws what ends the guest. */
+export const refuse = (
+  signature: Signature.Signature,
+  raws: Raws,
+  memory: GuestMemory
+): HostCallError.HostCallError | undefined => {
+  const { arguments: kinds, name } = signature
+  for (let i = 0; i < kinds.length; i++) {
+    const tooLong = kinds[i] === "bytes" ? memory.tooLong(raws[i] as bigint) : undefined
+    if (tooLong === undefined) continue
+    drop(signature, raws, memory)
+    return HostCallError.argumentsRefused(name, "", tooLong.detail)
+  }
+  return undefined
+}
+
+/** Appends the length and the MessagePack value of each argument, which is not refused. They are to be dropped then. */
+export const write = (
+  { arguments: kinds }: Signature.Signature,
+  raws: Raws,
+  memory: GuestMemory,
+  writer: Codec.Writer
+): void => {
+  for (let i = 0; i < kinds.length; i++) {
+    const kind = kinds[i]!
+    if (kind === "bytes") {
+      memory.look(raws[i] as bigint, (bytes, start, end) => Wire.writeRange(writer, bytes, start, end))
+    } else {
+      const length = writer.placeholder32()
+      Signature.writeRaw(kind, raws[i]!, writer)
+      writer.patch32(length, writer.size - length - 4)
+    }
+  }
+}
+
+/** Frees arguments that are not taken. */
 export const drop = ({ arguments: kinds }: Signature.Signature, raws: Raws, memory: GuestMemory): void => {
   for (let i = 0; i < kinds.length; i++) if (kinds[i] === "bytes") memory.read(raws[i] as bigint, ignore)
 }

@@ -14,8 +14,8 @@ import * as Signature from "../module/Signature.ts"
 import type { Guest } from "./Guest.ts"
 import type * as GuestCall from "./GuestCall.ts"
 import type { Raws } from "./GuestCodec.ts"
+import type { HostExit } from "./HostAnswer.ts"
 import * as HostAnswer from "./HostAnswer.ts"
-import { type HostExit, Unwritten } from "./HostAnswer.ts"
 import * as HostArguments from "./HostArguments.ts"
 import type { Member } from "./Roster.ts"
 import { type Interruptible, RunningHostCall } from "./RunningHostCall.ts"
@@ -26,23 +26,24 @@ import { type Interruptible, RunningHostCall } from "./RunningHostCall.ts"
  */
 export type Host = (guest: Guest, signature: Signature.Signature, raws: Raws) => HostExit | Begin
 
-/** The exit if the function has one by then, or what interrupts it; then `onExit` is told, once, when the guest is not on the stack. */
-export type Begin = (hostCall: HostCall, onExit: (exit: HostExit) => void) => HostExit | Interruptible
+/** `raws` are arguments that were not taken yet. The exit if the function has one by then, or what interrupts it; then `onExit` is told, once, when the guest is not on the stack. */
+export type Begin = (hostCall: HostCall, onExit: (exit: HostExit) => void, raws: Raws) => HostExit | Interruptible
 
 export class HostCall extends RunningHostCall<GuestCall.GuestCall> implements Member<HostCall> {
   older: HostCall | undefined = undefined
   younger: HostCall | undefined = undefined
   readonly guest: Guest
   readonly index: number
-  /** What its guest waits for; 0 for a sync function. */
-  readonly asyncValue: bigint
+  /** What the wire knows it by, where its function runs on another thread; otherwise 0. */
+  id = 0
+  /** What its guest waits for, once the function has begun and has no answer. */
+  asyncValue = 0n
   private isAnswered = false
 
-  constructor(guest: Guest, index: number, asyncValue: bigint) {
+  constructor(guest: Guest, index: number) {
     super(guest.signature.plugin, guest.signature.imports[index]!, guest.current, guest.context)
     this.guest = guest
     this.index = index
-    this.asyncValue = asyncValue
     guest.hostCalls.add(this)
     this.owner?.usage?.hostBegan()
   }
@@ -86,11 +87,8 @@ export const inThread = (implementation: HostFunction.Implementation): Host => {
       return (hostCall, onExit) => HostFunction.fork(effect, hostCall.contextOf(implementation), onExit)
     }
   }
-  const { handle, settle } = here
-  const unwritten = (exit: Exit.Exit<unknown, unknown>): HostExit => {
-    const answer = settle(exit)
-    return Exit.isSuccess(answer) ? Exit.succeed(new Unwritten(codec, answer.value)) : Exit.failCause(answer.cause)
-  }
+  const { handle } = here
+  const unwritten = HostAnswer.unwritten(codec, here)
   return (guest, signature, raws) => {
     const payload = HostArguments.read(codec, signature, raws, guest.memory)
     if (Result.isFailure(payload)) return Exit.fail(payload.failure)
@@ -117,23 +115,14 @@ export const run = (guest: Guest, index: number, raws: Raws): number | bigint | 
   if (typeof begun !== "function" && owner?.observer === undefined) {
     exit = begun
   } else {
-    hostCall = new HostCall(
-      guest,
-      index,
-      signature.sync || typeof begun !== "function" ? 0n : guest.asyncValues.allocate()
-    )
-    exit = start(hostCall, begun)
+    hostCall = new HostCall(guest, index)
+    exit = start(hostCall, begun, raws)
   }
   if (guest.dead !== undefined) throw unwind(guest, guest.dead)
-  if (exit === undefined && !signature.sync) return hostCall!.asyncValue
-
+  if (exit === undefined && !signature.sync) return (hostCall!.asyncValue = guest.asyncValues.allocate())
   const value = passAnswer(guest, hostCall ?? owner, owner, signature, exit ?? unfinished(signature))
   if (signature.sync) return value
-  if (hostCall === undefined || hostCall.asyncValue === 0n) {
-    return value === undefined ? guest.asyncValues.allocate() : guest.asyncValues.ready(value as bigint)
-  }
-  if (value !== undefined) guest.asyncValues.fill(hostCall.asyncValue, value as bigint)
-  return hostCall.asyncValue
+  return value === undefined ? guest.asyncValues.allocate() : guest.asyncValues.ready(value as bigint)
 }
 
 /** Why one more host function is not started. Made once: a guest that does not stop asking is refused a million times. */
@@ -156,14 +145,18 @@ const overLimit = (guest: Guest, signature: Signature.Signature, raws: Raws): Ho
  * Starts the function on this stack. Its exit if it has one already; otherwise it goes on and is answered later, unless it
  * is sync: nobody could take its answer.
  */
-const start = (hostCall: HostCall, begin: HostExit | Begin): HostExit | undefined => {
+const start = (hostCall: HostCall, begin: HostExit | Begin, raws: Raws): HostExit | undefined => {
   const started =
     typeof begin !== "function"
       ? begin
-      : begin(hostCall, (exit) => {
-          hostCall.end(exit)
-          hostCall.answer(exit)
-        })
+      : begin(
+          hostCall,
+          (exit) => {
+            hostCall.end(exit)
+            hostCall.answer(exit)
+          },
+          raws
+        )
   if (!("interruptUnsafe" in started)) {
     hostCall.end(started)
     return started

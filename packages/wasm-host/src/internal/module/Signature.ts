@@ -97,6 +97,11 @@ export const toRaw = (kind: Primitive.Kind, value: Uint8Array): number | bigint 
 export const fromRaw = (kind: Primitive.Kind, raw: number | bigint): Uint8Array =>
   Result.getOrThrow(Codec.encodeToBytes(codecs[kind], normalize[kind](raw)))
 
+/** As `fromRaw`, appended. */
+export const writeRaw = (kind: Primitive.Kind, raw: number | bigint, writer: Codec.Writer): void => {
+  Result.getOrThrow(codecs[kind].encode(normalize[kind](raw), writer))
+}
+
 /** Guest to host: a raw number as the value of its kind, which is what `fromRaw` writes. */
 export const valueOf = (kind: Primitive.Kind): ((raw: number | bigint) => Raw) => normalize[kind]
 

@@ -24,11 +24,12 @@ import * as GuestCodec from "../guest/GuestCodec.ts"
 import { type GuestMemory, TooLong } from "../guest/GuestMemory.ts"
 import type { HostExit } from "../guest/HostAnswer.ts"
 import * as HostArguments from "../guest/HostArguments.ts"
-import type { Begin, Host, HostCall } from "../guest/HostCall.ts"
+import type { Begin, Host } from "../guest/HostCall.ts"
 import * as Signature from "../module/Signature.ts"
 import type { CallTable } from "./CallTable.ts"
 import * as GuestWire from "./GuestWire.ts"
 import type { ReplyCell } from "./ReplyCell.ts"
+import { SentHostCall } from "./SentHostCall.ts"
 import * as SharedStats from "./SharedStats.ts"
 
 export interface Options {
@@ -46,8 +47,6 @@ export class GuestServer implements Connection.Server {
   private readonly connection: Connection.Connection
   private readonly guests = new Map<number, Guest.Guest>()
   private readonly calls = new Map<number, GuestCall.GuestCall<Uint8Array>>()
-  /** The wire's ids of host calls, for those that the owner excludes from a close. */
-  private readonly hostCallIds = new WeakMap<HostCall, number>()
   /** The failure that was told last. */
   private last: { readonly failure: GuestWire.Failure; readonly bytes: Uint8Array } | undefined
   /** Guests that are being closed, and the thread itself once it is. */
@@ -205,53 +204,49 @@ export class GuestServer implements Connection.Server {
     const guest = this.guests.get(number)
     if (guest === undefined) return Effect.void
     this.guests.delete(number)
-    return guest.closeBut((hostCall) => except.has(this.hostCallIds.get(hostCall) ?? 0))
+    return guest.closeBut((hostCall) => except.has(hostCall.id))
   }
 
   /** Guest to host: a host function, which the owner runs. */
   private hostOf(target: number, { name, result, sync, arguments: kinds }: Signature.Signature, index: number): Host {
-    const callOf = (
-      args: ReadonlyArray<Uint8Array>,
-      owner: GuestCall.GuestCall | undefined,
-      flags: number,
-      onExit: (exit: Exit.Exit<Uint8Array, HostCallError.HostCallError>) => void
-    ): Connection.OutgoingCall => ({
-      target,
-      index,
-      caller: owner?.id ?? 0,
-      flags,
-      writeArguments: (writer) => {
-        for (let i = 0; i < kinds.length; i++) Wire.writeValue(writer, args[i]!)
-        return undefined
-      },
-      onReply: (reader) => onExit(Exit.succeed(Wire.readValue(reader))),
-      onFailure: (reader) => onExit(Exit.fail(HostCallError.decode(name, Wire.readValue(reader)))),
-      onChunk: (reader) => reader.malformed(reader.offset, `"${name}" answers no stream`),
-      onLost: () =>
-        onExit(Exit.fail(new HostCallError.HostCallError({ function: name, reason: new HostCallError.Closed() })))
-    })
-
-    const given =
-      (begin: (args: ReadonlyArray<Uint8Array>, owner: GuestCall.GuestCall | undefined) => HostExit | Begin): Host =>
-      (guest, signature, raws) => {
-        const args = HostArguments.take(signature, raws, guest.memory)
-        return Result.isFailure(args) ? Exit.fail(args.failure) : begin(args.success, ownerOf(guest))
-      }
-
     if (!sync) {
-      return given((args) => (hostCall, onExit) => {
+      const begin: Begin = (hostCall, onExit, raws) => {
+        const sent = new SentHostCall(this.connection, target, hostCall, raws, onExit)
         // Arguments that are bytes are never refused.
-        const id = this.connection.call(callOf(args, hostCall.owner, 0, onExit)) as number
-        this.hostCallIds.set(hostCall, id)
-        return { interruptUnsafe: () => this.connection.interrupt(id) }
-      })
+        hostCall.id = this.connection.call(sent) as number
+        // Before the guest is entered, which may be its end.
+        hostCall.begun(sent)
+        HostArguments.drop(hostCall.signature, raws, hostCall.guest.memory)
+        return sent
+      }
+      return (guest, signature, raws) => {
+        const refused = HostArguments.refuse(signature, raws, guest.memory)
+        return refused === undefined ? begin : Exit.fail(refused)
+      }
     }
+
     const ask = (args: ReadonlyArray<Uint8Array>, owner: GuestCall.GuestCall | undefined, flags: number) =>
-      this.connection.post(callOf(args, owner, flags, () => {}))
+      this.connection.post({
+        ...unanswered,
+        target,
+        index,
+        caller: owner?.id ?? 0,
+        flags,
+        writeArguments: (writer) => {
+          for (let i = 0; i < kinds.length; i++) Wire.writeValue(writer, args[i]!)
+          return undefined
+        }
+      })
     const wait = () => {
       this.connection.flush()
       return this.options.reply.wait(name)
     }
+    const given =
+      (run: (args: ReadonlyArray<Uint8Array>, owner: GuestCall.GuestCall | undefined) => HostExit): Host =>
+      (guest, signature, raws) => {
+        const args = HostArguments.take(signature, raws, guest.memory)
+        return Result.isFailure(args) ? Exit.fail(args.failure) : run(args.success, ownerOf(guest))
+      }
     if (result === "void") {
       return given((args, owner) => {
         if (this.mayGoOn(args)) {
@@ -280,6 +275,9 @@ export class GuestServer implements Connection.Server {
     return false
   }
 }
+
+/** What is never told of a call whose answer comes through the reply cell, or not at all. */
+const unanswered = { onReply: () => {}, onFailure: () => {}, onChunk: () => {}, onLost: () => {} }
 
 /** What this thread's guests may ask of host functions without a result before one is waited for. */
 const unansweredCalls = 256

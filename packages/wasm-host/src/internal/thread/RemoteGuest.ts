@@ -6,6 +6,7 @@ import type * as HostFunction from "@fiberhost/core/HostFunction"
 import type * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import type * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as GuestError from "../../GuestError.ts"
@@ -13,6 +14,8 @@ import type { Call } from "../call/Call.ts"
 import type { Instance, Stats } from "../call/Instance.ts"
 import { notNow } from "../guest/DirectCall.ts"
 import type { Limits } from "../guest/Guest.ts"
+import type { HostExit } from "../guest/HostAnswer.ts"
+import * as HostAnswer from "../guest/HostAnswer.ts"
 import * as RunningHostCall from "../guest/RunningHostCall.ts"
 import type * as Link from "../module/Link.ts"
 import * as ControlCall from "./ControlCall.ts"
@@ -22,6 +25,12 @@ import type { RemoteHostCall } from "./RemoteHostCall.ts"
 import type { RemoteThread } from "./RemoteThread.ts"
 import * as SharedStats from "./SharedStats.ts"
 
+/** A host function, and what is answered when it has ended so. */
+export interface RemoteHost {
+  readonly implementation: HostFunction.Implementation
+  readonly finish: (exit: Exit.Exit<unknown, unknown>) => HostExit
+}
+
 export class RemoteGuest implements Instance {
   readonly inCallingThread = false
   readonly missing: ReadonlyArray<string>
@@ -29,7 +38,7 @@ export class RemoteGuest implements Instance {
   readonly number: number
   readonly thread: RemoteThread
   readonly signature: Link.PluginSignature
-  readonly hosts: ReadonlyArray<HostFunction.Implementation>
+  readonly hosts: ReadonlyArray<RemoteHost>
   /** What a host function runs with when no call owns it. */
   readonly context: Context.Context<never>
   readonly sharedStats = SharedStats.memory()
@@ -53,7 +62,13 @@ export class RemoteGuest implements Instance {
     this.number = options.number
     this.thread = options.thread
     this.signature = options.signature
-    this.hosts = options.hosts
+    this.hosts = options.hosts.map((implementation) => ({
+      implementation,
+      finish:
+        implementation.here === undefined
+          ? (exit) => exit as HostExit
+          : HostAnswer.unwritten(implementation.codec, implementation.here)
+    }))
     this.context = options.context
     this.missing = options.missing
     this.limits = options.limits

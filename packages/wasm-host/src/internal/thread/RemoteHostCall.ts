@@ -6,11 +6,14 @@
 import * as Connection from "@fiberhost/core/Connection"
 import * as HostCallError from "@fiberhost/core/HostCallError"
 import * as HostFunction from "@fiberhost/core/HostFunction"
+import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Result from "effect/Result"
+import type { HostExit } from "../guest/HostAnswer.ts"
 import * as HostAnswer from "../guest/HostAnswer.ts"
 import { RunningHostCall } from "../guest/RunningHostCall.ts"
+import type { Signature } from "../module/Signature.ts"
 import * as GuestWire from "./GuestWire.ts"
 import type { RemoteCall } from "./RemoteCall.ts"
 import type { RemoteGuest } from "./RemoteGuest.ts"
@@ -41,14 +44,16 @@ export class RemoteHostCall extends RunningHostCall<RemoteCall> {
     return (this.flags & Connection.blockingFlag) !== 0 && !this.isAnswered
   }
 
-  /** Runs the function, and answers the guest. */
-  run(implementation: HostFunction.Implementation, args: ReadonlyArray<Uint8Array>): void {
-    // A guest that is on the stack when it is closed goes on until it returns.
-    if (this.guest.dead !== undefined) return this.end(closed(this.signature.name))
-    const effect = implementation.bytes(args)
-    if (HostFunction.isExit(effect)) return this.end(effect)
-    const running = HostFunction.fork(effect, this.contextOf(implementation), (exit) => this.end(exit))
-    if (Exit.isExit(running)) return this.end(running)
+  /** Runs the function, which has no answer yet; `finish` says what is answered when it has. */
+  run<A, E>(
+    implementation: HostFunction.Implementation,
+    effect: Effect.Effect<A, E>,
+    finish: (exit: Exit.Exit<A, E>) => HostExit
+  ): void {
+    const running = HostFunction.isExit(effect)
+      ? effect
+      : HostFunction.fork(effect, this.contextOf(implementation), (exit) => this.end(finish(exit)))
+    if (Exit.isExit(running)) return this.end(finish(running))
     // It may have interrupted its own caller, or closed its guest, before it waited for something.
     this.begun(running)
   }
@@ -59,7 +64,7 @@ export class RemoteHostCall extends RunningHostCall<RemoteCall> {
     return true
   }
 
-  private end(exit: Exit.Exit<Uint8Array, HostCallError.HostCallError>): void {
+  private end(exit: HostExit): void {
     this.guest.hostCalls.delete(this)
     this.leave(exit)
     this.answer(exit)
@@ -67,30 +72,40 @@ export class RemoteHostCall extends RunningHostCall<RemoteCall> {
   }
 
   /** Later answers are dropped. */
-  private answer(exit: Exit.Exit<Uint8Array, HostCallError.HostCallError>): void {
+  private answer(exit: HostExit): void {
     if (this.isAnswered) return
     this.isAnswered = true
-    const { connection, reply } = this.guest.thread
-    const answer = HostAnswer.bytesOf(this.signature, exit, this.guest.limits.valueBytes, (error) => this.log(error))
-    const unanswered = (this.flags & GuestWire.unansweredFlag) !== 0
-    // The guest does not look at it, so nobody else would hear of it.
-    if (unanswered && Result.isFailure(answer) && !wasStopped(answer.failure)) {
-      this.log(answer.failure)
-    }
-    if ((this.flags & Connection.blockingFlag) !== 0) return reply.answer(answer)
-    if (unanswered) return
-    if (Result.isSuccess(answer)) connection.reply(this.id, answer.success)
-    else connection.fail(this.id, HostCallError.encode(answer.failure))
+    answer(this.guest, this, this.signature, exit, this)
   }
+}
 
-  private log(error: HostCallError.HostCallError): void {
-    Effect.runForkWith(this.context)(Effect.logError(error))
+/** Owner to guest: how a host function ended. `runs` is what it ran in. */
+export const answer = (
+  { limits, thread: { connection, reply } }: RemoteGuest,
+  { flags, id }: Pick<Connection.IncomingCall, "flags" | "id">,
+  signature: Signature,
+  exit: HostExit,
+  runs: { readonly context: Context.Context<never> }
+): void => {
+  const log: HostAnswer.Unheard = (error) => void Effect.runForkWith(runs.context)(Effect.logError(error))
+  const unanswered = (flags & GuestWire.unansweredFlag) !== 0
+  if ((flags & Connection.blockingFlag) === 0 && !unanswered) {
+    const replied = HostAnswer.write(signature, exit, limits.valueBytes, log, (bytes, size) =>
+      connection.replyRange(id, bytes, 0, size)
+    )
+    if (Result.isFailure(replied)) connection.fail(id, HostCallError.encode(replied.failure))
+    return
   }
+  const answer = HostAnswer.bytesOf(signature, exit, limits.valueBytes, log)
+  // The guest does not look at it, so nobody else would hear of it.
+  if (unanswered && Result.isFailure(answer) && !wasStopped(answer.failure)) log(answer.failure)
+  if ((flags & Connection.blockingFlag) !== 0) reply.answer(answer)
 }
 
 /** Whether nobody expected an answer any more. */
 const wasStopped = ({ reason }: HostCallError.HostCallError): boolean =>
   reason._tag === "Interrupted" || reason._tag === "Closed"
 
-const closed = (name: string): Exit.Exit<never, HostCallError.HostCallError> =>
+/** A guest that is on the stack when it is closed goes on until it returns. */
+export const closed = (name: string): Exit.Exit<never, HostCallError.HostCallError> =>
   Exit.fail(new HostCallError.HostCallError({ function: name, reason: new HostCallError.Closed() }))

@@ -6,19 +6,22 @@ import * as Codec from "@fiberhost/core/Codec"
 import type { CodecError } from "@fiberhost/core/CodecError"
 import * as Connection from "@fiberhost/core/Connection"
 import * as HostCallError from "@fiberhost/core/HostCallError"
+import * as HostFunction from "@fiberhost/core/HostFunction"
 import * as Thread from "@fiberhost/core/Thread"
 import * as Wire from "@fiberhost/core/Wire"
 import * as Deferred from "effect/Deferred"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
 import * as GuestError from "../../GuestError.ts"
+import type { Signature } from "../module/Signature.ts"
 import { CallTable } from "./CallTable.ts"
 import * as GuestWire from "./GuestWire.ts"
 import { RemoteCall } from "./RemoteCall.ts"
 import type { RemoteGuest } from "./RemoteGuest.ts"
-import { RemoteHostCall } from "./RemoteHostCall.ts"
+import * as RemoteHostCall from "./RemoteHostCall.ts"
 import { ReplyCell } from "./ReplyCell.ts"
 
 export interface Options {
@@ -58,7 +61,7 @@ export class RemoteThread implements Connection.Server {
   lost: GuestError.ThreadLost | undefined
   private readonly ended = Deferred.makeUnsafe<void>()
   private readonly ran: Int32Array
-  private readonly hostCalls = new Map<number, RemoteHostCall>()
+  private readonly hostCalls = new Map<number, RemoteHostCall.RemoteHostCall>()
   private readonly thread: Thread.Thread
   private fault: string | undefined
 
@@ -112,10 +115,15 @@ export class RemoteThread implements Connection.Server {
     const guest = this.guests.get(call.target)
     const signature = guest?.signature.imports[call.index]
     if (guest === undefined || signature === undefined) return reader.malformed(reader.offset, "no such host function")
-    const args = signature.arguments.map(() => Wire.readValue(reader))
     const pending = this.connection.pendingCall(call.caller)
     const owner = pending instanceof RemoteCall ? pending : undefined
-    const hostCall = new RemoteHostCall(guest, call, owner)
+    const { finish, implementation } = guest.hosts[call.index]!
+    const effect = begin(guest, implementation, signature, reader)
+    const needsNobody = owner?.observer === undefined && (call.flags & Connection.blockingFlag) === 0
+    if (needsNobody && HostFunction.isExit(effect)) {
+      return RemoteHostCall.answer(guest, call, signature, finish(effect), owner ?? guest)
+    }
+    const hostCall = new RemoteHostCall.RemoteHostCall(guest, call, owner)
     if (call.id !== 0) {
       this.hostCalls.set(call.id, hostCall)
       // One that was answered before it ended has an id that may be another's by then.
@@ -123,7 +131,7 @@ export class RemoteThread implements Connection.Server {
         if (this.hostCalls.get(call.id) === hostCall) this.hostCalls.delete(call.id)
       })
     }
-    hostCall.run(guest.hosts[call.index]!, args)
+    hostCall.run(implementation, effect, finish)
   }
 
   onInterrupt(id: number): void {
@@ -196,6 +204,24 @@ export class RemoteThread implements Connection.Server {
     this.connection.end({ exitCode, detail: loss.detail })
     Deferred.doneUnsafe(this.ended, Effect.void)
   }
+}
+
+/** Guest to host: takes the arguments, and calls the function. */
+const begin = (
+  guest: RemoteGuest,
+  { bytes, codec, here }: HostFunction.Implementation,
+  signature: Signature,
+  reader: Codec.Reader
+): Effect.Effect<unknown, unknown> => {
+  if (here === undefined) {
+    const args = signature.arguments.map(() => Wire.readValue(reader))
+    return guest.dead === undefined ? bytes(args) : RemoteHostCall.closed(signature.name)
+  }
+  const payload = reader.plain(() => codec.readArguments(reader))
+  if (guest.dead !== undefined) return RemoteHostCall.closed(signature.name)
+  return Result.isSuccess(payload)
+    ? here.handle(payload.success)
+    : Exit.fail(HostFunction.argumentsRefused(codec.name, payload.failure))
 }
 
 const nothing = new Uint8Array(0)
