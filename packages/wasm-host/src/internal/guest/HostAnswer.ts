@@ -30,6 +30,7 @@ export class Unwritten {
 export const unwritten =
   (codec: FunctionCodec, { settle }: HostFunction.Here) =>
   (exit: Exit.Exit<unknown, unknown>): HostExit => {
+    if (Exit.isSuccess(exit)) return Exit.succeed(new Unwritten(codec, Result.succeed(exit.value)))
     const answer = settle(exit)
     return Exit.isSuccess(answer) ? Exit.succeed(new Unwritten(codec, answer.value)) : Exit.failCause(answer.cause)
   }
