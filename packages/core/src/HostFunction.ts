@@ -156,7 +156,7 @@ const implementation = <Env>(
     const effect = handle(payload)
     if (isExit(effect)) return finish(settle(effect))
     return Effect.flatMap(Effect.exit(effect), (exit) => {
-      const closing = Scope.closeUnsafe(scopeOf(Fiber.getCurrent()!.context), exit)
+      const closing = close(scopeOf(Fiber.getCurrent()!.context), exit)
       if (closing === undefined) return finish(settle(exit))
       return Effect.flatMap(Effect.exit(Effect.uninterruptible(closing)), (closed) =>
         finish(settle(Exit.isSuccess(closed) ? exit : closed))
@@ -237,18 +237,24 @@ export const fork = <A, E>(
 ): Exit.Exit<A, E> | Fiber.Fiber<A, E> => {
   const fiber = Effect.runForkWith(context)(effect)
   const exit = fiber.pollUnsafe()
-  if (exit !== undefined) {
-    const closing = Scope.closeUnsafe(scopeOf(context), exit)
-    if (closing === undefined) return exit
-    return fork(Effect.andThen(Effect.uninterruptible(closing), exit), withScope(context), onExit)
+  if (exit === undefined) {
+    fiber.addObserver((exit) => {
+      const closing = close(scopeOf(context), exit)
+      if (closing === undefined) return onExit(exit)
+      Effect.runForkWith(context)(closedThen(closing, exit)).addObserver(onExit)
+    })
+    return fiber
   }
-  fiber.addObserver((exit) => {
-    const closing = Scope.closeUnsafe(scopeOf(context), exit)
-    if (closing === undefined) return onExit(exit)
-    Effect.runForkWith(context)(Effect.andThen(Effect.uninterruptible(closing), exit)).addObserver(onExit)
-  })
-  return fiber
+  const closing = close(scopeOf(context), exit)
+  return closing === undefined ? exit : fork(closedThen(closing, exit), withScope(context), onExit)
 }
+
+const closedThen = <A, E>(closing: Effect.Effect<void>, exit: Exit.Exit<A, E>): Effect.Effect<A, E> =>
+  Effect.andThen(Effect.uninterruptible(closing), exit)
+
+/** A scope that nothing was added to need not keep the answer. */
+const close = (scope: Scope.Closeable, exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> | undefined =>
+  Scope.closeUnsafe(scope, scope.state._tag === "Empty" && Exit.isSuccess(exit) ? Exit.void : exit)
 
 /** What an implementation gives, in the context of the fiber that runs it. */
 export const within = <A, E>(implementation: Implementation, effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>

@@ -154,6 +154,8 @@ const start = (hostCall: HostCall, begin: HostExit | Begin, raws: Raws): HostExi
           (exit) => {
             hostCall.end(exit)
             hostCall.answer(exit)
+            // Whoever keeps the function's context keeps the call no longer.
+            hostCall.owner = undefined
           },
           raws
         )
