@@ -73,8 +73,8 @@ export type Answer = Result.Result<unknown, unknown>
 export interface Implementation {
   readonly codec: FunctionCodec
   /**
-   * What `perform`, `bytes` and `encoded` give runs in, for a caller with this context: once, for it has a scope of its own. The
-   * references are the caller's, the services the handler's.
+   * What a handler gives runs in, for a caller with this context, but for a scope of its own (`withScope`). The references are the
+   * caller's, the services the handler's.
    */
   readonly context: (caller: Context.Context<never>) => Context.Context<never>
   /** An Effect that has its answer already costs no fiber: see `isExit`. */
@@ -216,18 +216,19 @@ const contextOf = (services: Context.Context<never>): Implementation["context"] 
       last = caller
       merged = Context.merge(caller, services)
     }
-    return withScope(merged)
+    return merged
   }
 }
 
-const withScope = (context: Context.Context<never>): Context.Context<never> =>
+/** Each time that a handler is called it has a scope of its own. */
+export const withScope = (context: Context.Context<never>): Context.Context<never> =>
   Context.add(context, Scope.Scope, Scope.makeUnsafe())
 
 const scopeOf = (context: Context.Context<never>): Scope.Closeable =>
   Context.getUnsafe(context, Scope.Scope) as Scope.Closeable
 
 /**
- * Runs what `Here.handle` gave in a fiber, in `context`, which is its implementation's. Its exit if it has one at once; otherwise
+ * Runs what a handler gave in a fiber, in `context`, which is its implementation's and has its scope. Its exit if it has one at once; otherwise
  * the fiber, and `onExit` is told once the scope is closed as well.
  */
 export const fork = <A, E>(
@@ -258,7 +259,9 @@ const close = (scope: Scope.Closeable, exit: Exit.Exit<unknown, unknown>): Effec
 
 /** What an implementation gives, in the context of the fiber that runs it. */
 export const within = <A, E>(implementation: Implementation, effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
-  isExit(effect) ? effect : Effect.updateContext(effect, implementation.context)
+  isExit(effect)
+    ? effect
+    : Effect.updateContext(effect, (caller: Context.Context<never>) => withScope(implementation.context(caller)))
 
 /** Leaves out what belongs to whoever calls, not to whoever built the layer. No handler's type asks for it. */
 const withoutCaller = <Env>(context: Context.Context<Env>): Context.Context<Env> =>

@@ -94,7 +94,8 @@ export class CallServer implements Connection.Server {
 
     const effect = implementation.perform(payload.success)
     if (HostFunction.isExit(effect)) return this.answer(id, flags, implementation, effect)
-    const fiber = Effect.runForkWith(implementation.context(service.context))(limited(effect, timeLeft))
+    const context = HostFunction.withScope(implementation.context(service.context))
+    const fiber = Effect.runForkWith(context)(limited(effect, timeLeft))
     this.running.set(id, { fiber })
     fiber.addObserver((exit) => {
       this.running.delete(id)

@@ -17,7 +17,7 @@ import type { Guest } from "./Guest.ts"
 import { type Raws, Refused } from "./GuestCodec.ts"
 import type { GuestMemory } from "./GuestMemory.ts"
 import type { Member } from "./Roster.ts"
-import type { RunningHostCall } from "./RunningHostCall.ts"
+import type { Admitted, RunningHostCall } from "./RunningHostCall.ts"
 
 /** How a call ended in its guest. */
 export type GuestExit<A = unknown> = Exit.Exit<A, unknown>
@@ -114,6 +114,7 @@ export class GuestCall<A = unknown> implements Member<GuestCall> {
   early: Early | undefined
   /** The last line that the guest logged for this call. */
   logged: string | undefined
+  admitted: Admitted | undefined
   /** Whether the caller has its answer, or has left. */
   isSettled = false
   private hasReturned = false

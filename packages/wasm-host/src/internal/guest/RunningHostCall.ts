@@ -5,7 +5,7 @@
  * It is owned by the guest call that the guest was entered for, and passes to the guest when that settles first.
  */
 import * as Admission from "@fiberhost/core/Admission"
-import type * as HostFunction from "@fiberhost/core/HostFunction"
+import * as HostFunction from "@fiberhost/core/HostFunction"
 import * as Context from "effect/Context"
 import type * as Exit from "effect/Exit"
 import type { CallObserver, Observation } from "../call/CallObserver.ts"
@@ -23,6 +23,13 @@ export interface Owner {
   readonly observer: CallObserver | undefined
   /** The last line that the guest logged for it. */
   logged: string | undefined
+  /** What the host function that it called last runs in. */
+  admitted: Admitted | undefined
+}
+
+export interface Admitted {
+  readonly implementation: HostFunction.Implementation
+  readonly context: Context.Context<never>
 }
 
 /** Something that runs, such as a fiber. A closure here would be allocated among what lives long, and keep what dies young. */
@@ -74,9 +81,19 @@ export abstract class RunningHostCall<Call extends Owner = Owner> {
 
   /** A host function sees its caller's references (log level, clock, tracer) and which guest call it runs for. */
   contextOf(implementation: HostFunction.Implementation): Context.Context<never> {
-    const context = Context.add(implementation.context(this.context), Current, this)
-    const permit = this.owner?.permit
-    return permit === undefined ? context : Admission.provide(context, permit)
+    return Context.add(HostFunction.withScope(this.admitted(implementation)), Current, this)
+  }
+
+  /** The implementation's context under its guest call's permit: one for all host functions of a call, where nobody observes them. */
+  private admitted(implementation: HostFunction.Implementation): Context.Context<never> {
+    const { observation, owner } = this
+    if (owner?.permit === undefined) return implementation.context(this.context)
+    if (observation !== undefined) return Admission.provide(implementation.context(this.context), owner.permit)
+    const { admitted } = owner
+    if (admitted?.implementation === implementation) return admitted.context
+    const context = Admission.provide(implementation.context(this.context), owner.permit)
+    owner.admitted = { implementation, context }
+    return context
   }
 
   /** The function waits for something from now on. Whoever wanted to interrupt it while it began did so for now. */

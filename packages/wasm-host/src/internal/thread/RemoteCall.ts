@@ -15,7 +15,7 @@ import type { CallObserver } from "../call/CallObserver.ts"
 import type { Entered } from "../call/Instance.ts"
 import type { Usage } from "../call/Usage.ts"
 import { type TypedExit, valueRefused } from "../guest/GuestCodec.ts"
-import type { RunningHostCall } from "../guest/RunningHostCall.ts"
+import type { Admitted, RunningHostCall } from "../guest/RunningHostCall.ts"
 import type { Signature } from "../module/Signature.ts"
 import * as GuestWire from "./GuestWire.ts"
 import type { RemoteGuest } from "./RemoteGuest.ts"
@@ -29,6 +29,7 @@ export class RemoteCall implements Connection.OutgoingCall, Entered {
   readonly hostCalls = new Set<RunningHostCall>()
   /** The last line that the guest logged for this call. */
   logged: string | undefined
+  admitted: Admitted | undefined
   /** The wire's, while it is not answered; otherwise 0. */
   id = 0
   isSettled = false
