@@ -6,7 +6,7 @@ import { matchesGlob } from "node:path"
 import { parseArgs } from "node:util"
 import { type Bench, type CaseResult, type Effort, medianRound, type Row, runCase, runMixed } from "./harness/Bench.ts"
 import * as Parts from "./harness/Parts.ts"
-import type { Program } from "./harness/Program.ts"
+import type { Asked, Program } from "./harness/Program.ts"
 import type { Case } from "./harness/Subject.ts"
 import { heading, machine, table } from "./harness/Table.ts"
 
@@ -26,18 +26,24 @@ const { values, positionals } = parseArgs({
   }
 })
 
-const module = await load(positionals[0])
-if (module.program !== undefined) {
-  const { name, run } = module.program
-  console.log(machine(name))
-  write(await run(values.quick))
-  process.exit()
-}
-const { bench } = module
 const effort = {
   ...(values.quick ? quick : full),
   ...(values.rounds === undefined ? {} : { rounds: rounds(values.rounds) })
 }
+const module = await load(positionals[0])
+if (module.program !== undefined) {
+  const { name, run } = module.program
+  const { case: glob } = values
+  if (!values.part) console.log(machine(name))
+  const asked: Asked = {
+    effort,
+    isWanted: glob === undefined ? undefined : (name) => matchesGlob(name, glob),
+    arguments: (benchCase) => [name, "--case", benchCase, ...effortArguments()]
+  }
+  write(await run(values.quick, asked))
+  process.exit()
+}
+const { bench } = module
 const alone = bench.cases.filter((benchCase) => isWanted(benchCase.name, benchCase))
 const mixed =
   bench.mixed === undefined ? [] : bench.cases.filter((benchCase) => isWanted(nameMixed(benchCase), benchCase))
