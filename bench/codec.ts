@@ -7,6 +7,7 @@ import { json, structuredClone } from "./codec/peers/platform.ts"
 import { schemaBinary } from "./codec/peers/schemaBinary.ts"
 import type { CodecCase, ShapeName } from "./codec/Shapes.ts"
 import type { Bench } from "./harness/Bench.ts"
+import { versionsOf } from "./harness/Origin.ts"
 
 const shapes: ReadonlyArray<ShapeName> = ["struct", "nested", "f64x1000", "structsx100", "bytes64KiB"]
 const directions = ["encode", "decode"] as const
@@ -22,7 +23,10 @@ const subjects = [...bytes.map((contestant) => subject(contestant)), subject(jso
 const checking = bytes.filter(({ checks }) => checks).map(({ name }) => name)
 const trusting = subjects.map(({ name }) => name).filter((name) => !checking.includes(name))
 
-const notes = `What is read and written is checked against its schema by ${checking.join(", ")}; not by ${trusting.join(", ")}.`
+const notes =
+  `What is read and written is checked against its schema by ${checking.join(", ")}; not by ${trusting.join(", ")}. In
+bytes64KiB/decode those that check copy the bytes, so that the answer is its reader's own; the others answer a view of what they read.
+json writes a string, the others bytes.`.replaceAll("\n", " ")
 
 export const bench: Bench<CodecCase> = {
   name: "codec",
@@ -31,7 +35,8 @@ export const bench: Bench<CodecCase> = {
     directions.map((direction) => ({ name: `${shape}/${direction}`, inFlight: 1, every: 32, shape, direction }))
   ),
   subjects,
-  summary: () => `\n${notes}`,
+  versions: versionsOf("@msgpack/msgpack", "msgpackr"),
+  notes,
   mixed: ["fiberhost", "msgpackr", "msgpackr-records", "msgpack", "schema-binary"],
   quick: {
     cases: ["struct/encode", "struct/decode", "nested/encode", "nested/decode"],

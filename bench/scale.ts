@@ -19,6 +19,9 @@ interface ScaleRow extends Omit<Row, "opsPerSec"> {
   readonly error?: string
 }
 
+/** Instances that are asked for: more than an engine gives. */
+const most = 20_000
+
 type Measure = (effort: Effort) => Promise<ReadonlyArray<ScaleRow>>
 
 const run: Program["run"] = async (quick, { effort, isWanted, arguments: argumentsOf }) => {
@@ -29,7 +32,17 @@ const run: Program["run"] = async (quick, { effort, isWanted, arguments: argumen
   return wanted.flatMap(([name]) => Parts.measure(argumentsOf(name)) as ReadonlyArray<object>)
 }
 
-export const program: Program = { name: "scale", run }
+const notes =
+  `instances and threads: calls go to one guest after the other, 64 in flight; instances share one thread, and each of the
+threads has one. threads-string asks for an echo of 24 characters, threads-work for a loop in the guest. bytes go there and back. in-flight
+calls await their host. memory is that of one instance of many: resident is what the machine gave for it, of which pages-touched are the
+guest's; the floor is the instance that the engine makes, without a host. held counts the instances that one process made, up to
+${most.toLocaleString("en")}; each memory reserves address space, and the error is what the program is told when there is none left.`.replaceAll(
+    "\n",
+    " "
+  )
+
+export const program: Program = { name: "scale", roles: { floor: "floor" }, notes, run }
 
 /** `step`: how often a size doubles from one case to the next. */
 function cases(quick: boolean, step: number): ReadonlyMap<string, Measure> {
@@ -45,7 +58,7 @@ function cases(quick: boolean, step: number): ReadonlyMap<string, Measure> {
     ...(["fiberhost", "floor"] as const).map(
       (host) => [`memory-${host}`, () => memory(host, quick ? 128 : 1024)] as const
     ),
-    ["held", () => held(quick ? 1000 : 20_000)]
+    ["held", () => held(quick ? 500 : most)]
   ])
 }
 

@@ -1,8 +1,13 @@
 import type { Effort } from "./Bench.ts"
+import type { Role } from "./Subject.ts"
 
 /** A benchmark that measures in its own way and prints what it found. */
 export interface Program {
   readonly name: string
+  /** Of subjects that are not ours. */
+  readonly roles?: Readonly<Record<string, Role>>
+  /** What a reader must know of its cases. */
+  readonly notes?: string
   /** `quick`: within 50 seconds. What `--json` writes. */
   readonly run: (quick: boolean, asked: Asked) => Promise<ReadonlyArray<object>>
 }
