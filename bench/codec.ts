@@ -23,10 +23,11 @@ const subjects = [...bytes.map((contestant) => subject(contestant)), subject(jso
 const checking = bytes.filter(({ checks }) => checks).map(({ name }) => name)
 const trusting = subjects.map(({ name }) => name).filter((name) => !checking.includes(name))
 
-const notes =
-  `What is read and written is checked against its schema by ${checking.join(", ")}; not by ${trusting.join(", ")}. In
-bytes64KiB/decode those that check copy the bytes, so that the answer is its reader's own; the others answer a view of what they read.
-json writes a string, the others bytes.`.replaceAll("\n", " ")
+const notes = [
+  `What is read and written is checked against its schema by ${checking.join(", ")}; not by ${trusting.join(", ")}.`,
+  "In bytes64KiB/decode those that check copy the bytes, so that the answer is its reader's own; the others answer a view of what they read.",
+  "json writes a string, the others bytes."
+].join(" ")
 
 export const bench: Bench<CodecCase> = {
   name: "codec",

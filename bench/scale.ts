@@ -1,6 +1,5 @@
 // What grows with a program that has many plugins, and what does not: calls a second by instances, threads, bytes and calls in flight, the
 // memory of an instance, how many a process can hold, and how soon one answers. Each case has a process of its own.
-
 import { fiberhost } from "./calls/fiberhost.ts"
 import { floor } from "./calls/floor.ts"
 import { type Effort, medianRound, type Row, runCase } from "./harness/Bench.ts"
@@ -19,8 +18,8 @@ interface ScaleRow extends Omit<Row, "opsPerSec"> {
   readonly error?: string
 }
 
-/** Instances that are asked for: more than an engine gives. */
-const most = 20_000
+/** Instances: the engine refuses before. */
+const moreThanItGives = 20_000
 
 type Measure = (effort: Effort) => Promise<ReadonlyArray<ScaleRow>>
 
@@ -32,15 +31,13 @@ const run: Program["run"] = async (quick, { effort, isWanted, arguments: argumen
   return wanted.flatMap(([name]) => Parts.measure(argumentsOf(name)) as ReadonlyArray<object>)
 }
 
-const notes =
-  `instances and threads: calls go to one guest after the other, 64 in flight; instances share one thread, and each of the
-threads has one. threads-string asks for an echo of 24 characters, threads-work for a loop in the guest. bytes go there and back. in-flight
-calls await their host. memory is that of one instance of many: resident is what the machine gave for it, of which pages-touched are the
-guest's; the floor is the instance that the engine makes, without a host. held counts the instances that one process made, up to
-${most.toLocaleString("en")}; each memory reserves address space, and the error is what the program is told when there is none left.`.replaceAll(
-    "\n",
-    " "
-  )
+const notes = [
+  "instances and threads: calls go to one guest after the other, 64 in flight; instances share one thread, and each of the threads has one.",
+  "threads-string asks for an echo of 24 characters, threads-work for a loop in the guest. bytes go there and back. in-flight calls await",
+  "their host. memory is that of one instance of many: resident is what the machine gave for it, of which pages-touched are the guest's;",
+  "the floor is the instance that the engine makes, without a host. held counts the instances that one process made; each memory reserves",
+  "address space, and the error is what the program is told when there is none left."
+].join(" ")
 
 export const program: Program = { name: "scale", roles: { floor: "floor" }, notes, run }
 
@@ -58,7 +55,7 @@ function cases(quick: boolean, step: number): ReadonlyMap<string, Measure> {
     ...(["fiberhost", "floor"] as const).map(
       (host) => [`memory-${host}`, () => memory(host, quick ? 128 : 1024)] as const
     ),
-    ["held", () => held(quick ? 500 : most)]
+    ["held", () => held(quick ? 500 : moreThanItGives)]
   ])
 }
 

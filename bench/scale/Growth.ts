@@ -68,7 +68,9 @@ type Call = () => Effect.Effect<unknown, unknown>
 type Services = GuestExecutor.GuestExecutor | Layer.Success<ReturnType<typeof conformanceHost>> | Scope.Scope
 
 const text = "a text of 24 characters."
-const guest = Conformance.make({ module: conformanceModule })
+/** Compiled once, whatever the number of its instances. */
+const module = await Effect.runPromise(conformanceModule)
+const guest = Conformance.make({ module })
 
 const calls: Readonly<Record<Kind, (size: number) => Effect.Effect<Call, unknown, Services>>> = {
   instances: inTurn,
