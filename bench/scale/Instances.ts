@@ -69,7 +69,7 @@ export async function footprint(make: Make, count: number): Promise<Footprint> {
   const after = memory()
   return {
     pages,
-    touched: touchedOf(pages, count + 32),
+    touched: touchedOf(pages),
     resident: (after.rss - before.rss) / count,
     heap: (after.heapUsed - before.heapUsed) / count
   }
@@ -101,14 +101,13 @@ function reserved(): number {
   return Number(kibi) * 1024
 }
 
-/** Each memory is a mapping of its own size, between guards. */
-function touchedOf(pages: number, count: number): number {
+/** Each memory is a mapping of its own size, between guards. Few others happen to have that size: they do not move the median. */
+function touchedOf(pages: number): number {
   if (process.platform !== "linux") return Number.NaN
   const mappings = readFileSync("/proc/self/smaps", "utf8").matchAll(/^Size: +(\d+) kB$[\s\S]*?^Rss: +(\d+) kB$/gm)
   const resident = Array.from(mappings, ([, size, rss]) => [Number(size) * 1024, Number(rss) * 1024] as const)
     .filter(([size]) => size === pages)
     .map(([, rss]) => rss)
-  return resident.length === 0
-    ? Number.NaN
-    : resident.reduce((sum, rss) => sum + rss, 0) / Math.max(resident.length, count)
+    .sort((a, b) => a - b)
+  return resident[resident.length >> 1] ?? Number.NaN
 }
