@@ -4,6 +4,7 @@ import { fiberhost } from "./blocking/fiberhost.ts"
 import { byHand } from "./blocking/peers/byHand.ts"
 import { synckit } from "./blocking/peers/synckit.ts"
 import type { Bench } from "./harness/Bench.ts"
+import { versionsOf } from "./harness/Origin.ts"
 
 const cases = [1, 64].flatMap((outstanding) => [
   echoCase("16B", 16, outstanding),
@@ -15,5 +16,6 @@ export const bench: Bench<BlockingCase> = {
   name: "blocking",
   cases,
   subjects: [fiberhost, byHand, synckit],
+  versions: versionsOf("synckit"),
   quick: { cases: cases.map(({ name }) => name), subjects: ["by-hand", "synckit"] }
 }

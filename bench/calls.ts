@@ -5,9 +5,10 @@ import { fiberhost } from "./calls/fiberhost.ts"
 import { floor } from "./calls/floor.ts"
 import { guestThreads } from "./calls/guestThreads.ts"
 import { extism } from "./calls/peers/extism.ts"
-import { fpBindgen } from "./calls/peers/fpBindgen.ts"
+import { crateVersion, fpBindgen } from "./calls/peers/fpBindgen.ts"
 import { summary } from "./calls/Required.ts"
 import type { Bench } from "./harness/Bench.ts"
+import { versionsOf } from "./harness/Origin.ts"
 
 const syncCalls: ReadonlyArray<SyncCall> = ["u32", "string", "struct", "nested", "f64x1000", "bytes64KiB"]
 const threadCalls: ReadonlyArray<SyncCall> = ["string", "struct"]
@@ -32,6 +33,7 @@ export const bench: Bench<CallsCase> = {
   ],
   subjects: [...fiberhost, ...guestThreads, fpBindgen, ...extism, floor],
   summary,
+  versions: { ...versionsOf("@msgpack/msgpack", "@extism/extism"), "fp-bindgen": crateVersion() },
   mixed: ["fiberhost", "fiberhost-sync", "fp-bindgen", "floor"],
   quick: {
     cases: ["struct", "async1/1", "fetch/64", "join10/64"],

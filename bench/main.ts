@@ -1,16 +1,21 @@
 // Runs one benchmark: bench/NAME.ts, a module that exports a `bench`, or a `program` that measures in its own way.
 //
 //   npm run bench -- NAME [--quick] [--case GLOB] [--rounds N] [--json FILE]
-import { globSync, writeFileSync } from "node:fs"
-import { matchesGlob } from "node:path"
+//   npm run bench -- report [--from FILES...]
+//
+// With --json, FILE.origin.json beside it says where it was measured. `report` renders such files, bench/results/*.json unless told.
+import { globSync, mkdirSync, writeFileSync } from "node:fs"
+import { dirname, matchesGlob } from "node:path"
 import { parseArgs } from "node:util"
 import { type Bench, type CaseResult, type Effort, medianRound, type Row, runCase, runMixed } from "./harness/Bench.ts"
+import * as Origin from "./harness/Origin.ts"
 import * as Parts from "./harness/Parts.ts"
-import type { Program } from "./harness/Program.ts"
+import type { Asked, Program } from "./harness/Program.ts"
 import type { Case } from "./harness/Subject.ts"
-import { heading, machine, table } from "./harness/Table.ts"
+import { heading, table } from "./harness/Table.ts"
 
-const usage = "npm run bench -- NAME [--quick] [--case GLOB] [--rounds N] [--json FILE]"
+const usage = `npm run bench -- NAME [--quick] [--case GLOB] [--rounds N] [--json FILE]
+npm run bench -- report [--from FILES...]`
 const full: Effort = { rounds: 9, slice: 200, warmUp: 400 }
 const quick: Effort = { rounds: 5, slice: 100, warmUp: 200 }
 
@@ -21,23 +26,36 @@ const { values, positionals } = parseArgs({
     case: { type: "string" },
     rounds: { type: "string" },
     json: { type: "string" },
+    from: { type: "string", multiple: true, default: [] },
     // One of the processes that a run starts: it prints its tables only.
     part: { type: "boolean", default: false }
   }
 })
 
-const module = await load(positionals[0])
-if (module.program !== undefined) {
-  const { name, run } = module.program
-  console.log(machine(name))
-  write(await run(values.quick))
-  process.exit()
-}
-const { bench } = module
 const effort = {
   ...(values.quick ? quick : full),
   ...(values.rounds === undefined ? {} : { rounds: rounds(values.rounds) })
 }
+if (positionals[0] === "report") {
+  const { report } = await import("./report.ts")
+  // A shell's glob leaves all but the first file to the arguments.
+  report([...values.from, ...positionals.slice(1)])
+  process.exit()
+}
+const module = await load(positionals[0])
+if (module.program !== undefined) {
+  const { name, notes = "", roles = {}, run } = module.program
+  const { case: glob } = values
+  begin({ bench: name, roles, notes })
+  const asked: Asked = {
+    effort,
+    isWanted: glob === undefined ? undefined : (name) => matchesGlob(name, glob),
+    arguments: (benchCase) => [name, "--case", benchCase, ...effortArguments()]
+  }
+  write(await run(values.quick, asked))
+  process.exit()
+}
+const { bench } = module
 const alone = bench.cases.filter((benchCase) => isWanted(benchCase.name, benchCase))
 const mixed =
   bench.mixed === undefined ? [] : bench.cases.filter((benchCase) => isWanted(nameMixed(benchCase), benchCase))
@@ -48,7 +66,14 @@ const subjects = bench.subjects.filter(
 
 const globs = [...alone.map(({ name }) => name), ...(mixed.length === 0 ? [] : [anyOf(mixed.map(nameMixed))])]
 
-if (!values.part) console.log(heading(bench.name, effort))
+const { notes = "", versions = {} } = bench
+begin({
+  bench: bench.name,
+  effort: `${effort.rounds} rounds of ${effort.slice} ms a subject`,
+  roles: Object.fromEntries(subjects.map(({ name, role }) => [name, role])),
+  versions,
+  notes
+})
 const measured: Array<Row> = []
 if (bench.mixed !== undefined && globs.length > 1) {
   for (const glob of globs) {
@@ -67,13 +92,14 @@ if (bench.mixed !== undefined && globs.length > 1) {
   for (const benchCase of alone) report(await runCase(benchCase, subjects, effort))
 }
 if (!values.part && bench.summary !== undefined) console.log(bench.summary(measured))
+if (!values.part && notes !== "") console.log(`\n${notes}`)
 // A peer that did not close would keep the process alive.
 process.exit()
 
 async function load(name: string | undefined): Promise<{ readonly bench: Bench<Case>; readonly program?: Program }> {
   const names = globSync("*.ts", { cwd: import.meta.dirname })
     .map((file) => file.slice(0, -".ts".length))
-    .filter((file) => file !== "main")
+    .filter((file) => file !== "main" && file !== "report")
   if (name === undefined || !names.includes(name)) {
     console.error(`${usage}\nNAME: ${names.sort().join(", ")}`)
     process.exit(1)
@@ -120,6 +146,19 @@ function rows({ name, measurements }: CaseResult): ReadonlyArray<Row> {
   }))
 }
 
+/** A part of a run leaves both to the run. */
+function begin(about: Parameters<typeof Origin.here>[0]): void {
+  if (values.part) return
+  const origin = Origin.here(about)
+  console.log(heading(origin))
+  if (values.json !== undefined) writeJson(Origin.fileBeside(values.json), origin)
+}
+
 function write(rows: ReadonlyArray<object>): void {
-  if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(rows, null, 2)}\n`)
+  if (values.json !== undefined) writeJson(values.json, rows)
+}
+
+function writeJson(file: string, content: object): void {
+  mkdirSync(dirname(file), { recursive: true })
+  writeFileSync(file, `${JSON.stringify(content, null, 2)}\n`)
 }

@@ -1,5 +1,6 @@
 // Calls of functions that run on other threads: how many a second, and how long each takes, by our pool and by the pools there are.
 import type { Bench } from "./harness/Bench.ts"
+import { versionsOf } from "./harness/Origin.ts"
 import type { ThreadsCase } from "./threads/Calls.ts"
 import { fiberhost } from "./threads/fiberhost.ts"
 import { bare } from "./threads/peers/bare.ts"
@@ -39,6 +40,7 @@ export const bench: Bench<ThreadsCase> = {
     )
   ),
   subjects: [...fiberhost, bare, ...piscina, tinypool, workerpool, poolifier, comlink, ...effectRpc],
+  versions: versionsOf("piscina", "tinypool", "workerpool", "poolifier", "comlink"),
   quick: {
     cases: ["noop/1", "noop/64", "noop/1000", "1KiB/64"],
     subjects: ["bare", "piscina-tuned-sync", "poolifier", "comlink", "effect-rpc", "effect-rpc-tuned"]

@@ -16,6 +16,10 @@ export interface Bench<C extends Case> {
    * cases in turn, where code that one call made fast has met the others.
    */
   readonly mixed?: ReadonlyArray<string>
+  /** Of the peers, by the names of their packages. */
+  readonly versions?: Readonly<Record<string, string>>
+  /** What a reader must know to compare the subjects. */
+  readonly notes?: string
   /** What is printed after all cases. */
   readonly summary?: (rows: ReadonlyArray<Row>) => string
 }

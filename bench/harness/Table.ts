@@ -1,20 +1,9 @@
 // What a run prints: on which machine, and for each case a table of its subjects, the fastest first.
-import { execFileSync } from "node:child_process"
-import { availableParallelism, cpus, loadavg, totalmem } from "node:os"
-import { type CaseResult, type Effort, type Measurement, medianRound } from "./Bench.ts"
+import { type CaseResult, type Measurement, medianRound } from "./Bench.ts"
+import type { Origin } from "./Origin.ts"
 
-export function heading(bench: string, effort: Effort): string {
-  return machine(`${bench}: ${effort.rounds} rounds of ${effort.slice} ms a subject`)
-}
-
-/** What is run, and on which machine. */
-export function machine(title: string): string {
-  const [load = 0] = loadavg()
-  return [
-    title,
-    `${cpus()[0]?.model ?? "unknown processor"}, ${availableParallelism()} cores, ${Math.round(totalmem() / 2 ** 30)} GiB, load ${load.toFixed(1)}`,
-    `Node ${process.version}, ${process.platform} ${process.arch}, ${new Date().toISOString()}, commit ${commit()}`
-  ].join("\n")
+export function heading({ bench, commit, date, effort, machine, platform }: Origin): string {
+  return [`${bench}${effort === "" ? "" : `: ${effort}`}`, machine, `${platform}, ${date}, commit ${commit}`].join("\n")
 }
 
 export function table({ name, measurements, skipped }: CaseResult): string {
@@ -71,18 +60,4 @@ export function aligned(rows: ReadonlyArray<ReadonlyArray<string>>): ReadonlyArr
       .map((cell, column) => (column === 0 ? `  ${cell.padEnd(widths[0]!)}` : cell.padStart(widths[column]!)))
       .join("  ")
   )
-}
-
-function commit(): string {
-  const git = (...args: ReadonlyArray<string>) =>
-    execFileSync("git", args, {
-      cwd: import.meta.dirname,
-      encoding: "utf8",
-      stdio: ["ignore", "pipe", "ignore"]
-    }).trim()
-  try {
-    return git("rev-parse", "--short", "HEAD") + (git("status", "--porcelain") === "" ? "" : " and changes")
-  } catch {
-    return "unknown"
-  }
 }

@@ -1,4 +1,5 @@
 // The host that fp-bindgen generates, over the same guest.
+import { readFileSync } from "node:fs"
 import { readFile } from "node:fs/promises"
 import * as ClosedLoop from "../../harness/ClosedLoop.ts"
 import type { Slice } from "../../harness/Slice.ts"
@@ -7,6 +8,12 @@ import { type AsyncCall, type CallsCase, checks, conformance, isSync, type SyncC
 import * as GeneratedHost from "./GeneratedHost.ts"
 
 export const fpBindgen: Subject<CallsCase> = { name: "fp-bindgen", role: "peer", open }
+
+/** Of the crate that wrote the host. */
+export function crateVersion(): string {
+  const manifest = readFileSync(new URL("../protocol/Cargo.toml", import.meta.url), "utf8")
+  return /^fp-bindgen = .*version = "=?([^"]+)"/m.exec(manifest)?.[1] ?? "unknown"
+}
 
 const page = { items: values.items, total: values.total, next: null }
 const request = { ...values.request, body: null }
