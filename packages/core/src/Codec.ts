@@ -59,14 +59,14 @@ export const make = <S extends Schema.ConstraintCodec<unknown, unknown>>(
   schema: S,
   options?: Options
 ): Codec<S["Type"]> => {
-  const { read, write } = wireCodec(schema.ast, options?.compile)
+  const wire = wireCodec(schema.ast, options?.compile)
   return {
     schema: schema as Schema.ConstraintCodec<S["Type"], unknown>,
     encode: (value, writer) => {
       const mark = writer.size
       try {
         writer.begin()
-        write(value, writer)
+        wire.write(value, writer)
         writer.settle()
         return done
       } catch (thrown) {
@@ -77,14 +77,14 @@ export const make = <S extends Schema.ConstraintCodec<unknown, unknown>>(
     decode: (reader) => {
       try {
         reader.depth = 0
-        return Result.succeed(read(reader) as S["Type"])
+        return Result.succeed(wire.read(reader) as S["Type"])
       } catch (thrown) {
         return Result.fail(toCodecError("decode", thrown))
       }
     },
     decodeWindow: (reader) => {
       try {
-        return Result.succeed(readWindow(read, reader) as S["Type"])
+        return Result.succeed(readWindow(wire, reader) as S["Type"])
       } catch (thrown) {
         return Result.fail(toCodecError("decode", thrown))
       }

@@ -28,7 +28,7 @@ export interface Argument {
   /** The argument of a payload. */
   readonly of: (payload: unknown) => unknown
   /** As `codec.encode`, but throws what is wrong, for `CodecError.toCodecError`, and leaves a part of the value behind. */
-  readonly write: (value: unknown, writer: Codec.Writer) => void
+  readonly wire: { readonly write: (value: unknown, writer: Codec.Writer) => void }
 }
 
 /**
@@ -156,7 +156,7 @@ export const make = (definition: Rpc.Any, options?: Options): FunctionCodec => {
     let i = 0
     try {
       for (; i < args.length; i++) {
-        payload[args[i]!.name] = readWindow(wires[i]!.read, new Codec.Reader(values[i] ?? noBytes))
+        payload[args[i]!.name] = readWindow(wires[i]!, new Codec.Reader(values[i] ?? noBytes))
       }
       return Result.succeed(payload)
     } catch (thrown) {
@@ -172,7 +172,7 @@ export const make = (definition: Rpc.Any, options?: Options): FunctionCodec => {
         name = args[i]!.name
         const at = writer.placeholder32()
         writer.begin()
-        args[i]!.write(args[i]!.of(payload), writer)
+        wires[i]!.write(args[i]!.of(payload), writer)
         writer.patch32(at, writer.size - at - 4)
         writer.beside?.nameMoves(name)
       }
@@ -186,11 +186,7 @@ export const make = (definition: Rpc.Any, options?: Options): FunctionCodec => {
     }
   }
 
-  const reads = wires.map(
-    ({ read }) =>
-      (reader: Codec.Reader) =>
-        readWindow(read, reader)
-  )
+  const reads = wires.map((wire) => (reader: Codec.Reader) => readWindow(wire, reader))
   const readArguments = (reader: Codec.Reader): Result.Result<unknown, CodecError> => {
     if (args.length === 0) return Result.succeed(undefined)
     const { end } = reader
@@ -215,7 +211,7 @@ export const make = (definition: Rpc.Any, options?: Options): FunctionCodec => {
     success.ast._tag === "Void" ? Result.map(() => undefined) : (answer) => answer
 
   const answer = wireCodec((result ?? bare).schema.ast)
-  const read = (reader: Codec.Reader): unknown => readWindow(answer.read, reader)
+  const read = (reader: Codec.Reader): unknown => readWindow(answer, reader)
   const readAnswer = (reader: Codec.Reader): Result.Result<Result.Result<unknown, unknown>, CodecError> => {
     try {
       const value = read(reader)
@@ -281,8 +277,8 @@ const argumentsOf = (rpc: Rpc.AnyWithProps): ReadonlyArray<Argument> => {
       throw refused(rpc, `argument "${name}" is optional, but every argument travels: use Schema.Option or NullOr`)
     }
     const codec = codecAt<unknown>(rpc, name, field)
-    const { write } = wireCodec(field.ast)
-    return { name, schema: field, codec, kind: plainKind(field.ast), of: accessor(name), write }
+    const wire = wireCodec(field.ast)
+    return { name, schema: field, codec, kind: plainKind(field.ast), of: accessor(name), wire }
   })
 }
 

@@ -14,7 +14,7 @@ import type { Field, ListWire, StructWire, Wire } from "./WireSchema.ts"
 
 const made = new WeakMap<Wire, Read>()
 
-/** The reading function of a form. It is compiled when it is first used: most functions of a contract are never called. */
+/** The reading function of a form, as a part of others. It is compiled when it is first used. */
 export const reader = (wire: Wire): Read => {
   let read = made.get(wire)
   if (read === undefined) made.set(wire, (read = isCompiled(wire) ? lazily(wire) : interpret(wire, reader)))
@@ -23,8 +23,11 @@ export const reader = (wire: Wire): Read => {
 
 function lazily(wire: Wire): Read {
   let read: Read | undefined
-  return (r) => (read ??= compile(wire).make<Read>())(r)
+  return (r) => (read ??= compiled(wire))(r)
 }
+
+/** The reading function of a form. */
+export const compiled = (wire: Wire): Read => (isCompiled(wire) ? compile(wire).make<Read>() : reader(wire))
 
 /** The source of a form that `isCompiled`. */
 export const compile = (wire: Wire): Source => {

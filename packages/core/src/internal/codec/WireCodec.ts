@@ -15,6 +15,7 @@ import * as WriteSource from "./WriteSource.ts"
 
 export { accessor } from "./Source.ts"
 
+/** Both are looked up when they are called: the first call replaces them by what is compiled. */
 export interface WireCodec {
   readonly read: WireDecoder.Read
   readonly write: WireEncoder.Write
@@ -24,8 +25,19 @@ export interface WireCodec {
 export const wireCodec = (ast: SchemaAST.AST, compile = true): WireCodec => {
   const wire = formOf(ast)
   return compile && Source.isAllowed
-    ? { read: ReadSource.reader(wire), write: WriteSource.writer(wire) }
+    ? new CompiledCodec(wire)
     : { read: WireDecoder.reader(wire), write: WireEncoder.writer(wire) }
+}
+
+/** Most functions of a contract are never called. */
+class CompiledCodec implements WireCodec {
+  read: WireDecoder.Read
+  write: WireEncoder.Write
+
+  constructor(wire: Wire) {
+    this.read = (reader) => (this.read = ReadSource.compiled(wire))(reader)
+    this.write = (value, writer) => (this.write = WriteSource.compiled(wire))(value, writer)
+  }
 }
 
 /** What both directions are compiled from, to be read by people; undefined where everything is interpreted. */
@@ -51,9 +63,9 @@ const formOf = (ast: SchemaAST.AST): Wire => {
 }
 
 /** Reads what is left of the reader's window, which must be one value and nothing else. */
-export const readWindow = (read: WireDecoder.Read, reader: Reader): unknown => {
+export const readWindow = (wire: WireCodec, reader: Reader): unknown => {
   reader.depth = 0
-  const value = read(reader)
+  const value = wire.read(reader)
   if (reader.offset !== reader.end) reader.malformed(reader.offset, `${reader.remaining} bytes follow the value`)
   return value
 }

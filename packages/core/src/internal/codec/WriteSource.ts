@@ -11,7 +11,7 @@ import type { Field, ListWire, StructWire, Wire } from "./WireSchema.ts"
 
 const made = new WeakMap<Wire, Write>()
 
-/** The writing function of a form, compiled when it is first used. */
+/** The writing function of a form, as a part of others. It is compiled when it is first used. */
 export const writer = (wire: Wire): Write => {
   let write = made.get(wire)
   if (write === undefined) made.set(wire, (write = isWritten(wire) ? lazily(wire) : interpret(wire, writer)))
@@ -20,8 +20,11 @@ export const writer = (wire: Wire): Write => {
 
 function lazily(wire: Wire): Write {
   let write: Write | undefined
-  return (value, w) => (write ??= compile(wire).make<Write>())(value, w)
+  return (value, w) => (write ??= compiled(wire))(value, w)
 }
+
+/** The writing function of a form. */
+export const compiled = (wire: Wire): Write => (isWritten(wire) ? compile(wire).make<Write>() : writer(wire))
 
 /** The source of a form that `isWritten`. */
 export const compile = (wire: Wire): Source => {

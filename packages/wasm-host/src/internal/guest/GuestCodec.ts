@@ -198,10 +198,10 @@ class GuestArgument {
   }
 
   private write(payload: unknown, writer: Codec.Writer): void {
-    const { name, of, write } = this.argument
+    const { name, of, wire } = this.argument
     try {
       writer.begin()
-      write(of(payload), writer)
+      wire.write(of(payload), writer)
     } catch (thrown) {
       throw new Refused(valueRefused(toCodecError("encode", thrown).under(name)))
     }
