@@ -74,6 +74,34 @@ const External = Schema.Union([
 ])
 
 describe("Codec", () => {
+  for (const compile of [true, false]) {
+    it(`writes as many items as it says, whatever their getters do to the array (compile: ${compile})`, () => {
+      for (const [schema, isLonger] of [
+        [Schema.Array(Schema.Int), true],
+        [Schema.Array(Schema.Number), true],
+        [Schema.Array(Schema.Int), false],
+        [Schema.TupleWithRest(Schema.Tuple([Schema.Int]), [Schema.Int]), true]
+      ] as const) {
+        const codec = Codec.make(schema as Schema.Codec<unknown>, { compile })
+        const items = [1, 2, 3]
+        Object.defineProperty(items, 0, {
+          enumerable: true,
+          get: () => {
+            if (isLonger) items.push(4)
+            else items.length = 1
+            return 7
+          }
+        })
+        const bytes = Codec.encodeToBytes(codec, items)
+        if (isLonger) {
+          assert.deepStrictEqual(Codec.decodeFromBytes(codec, Result.getOrThrow(bytes)), Result.succeed([7, 2, 3]))
+        } else {
+          assert.strictEqual(Result.isFailure(bytes) && bytes.failure.path, "[1]")
+        }
+      }
+    })
+  }
+
   it("is compiled wherever code may be made of text", () => {
     const forbidden = process.execArgv.includes("--disallow-code-generation-from-strings")
     const source = Codec.source(Schema.Struct({ "not a name": Schema.Number }))

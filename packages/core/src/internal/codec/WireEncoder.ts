@@ -204,10 +204,12 @@ function list(wire: ListWire, writer: WriterOf): Write {
 }
 
 function items(values: ReadonlyArray<unknown>, w: Writer, write: Write): void {
+  // A getter of an item may change how many there are.
+  const count = values.length
   let i = 0
-  w.arrayHeader(values.length)
+  w.arrayHeader(count)
   try {
-    for (; i < values.length; i++) write(values[i], w)
+    for (; i < count; i++) write(values[i], w)
   } catch (failure) {
     throw atKey(failure, i)
   }
@@ -237,10 +239,11 @@ function floats(finite: boolean): typeof items {
 }
 
 function mixed(values: ReadonlyArray<unknown>, w: Writer, writerAt: (index: number) => Write): void {
+  const count = values.length
   let i = 0
-  w.arrayHeader(values.length)
+  w.arrayHeader(count)
   try {
-    for (; i < values.length; i++) writerAt(i)(values[i], w)
+    for (; i < count; i++) writerAt(i)(values[i], w)
   } catch (failure) {
     throw atKey(failure, i)
   }

@@ -151,10 +151,11 @@ ${fields.map((field, i) => this.field(field, i, i === 0 ? first : nothing)).join
 function ${name}(value, w) {
   ${this.expect("Array.isArray(value)", "array", "value")}
   ${this.enter}(w)
+  const count = value.length
   let i = 0, o = 0, bytes
-  w.arrayHeader(value.length)
+  w.arrayHeader(count)
   try {
-    for (; i < value.length; i++) { const v = value[i]; ${this.write(rest!, "v")} }
+    for (; i < count; i++) { const v = value[i]; ${this.write(rest!, "v")} }
   } catch (failure) {
     throw ${this.atKey}(failure, i)
   }
