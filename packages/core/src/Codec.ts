@@ -100,25 +100,6 @@ export const source = (
   schema: Schema.ConstraintCodec<unknown, unknown>
 ): { readonly decode: string; readonly encode: string } | undefined => sourceOf(schema.ast)
 
-/**
- * Encodes into scratch space, and gives `use` the writer that holds the value's bytes and nothing else, for as long as it runs.
- * `limit` is in bytes.
- */
-export const encodeWith = <A, B>(
-  codec: Codec<A>,
-  value: A,
-  use: (written: Writer) => B,
-  limit: number = defaultLimit
-): Result.Result<B, CodecError> => {
-  const writer = limit === defaultLimit ? scratch() : new Writer(limit)
-  try {
-    const result = codec.encode(value, writer)
-    return Result.isSuccess(result) ? Result.succeed(use(writer)) : Result.fail(result.failure)
-  } finally {
-    if (limit === defaultLimit) giveBack(writer)
-  }
-}
-
 /** A writer of this thread's, empty, with the default limit: whoever takes it gives it back. */
 export const scratch = (): Writer => {
   // A transformation may encode as well, so it is taken while it is in use.
@@ -138,9 +119,15 @@ export const encodeToBytes = <A>(
   codec: Codec<A>,
   value: A,
   limit: number = defaultLimit
-): Result.Result<Uint8Array<ArrayBuffer>, CodecError> => encodeWith(codec, value, take, limit)
-
-const take = (writer: Writer) => writer.take()
+): Result.Result<Uint8Array<ArrayBuffer>, CodecError> => {
+  const writer = limit === defaultLimit ? scratch() : new Writer(limit)
+  try {
+    const result = codec.encode(value, writer)
+    return Result.isSuccess(result) ? Result.succeed(writer.take()) : Result.fail(result.failure)
+  } finally {
+    if (limit === defaultLimit) giveBack(writer)
+  }
+}
 
 /** Decodes bytes that hold one value and nothing else. */
 export const decodeFromBytes = <A>(codec: Codec<A>, bytes: Uint8Array): Result.Result<A, CodecError> =>

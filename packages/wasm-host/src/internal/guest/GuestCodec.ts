@@ -4,13 +4,14 @@
  */
 import * as Codec from "@fiberhost/core/Codec"
 import { type CodecError, toCodecError } from "@fiberhost/core/CodecError"
-import type { Argument, FunctionCodec } from "@fiberhost/core/FunctionCodec"
+import type { FunctionCodec } from "@fiberhost/core/FunctionCodec"
 import * as Wire from "@fiberhost/core/Wire"
 import * as Exit from "effect/Exit"
 import * as Result from "effect/Result"
 import * as GuestError from "../../GuestError.ts"
 import * as Signature from "../module/Signature.ts"
 import type { Guest } from "./Guest.ts"
+import { GuestArgument, Refused, valueRefused } from "./GuestArgument.ts"
 import { type GuestMemory, TooLong } from "./GuestMemory.ts"
 
 /** How a call of it ended: its answer, its own failure, or a `GuestError`. */
@@ -156,71 +157,8 @@ export class GuestCodec {
   }
 }
 
-/** An argument of a guest function. */
-class GuestArgument {
-  private readonly argument: Argument
-  private readonly as: Signature.Kind
-  private readonly valueBytes: number
-  /** The raw number of a value, where it needs no codec. */
-  private readonly toRaw: ((value: unknown) => number | bigint | undefined) | undefined
-
-  constructor(argument: Argument, as: Signature.Kind, valueBytes: number) {
-    this.argument = argument
-    this.as = as
-    this.valueBytes = valueBytes
-    this.toRaw = as === "bytes" || argument.kind === undefined ? undefined : Signature.rawOf(as)
-  }
-
-  /** Host to guest: as the export takes it. Throws a `Refused`, and what ends the guest. */
-  pass(payload: unknown, memory: GuestMemory): number | bigint {
-    const raw = this.toRaw === undefined ? undefined : this.rawOf(payload, this.toRaw)
-    if (raw !== undefined) return raw
-    const writer = Codec.scratch()
-    try {
-      this.write(payload, writer)
-      const { bytes, size } = writer
-      if (this.as !== "bytes") return Signature.toRaw(this.as, bytes.subarray(0, size))
-      const ptr = memory.tryWrite(bytes, 0, size)
-      if (ptr === undefined) throw new Refused(new GuestError.OutOfMemory({ bytes: size }))
-      return ptr
-    } finally {
-      Codec.giveBack(writer)
-    }
-  }
-
-  /** Undefined when the codec has to say what is wrong with the value. */
-  private rawOf(payload: unknown, toRaw: (value: unknown) => number | bigint | undefined): number | bigint | undefined {
-    try {
-      return toRaw(this.argument.of(payload))
-    } catch {
-      return undefined
-    }
-  }
-
-  private write(payload: unknown, writer: Codec.Writer): void {
-    const { name, of, wire } = this.argument
-    try {
-      writer.begin()
-      wire.write(of(payload), writer)
-    } catch (thrown) {
-      throw new Refused(valueRefused(toCodecError("encode", thrown).under(name)))
-    }
-    if (writer.size <= this.valueBytes) return
-    throw new Refused(new GuestError.ValueTooLarge({ path: name, limit: this.valueBytes }))
-  }
-}
-
 /** A function of the guest's. */
 export type Export = (...raws: Array<number | bigint>) => number | bigint | undefined
-
-/** Thrown: why a value does not cross, in either direction. */
-export class Refused {
-  readonly reason: GuestError.Reason
-
-  constructor(reason: GuestError.Reason) {
-    this.reason = reason
-  }
-}
 
 /** Thrown: the function's own failure, typed by its contract. */
 class Failed {
@@ -241,9 +179,3 @@ export const release = (raws: Raws, kinds: ReadonlyArray<Signature.Kind>, memory
 
 /** MessagePack nil: the answer of a function that returns nothing. */
 export const nil = new Uint8Array([0xc0])
-
-/** The reason of a value that does not fit an argument. */
-export const valueRefused = ({ detail, path, reason }: CodecError): GuestError.Reason =>
-  reason._tag === "TooLarge"
-    ? new GuestError.ValueTooLarge({ path, limit: reason.limit })
-    : new GuestError.ValueRefused({ path, detail })

@@ -2,7 +2,7 @@
  * The linear memory of one instance, and its allocator.
  *
  * The side that serialises allocates and the receiver frees (docs/abi.md, "Who allocates, who frees"): values for the guest go
- * through `write`, values from the guest through `take` and `read`, which free them exactly once. Any call into the guest may
+ * through `tryWrite`, values from the guest through `take` and `read`, which free them exactly once. Any call into the guest may
  * grow the memory, and detach what looks at it: that is made anew when it is found detached.
  */
 import { Reader } from "@fiberhost/core/Codec"
@@ -75,12 +75,7 @@ export class GuestMemory {
     return ptr
   }
 
-  /** As `tryWrite`, for a value that the guest waits for on its stack: throws a `GuestFault` when there is no memory. */
-  write(value: Uint8Array): bigint {
-    return this.tryWrite(value) ?? outOfMemory(value.byteLength)
-  }
-
-  /** Host to guest: three u32, little-endian. Throws as `write` does. */
+  /** Host to guest: three u32, little-endian. Throws a `GuestFault` when there is no memory. */
   writeWords(first: number, second: number, third: number): bigint {
     const ptr = this.malloc(12)
     const offset = FatPtr.offsetOf(ptr)

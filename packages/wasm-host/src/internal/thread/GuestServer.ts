@@ -12,7 +12,6 @@ import * as Connection from "@fiberhost/core/Connection"
 import * as HostCallError from "@fiberhost/core/HostCallError"
 import * as Wire from "@fiberhost/core/Wire"
 import * as Cause from "effect/Cause"
-import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Result from "effect/Result"
@@ -20,17 +19,16 @@ import * as GuestError from "../../GuestError.ts"
 import type { Usage } from "../call/Usage.ts"
 import * as Guest from "../guest/Guest.ts"
 import * as GuestCall from "../guest/GuestCall.ts"
-import * as GuestCodec from "../guest/GuestCodec.ts"
-import { type GuestMemory, TooLong } from "../guest/GuestMemory.ts"
 import type { HostExit } from "../guest/HostAnswer.ts"
 import * as HostArguments from "../guest/HostArguments.ts"
 import type { Begin, Host } from "../guest/HostCall.ts"
-import * as Signature from "../module/Signature.ts"
+import type { Signature } from "../module/Signature.ts"
 import type { CallTable } from "./CallTable.ts"
 import * as GuestWire from "./GuestWire.ts"
 import type { ReplyCell } from "./ReplyCell.ts"
 import { SentHostCall } from "./SentHostCall.ts"
 import * as SharedStats from "./SharedStats.ts"
+import { type Answering, nilAnswer, nobody, WireCaller } from "./WireCaller.ts"
 
 export interface Options {
   readonly port: Wire.Port
@@ -42,7 +40,7 @@ export interface Options {
   readonly onClose: () => void
 }
 
-export class GuestServer implements Connection.Server {
+export class GuestServer implements Connection.Server, Answering {
   private readonly options: Options
   private readonly connection: Connection.Connection
   private readonly guests = new Map<number, Guest.Guest>()
@@ -208,7 +206,7 @@ export class GuestServer implements Connection.Server {
   }
 
   /** Guest to host: a host function, which the owner runs. */
-  private hostOf(target: number, { name, result, sync, arguments: kinds }: Signature.Signature, index: number): Host {
+  private hostOf(target: number, { name, result, sync, arguments: kinds }: Signature, index: number): Host {
     if (!sync) {
       const begin: Begin = (hostCall, onExit, raws) => {
         const sent = new SentHostCall(this.connection, target, hostCall, raws, onExit)
@@ -285,8 +283,6 @@ const unansweredBytes = 1024 * 1024
 
 const nothing = new Uint8Array(0)
 
-const nilAnswer = Exit.succeed(GuestCodec.nil)
-
 /** The guest call that the guest on the stack runs for, while its caller waits. */
 const ownerOf = ({ current }: Guest.Guest): GuestCall.GuestCall | undefined =>
   current?.isSettled === false ? current : undefined
@@ -299,66 +295,6 @@ const failureOf = (cause: Cause.Cause<unknown>, { dead }: Guest.Guest, hasBegun:
       : new HostCallError.Defect({ cause: Cause.squash(cause) })
   return { reason, hasBegun, ...(dead === undefined ? {} : { dead }) }
 }
-
-/** The owner, who made a call for somebody of its own thread, with one MessagePack value for each argument. */
-class WireCaller implements GuestCall.Caller<Uint8Array> {
-  readonly context = nobody
-  readonly permit = undefined
-  readonly observer = undefined
-  private readonly server: GuestServer
-  private readonly id: number
-  private readonly guest: Guest.Guest
-  private readonly signature: Signature.Signature
-  private readonly args: ReadonlyArray<Uint8Array>
-
-  constructor(
-    server: GuestServer,
-    id: number,
-    guest: Guest.Guest,
-    signature: Signature.Signature,
-    args: ReadonlyArray<Uint8Array>
-  ) {
-    this.server = server
-    this.id = id
-    this.guest = guest
-    this.signature = signature
-    this.args = args
-  }
-
-  pass(memory: GuestMemory): GuestCodec.Raws {
-    const kinds = this.signature.arguments
-    const raws: Array<number | bigint> = []
-    for (let i = 0; i < kinds.length; i++) {
-      const kind = kinds[i]!
-      const value = this.args[i]!
-      const raw = kind === "bytes" ? memory.tryWrite(value) : Signature.toRaw(kind, value)
-      if (raw === undefined) {
-        GuestCodec.release(raws, kinds, memory)
-        throw new GuestCodec.Refused(new GuestError.OutOfMemory({ bytes: value.byteLength }))
-      }
-      raws.push(raw)
-    }
-    return raws
-  }
-
-  take(answer: number | bigint | undefined, memory: GuestMemory): GuestCall.GuestExit<Uint8Array> {
-    const { name, result, sync } = this.signature
-    if (result === "void") return nilAnswer
-    if (result !== "bytes") return Exit.succeed(Signature.fromRaw(result, answer!))
-    const taken = memory.take(answer as bigint)
-    // fp-bindgen's SPEC.md lets a guest answer nothing with the null pointer.
-    if (!(taken instanceof TooLong)) return !sync && taken.length === 0 ? nilAnswer : Exit.succeed(taken)
-    const reason = new GuestError.ValueTooLarge({ path: "", limit: taken.limit })
-    return Exit.fail(new GuestError.GuestError({ plugin: this.guest.signature.plugin, function: name, reason }))
-  }
-
-  exited(exit: GuestCall.GuestExit<Uint8Array>, hasBegun: boolean): void {
-    this.server.answer(this.id, exit, this.guest, hasBegun)
-  }
-}
-
-/** Callers, and what runs for them, are on the owner's side. */
-const nobody: Context.Context<never> = Context.empty()
 
 /** The answer to a call whose caller has left. */
 const toNobody: GuestCall.GuestExit<never> = Exit.fail(

@@ -1,0 +1,77 @@
+/**
+ * Host to guest: an argument of a guest function, from the value of its contract to what the export takes. It has nothing of its own.
+ */
+import * as Codec from "@fiberhost/core/Codec"
+import { type CodecError, toCodecError } from "@fiberhost/core/CodecError"
+import type { Argument } from "@fiberhost/core/FunctionCodec"
+import * as GuestError from "../../GuestError.ts"
+import * as Signature from "../module/Signature.ts"
+import type { GuestMemory } from "./GuestMemory.ts"
+
+export class GuestArgument {
+  private readonly argument: Argument
+  private readonly as: Signature.Kind
+  private readonly valueBytes: number
+  /** The raw number of a value, where it needs no codec. */
+  private readonly toRaw: ((value: unknown) => number | bigint | undefined) | undefined
+
+  constructor(argument: Argument, as: Signature.Kind, valueBytes: number) {
+    this.argument = argument
+    this.as = as
+    this.valueBytes = valueBytes
+    this.toRaw = as === "bytes" || argument.kind === undefined ? undefined : Signature.rawOf(as)
+  }
+
+  /** Host to guest: as the export takes it. Throws a `Refused`, and what ends the guest. */
+  pass(payload: unknown, memory: GuestMemory): number | bigint {
+    const raw = this.toRaw === undefined ? undefined : this.rawOf(payload, this.toRaw)
+    if (raw !== undefined) return raw
+    const writer = Codec.scratch()
+    try {
+      this.write(payload, writer)
+      const { bytes, size } = writer
+      if (this.as !== "bytes") return Signature.toRaw(this.as, bytes.subarray(0, size))
+      const ptr = memory.tryWrite(bytes, 0, size)
+      if (ptr === undefined) throw new Refused(new GuestError.OutOfMemory({ bytes: size }))
+      return ptr
+    } finally {
+      Codec.giveBack(writer)
+    }
+  }
+
+  /** Undefined when the codec has to say what is wrong with the value. */
+  private rawOf(payload: unknown, toRaw: (value: unknown) => number | bigint | undefined): number | bigint | undefined {
+    try {
+      return toRaw(this.argument.of(payload))
+    } catch {
+      return undefined
+    }
+  }
+
+  private write(payload: unknown, writer: Codec.Writer): void {
+    const { name, of, wire } = this.argument
+    try {
+      writer.begin()
+      wire.write(of(payload), writer)
+    } catch (thrown) {
+      throw new Refused(valueRefused(toCodecError("encode", thrown).under(name)))
+    }
+    if (writer.size <= this.valueBytes) return
+    throw new Refused(new GuestError.ValueTooLarge({ path: name, limit: this.valueBytes }))
+  }
+}
+
+/** Thrown: why a value does not cross, in either direction. */
+export class Refused {
+  readonly reason: GuestError.Reason
+
+  constructor(reason: GuestError.Reason) {
+    this.reason = reason
+  }
+}
+
+/** The reason of a value that does not fit an argument. */
+export const valueRefused = ({ detail, path, reason }: CodecError): GuestError.Reason =>
+  reason._tag === "TooLarge"
+    ? new GuestError.ValueTooLarge({ path, limit: reason.limit })
+    : new GuestError.ValueRefused({ path, detail })
