@@ -80,6 +80,7 @@ describe("Codec", () => {
         [Schema.Array(Schema.Int), true],
         [Schema.Array(Schema.Number), true],
         [Schema.Array(Schema.Int), false],
+        [Schema.Array(Schema.Number), false],
         [Schema.TupleWithRest(Schema.Tuple([Schema.Int]), [Schema.Int]), true]
       ] as const) {
         const codec = Codec.make(schema as Schema.Codec<unknown>, { compile })

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import type { GuestError } from "@fiberhost/wasm-host"
-import { Context, Effect, Layer } from "effect"
+import { Context, Effect, Fiber, Layer } from "effect"
 import { NotFound, Reporter } from "../../examples/report/contract.ts"
 
 /** A service of an application that uses a plugin: what its own tests are about. */
@@ -53,6 +53,25 @@ describe("a service's test with a typed double of its plugin", () => {
       )
     )
   )
+
+  it.effect("closes the scope of a function that is interrupted", () => {
+    const closed: Array<string> = []
+    return Effect.gen(function* () {
+      const call = yield* Effect.forkChild((yield* Reporter).report({ paths: [] }), { startImmediately: true })
+      yield* Fiber.interrupt(call)
+      assert.deepStrictEqual(closed, ["report"])
+    }).pipe(
+      Effect.provide(
+        Reporter.layerTest({
+          report: () =>
+            Effect.andThen(
+              Effect.addFinalizer(() => Effect.sync(() => closed.push("report"))),
+              Effect.never
+            )
+        })
+      )
+    )
+  })
 
   it.effect("refuses a value that no guest could be sent, or could answer", () =>
     Effect.gen(function* () {

@@ -83,8 +83,8 @@ export interface Admission {
   readonly concurrency: number
   readonly capacity: number
   readonly stats: Stats
-  /** Whether it is open and lets everybody in at once: who comes and goes on one stack need not enter. */
-  readonly isUnlimited: boolean
+  /** Open, with no `concurrency` limit: who comes and goes on one stack need not enter, and is not counted. */
+  readonly admitsAll: boolean
   /**
    * Enters now: a permit that is `Active`, or `Waiting` if there is a place in the line. `context` is that of the
    * entering fiber; it says which tasks the fiber runs under (see {@link Current}).
@@ -153,7 +153,7 @@ class AdmissionImpl implements Admission {
     return { active: this.active, nested: this.nested, waiting: this.waiting.size, suspended: this.suspended.size }
   }
 
-  get isUnlimited(): boolean {
+  get admitsAll(): boolean {
     return this.phase === "Open" && this.concurrency === Infinity
   }
 

@@ -108,7 +108,7 @@ export const scratch = (): Writer => {
   return writer
 }
 
-/** What was written is gone. */
+/** Only a writer that `scratch` gave. It is emptied. */
 export const giveBack = (writer: Writer): void => {
   writer.reset()
   spare = writer

@@ -14,7 +14,7 @@ import * as Schema from "effect/Schema"
 import * as SchemaAST from "effect/SchemaAST"
 import * as Codec from "./Codec.ts"
 import { CodecError, toCodecError, Unsupported } from "./CodecError.ts"
-import { accessor, plainKind, readWindow, wireCodec } from "./internal/codec/WireCodec.ts"
+import { accessor, plainKind, readWindow, type WireCodec, wireCodec } from "./internal/codec/WireCodec.ts"
 import type * as Primitive from "./Primitive.ts"
 import * as Wire from "./Wire.ts"
 
@@ -27,8 +27,8 @@ export interface Argument {
   readonly kind: Primitive.Kind | undefined
   /** The argument of a payload. */
   readonly of: (payload: unknown) => unknown
-  /** As `codec.encode`, but throws what is wrong, for `CodecError.toCodecError`, and leaves a part of the value behind. */
-  readonly wire: { readonly write: (value: unknown, writer: Codec.Writer) => void }
+  /** As `codec`, but it throws what is wrong, for `CodecError.toCodecError`, and leaves a part of the value behind. */
+  readonly wire: WireCodec
 }
 
 /**
@@ -129,7 +129,7 @@ export const make = (definition: Rpc.Any, options?: Options): FunctionCodec => {
     throw refused(rpc, "Rpc middleware is applied by RpcServer only: wrap the handler's Effect instead")
   }
   const args = argumentsOf(rpc)
-  const wires = args.map(({ schema }) => wireCodec(schema.ast))
+  const wires = args.map(({ wire }) => wire)
   const success: Schema.Constraint = stream === undefined ? rpc.successSchema : stream.success
   const element = codecAt<unknown>(rpc, "success", success)
   const bare = stream === undefined ? element : codecAt<unknown>(rpc, "answer", Schema.Void)

@@ -10,7 +10,7 @@ import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Fiber from "effect/Fiber"
+import type * as Fiber from "effect/Fiber"
 import { identity } from "effect/Function"
 import * as References from "effect/References"
 import * as Result from "effect/Result"
@@ -73,8 +73,8 @@ export type Answer = Result.Result<unknown, unknown>
 export interface Implementation {
   readonly codec: FunctionCodec
   /**
-   * What a handler gives runs in, for a caller with this context, but for a scope of its own (`withScope`). The references are the
-   * caller's, the services the handler's.
+   * What an Effect of `here` runs in, for a caller with this context, but for a scope of its own (`withScope`, closed by `fork`). The
+   * references are the caller's, the services the handler's.
    */
   readonly context: (caller: Context.Context<never>) => Context.Context<never>
   /** An Effect that has its answer already costs no fiber: see `isExit`. */
@@ -86,7 +86,7 @@ export interface Implementation {
   readonly here: Here | undefined
 }
 
-/** A handler of this thread, for who runs it in a fiber of its own: see `fork`. */
+/** A handler of this thread in values, for who runs it in a fiber of its own: see `fork`. */
 export interface Here {
   readonly handle: (payload: unknown) => Effect.Effect<unknown, unknown>
   /** What is answered when the handler has ended so. */
@@ -148,6 +148,7 @@ const implementation = <Env>(
     if (!codec.answersResult) return Exit.fail(HostCallError.fromDefect(codec.name, error.success))
     return Exit.succeed(Result.fail(error.success))
   }
+  const ownContext = contextOf(context as Context.Context<never>)
   const handle = (payload: unknown) => attempt(() => handler(payload)) as Effect.Effect<unknown, unknown>
   const run = <A>(
     payload: unknown,
@@ -155,13 +156,8 @@ const implementation = <Env>(
   ): Effect.Effect<A, HostCallError.HostCallError> => {
     const effect = handle(payload)
     if (isExit(effect)) return finish(settle(effect))
-    return Effect.flatMap(Effect.exit(effect), (exit) => {
-      const closing = close(scopeOf(Fiber.getCurrent()!.context), exit)
-      if (closing === undefined) return finish(settle(exit))
-      return Effect.flatMap(Effect.exit(Effect.uninterruptible(closing)), (closed) =>
-        finish(settle(Exit.isSuccess(closed) ? exit : closed))
-      )
-    })
+    const owned = Effect.updateContext(Effect.scoped(effect), ownContext)
+    return Effect.flatMap(Effect.exit(owned), (exit) => finish(settle(exit)))
   }
   const stream = (payload: unknown): Stream.Stream<unknown, unknown> =>
     Stream.suspend(() => handler(payload) as unknown as Stream.Stream<unknown, unknown, Env | Scope.Scope>).pipe(
@@ -172,7 +168,6 @@ const implementation = <Env>(
   // A host pool's function of this very contract has a byte face already.
   const face = handler[BytesTypeId]
   const perform = (payload: unknown) => run(payload, identity)
-  const ownContext = contextOf(context as Context.Context<never>)
   if (face !== undefined && face.codec.rpc === codec.rpc) {
     return { codec, context: ownContext, perform, stream, bytes: face.run, here: undefined }
   }
@@ -256,12 +251,6 @@ const closedThen = <A, E>(closing: Effect.Effect<void>, exit: Exit.Exit<A, E>): 
 /** A scope that nothing was added to need not keep the answer. */
 const close = (scope: Scope.Closeable, exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> | undefined =>
   Scope.closeUnsafe(scope, scope.state._tag === "Empty" && Exit.isSuccess(exit) ? Exit.void : exit)
-
-/** What an implementation gives, in the context of the fiber that runs it. */
-export const within = <A, E>(implementation: Implementation, effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
-  isExit(effect)
-    ? effect
-    : Effect.updateContext(effect, (caller: Context.Context<never>) => withScope(implementation.context(caller)))
 
 /** Leaves out what belongs to whoever calls, not to whoever built the layer. No handler's type asks for it. */
 const withoutCaller = <Env>(context: Context.Context<Env>): Context.Context<Env> =>

@@ -49,7 +49,7 @@ export interface Limits {
 export interface LoadOptions {
   readonly module: PluginModule.Source
   readonly signature: Link.PluginSignature
-  /** The byte faces of the host functions, in the order of `signature.imports`. */
+  /** The host functions, in the order of `signature.imports`. */
   readonly hosts: ReadonlyArray<HostFunction.Implementation>
   /** Guest functions that the module must not leave out. */
   readonly require: "all" | ReadonlyArray<string>

@@ -223,15 +223,20 @@ const typed = <R extends Rpc.Any>(
     functions[twin] = (payload: unknown) => {
       const chosen = others.length === 0 ? first! : leastBusy(guests)
       const answer = chosen.callNow(index, payload, noContext)
-      if (answer === notNow) return callSoon(plugin, name, chosen, call(payload))
+      if (answer === notNow) return callOnStack(plugin, name, chosen, chosen.call(index, payload))
       return answer instanceof NoAnswer ? Effect.runSync(answer.exit) : answer
     }
   }
   return Object.assign(functions, { [GuestsTypeId]: guests, [HealthTypeId]: health }) as unknown as Plugin<R>
 }
 
-/** The twin of a call that more has to be looked at for than its guest. It is answered on this stack, or not at all. */
-const callSoon = (plugin: string, name: string, guest: PluginGuest, call: Effect.Effect<unknown, unknown>): unknown => {
+/** The twin where a whole call is needed: it is answered before this returns, or is `Busy`. */
+const callOnStack = (
+  plugin: string,
+  name: string,
+  guest: PluginGuest,
+  call: Effect.Effect<unknown, unknown>
+): unknown => {
   // A guest on another thread would be entered all the same, later and for nobody.
   const fiber = guest.inCallingThread ? Effect.runFork(call) : undefined
   const exit = fiber?.pollUnsafe()

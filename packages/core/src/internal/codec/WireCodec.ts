@@ -24,10 +24,14 @@ export interface WireCodec {
 /** Throws a `CodecError` with reason `Unsupported` where a part of the schema has no form. */
 export const wireCodec = (ast: SchemaAST.AST, compile = true): WireCodec => {
   const wire = formOf(ast)
-  return compile && Source.isAllowed
-    ? new CompiledCodec(wire)
-    : { read: WireDecoder.reader(wire), write: WireEncoder.writer(wire) }
+  if (!compile || !Source.isAllowed) return { read: WireDecoder.reader(wire), write: WireEncoder.writer(wire) }
+  let codec = made.get(wire)
+  if (codec === undefined) made.set(wire, (codec = new CompiledCodec(wire)))
+  return codec
 }
+
+/** One for each form, so that nothing is compiled twice. */
+const made = new WeakMap<Wire, WireCodec>()
 
 /** Most functions of a contract are never called. */
 class CompiledCodec implements WireCodec {

@@ -16,7 +16,7 @@ const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
 const maxSafe = BigInt(Number.MAX_SAFE_INTEGER)
 
 export class Reader {
-  bytes: Uint8Array
+  readonly bytes: Uint8Array
   /** Where the next value begins, in bytes from the start of `bytes`. */
   offset = 0
   /** Where what may be read begins and ends. */
@@ -47,15 +47,6 @@ export class Reader {
   /** A reader of other bytes with the same list beside them. They are not sealed: their byte strings are copied out. */
   of(bytes: Uint8Array): Reader {
     return new Reader(bytes, this.isPlain ? undefined : this.beside)
-  }
-
-  /** Turns to other bytes, all of them, as if the reader had been made for them. */
-  turnTo(bytes: Uint8Array): void {
-    if (bytes !== this.bytes) {
-      this.bytes = bytes
-      this.made = undefined
-    }
-    this.window(0, bytes.length)
   }
 
   /** Turns to the value from `start` to `end`, both within `bytes`, as if the reader had been made for it alone. */

@@ -4,7 +4,6 @@
  */
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
-import { identity } from "effect/Function"
 import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
@@ -32,7 +31,7 @@ export const make = Effect.fnUntraced(function* (
     (index: number, whenFull: WhenFull): HostFunction.Bytes =>
     (args) => {
       const implementation = functions[index]!
-      const task = Effect.suspend(() => HostFunction.within(implementation, implementation.bytes(args)))
+      const task = Effect.suspend(() => implementation.bytes(args))
       const answer =
         whenFull === "suspend"
           ? executor.run(task)
@@ -142,11 +141,9 @@ const executed = (
   implementation: HostFunction.Implementation
 ): HostFunction.Implementation => ({
   ...implementation,
-  context: identity,
   perform: (payload) =>
-    Effect.mapError(
-      executor.run(Effect.suspend(() => HostFunction.within(implementation, implementation.perform(payload)))),
-      (error) => (error._tag === "ExecutorError" ? notRun(implementation.codec.name, error) : error)
+    Effect.mapError(executor.run(Effect.suspend(() => implementation.perform(payload))), (error) =>
+      error._tag === "ExecutorError" ? notRun(implementation.codec.name, error) : error
     )
 })
 

@@ -94,8 +94,7 @@ export class CallServer implements Connection.Server {
 
     const effect = implementation.perform(payload.success)
     if (HostFunction.isExit(effect)) return this.answer(id, flags, implementation, effect)
-    const context = HostFunction.withScope(implementation.context(service.context))
-    const fiber = Effect.runForkWith(context)(limited(effect, timeLeft))
+    const fiber = Effect.runForkWith(service.context)(limited(effect, timeLeft))
     this.running.set(id, { fiber })
     fiber.addObserver((exit) => {
       this.running.delete(id)

@@ -24,12 +24,12 @@ import type { SupervisedGuest } from "./SupervisedGuest.ts"
 import { type EntrySpan, sharedNow, type Usage } from "./Usage.ts"
 
 /**
- * The call, step by step, in the caller's fiber: room in the executor, an instance, the way into its guest and back.
- * What it waits on are callbacks, so a call that is answered at once costs one object and no turn.
+ * The call, step by step, in the caller's fiber: on this stack, if that can be; otherwise room in the executor, an instance, the way
+ * into its guest and back. What it waits on are callbacks, so a call that is answered at once costs no turn.
  */
 export const run = (guest: SupervisedGuest, index: number, payload: unknown): Effect.Effect<unknown, unknown> =>
   Effect.callback((resume) => {
-    // It is registered by the fiber that runs it.
+    // It is registered in the caller's fiber, so this is its context.
     const { context } = Fiber.getCurrent()!
     const answer = Context.get(context, Deadline.Current) === Infinity ? guest.callNow(index, payload, context) : notNow
     if (answer !== notNow) return resume(answer instanceof NoAnswer ? answer.exit : Exit.succeed(answer))
@@ -153,7 +153,7 @@ export class Call implements Caller {
   }
 
   /** Told by an instance: how the call ended there. One that has not begun can be taken by the next instance. */
-  answered(exit: TypedExit, hasBegun = true): void {
+  exited(exit: TypedExit, hasBegun: boolean): void {
     if (this.resume === undefined) return
     if (Exit.isFailure(exit) && this.guest.takesBack(this, exit, hasBegun)) return
     this.settle(exit)
@@ -165,11 +165,6 @@ export class Call implements Caller {
 
   take(answer: number | bigint | undefined, memory: GuestMemory): TypedExit {
     return this.codec.take(answer, memory)
-  }
-
-  /** Told by a guest of this thread. */
-  exited(exit: TypedExit, hasBegun: boolean): void {
-    this.answered(exit, hasBegun)
   }
 
   fail(reason: GuestError.Reason): void {

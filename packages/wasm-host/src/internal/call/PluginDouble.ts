@@ -46,7 +46,7 @@ const called = (
   Effect.suspend((): Effect.Effect<unknown, unknown> => {
     const args = guestCodec.encode(payload)
     if (Result.isFailure(args)) return guestCodec.fail(args.failure)
-    return HostFunction.within(implementation, implementation.bytes(args.success)).pipe(
+    return implementation.bytes(args.success).pipe(
       Effect.catch((error) => {
         const { reason } = error
         if (reason._tag === "ArgumentsRefused")

@@ -141,7 +141,7 @@ export class SupervisedGuest implements PluginGuest {
     const { current } = this
     const { codec, isDirect } = this.functionOf(index)
     if (!isDirect || current === undefined || this.replacer !== undefined || this.over !== undefined) return notNow
-    if (!this.gate.admission.isUnlimited) return notNow
+    if (!this.gate.admission.admitsAll) return notNow
     this.inHand++
     const answer = current.callNow(index, codec, payload, context)
     this.inHand--

@@ -1,6 +1,6 @@
 /**
  * A call of a sync function that is answered on its caller's stack: nobody can wait for it, leave it or look at it meanwhile, so
- * nothing is made for it. What a host function asks of the call that it is for is made when it asks.
+ * nothing is made for it. What host functions need of a call is made when the guest first calls one.
  *
  * One serves all such calls of a guest, one after the other: only one is on the guest's stack.
  */

@@ -5,7 +5,7 @@
  * functions are interrupted and awaited. It dies earlier when it traps, breaks the ABI, or the host unwinds it: the call
  * that it ran for fails with the reason, every other with `Poisoned`, and it is not entered again.
  *
- * The two flows through it are each one function: `GuestCall.start` and `HostCall.run`.
+ * The flows through it are each one function: `GuestCall.start` or `DirectCall.run`, and `HostCall.run`.
  */
 import * as Connection from "@fiberhost/core/Connection"
 import type { HostCallError } from "@fiberhost/core/HostCallError"

@@ -1,6 +1,5 @@
 /**
- * A guest of this thread as its callers see it: calls come with values, and go in as bytes. It has nothing of its own, and
- * ends with its guest.
+ * A guest of this thread as its callers see it: calls come with values, and go in as the export takes them. It ends with its guest.
  */
 import type * as Admission from "@fiberhost/core/Admission"
 import type * as Context from "effect/Context"

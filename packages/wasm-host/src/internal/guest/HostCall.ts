@@ -26,7 +26,10 @@ import { type Interruptible, RunningHostCall } from "./RunningHostCall.ts"
  */
 export type Host = (guest: Guest, signature: Signature.Signature, raws: Raws) => HostExit | Begin
 
-/** `raws` are arguments that were not taken yet. The exit if the function has one by then, or what interrupts it; then `onExit` is told, once, when the guest is not on the stack. */
+/**
+ * Begins the function for `hostCall`; `raws` have not been taken. Its exit if it has one by then, otherwise what interrupts it;
+ * `onExit` is then told once, off the guest's stack.
+ */
 export type Begin = (hostCall: HostCall, onExit: (exit: HostExit) => void, raws: Raws) => HostExit | Interruptible
 
 export class HostCall extends RunningHostCall<GuestCall.GuestCall> implements Member<HostCall> {

@@ -149,7 +149,7 @@ export class RemoteCall implements Connection.OutgoingCall, Entered {
     this.leave()
     for (const hostCall of this.hostCalls) hostCall.owner = undefined
     this.hostCalls.clear()
-    this.call.answered(exit, hasBegun)
+    this.call.exited(exit, hasBegun)
   }
 
   private leave(): void {
