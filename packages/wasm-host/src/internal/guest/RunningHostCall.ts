@@ -98,6 +98,7 @@ export abstract class RunningHostCall<Call extends Owner = Owner> {
 
   /** The function waits for something from now on. Whoever wanted to interrupt it while it began did so for now. */
   begun(running: Interruptible): void {
+    if (this.running === running) return
     this.running = running
     if (this.interrupted) running.interruptUnsafe()
   }
