@@ -276,6 +276,7 @@ const argumentsOf = (rpc: Rpc.AnyWithProps): ReadonlyArray<Argument> => {
     if (!Schema.isSchema(field) || SchemaAST.isOptional(field.ast)) {
       throw refused(rpc, `argument "${name}" is optional, but every argument travels: use Schema.Option or NullOr`)
     }
+    if (name === "__proto__") throw refused(rpc, "an argument cannot be named __proto__: no payload has it")
     const codec = codecAt<unknown>(rpc, name, field)
     const wire = wireCodec(field.ast)
     return { name, schema: field, codec, kind: plainKind(field.ast), of: accessor(name), wire }

@@ -12,11 +12,13 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as Result from "effect/Result"
 import * as GuestError from "../../GuestError.ts"
 import { NoAnswer, notNow } from "../guest/DirectCall.ts"
 import type { Caller } from "../guest/GuestCall.ts"
-import type { GuestCodec, Raws, TypedExit } from "../guest/GuestCodec.ts"
+import { type GuestCodec, passBytes, type Raws, type TypedExit } from "../guest/GuestCodec.ts"
 import type { GuestMemory } from "../guest/GuestMemory.ts"
+import * as StackRoom from "../guest/StackRoom.ts"
 import type { CallObservation, CallObserver } from "./CallObserver.ts"
 import * as Escalation from "./Escalation.ts"
 import type { Entered, Instance } from "./Instance.ts"
@@ -29,6 +31,7 @@ import { type EntrySpan, sharedNow, type Usage } from "./Usage.ts"
  */
 export const run = (guest: SupervisedGuest, index: number, payload: unknown): Effect.Effect<unknown, unknown> =>
   Effect.callback((resume) => {
+    StackRoom.check()
     // It is registered in the caller's fiber, so this is its context.
     const { context } = Fiber.getCurrent()!
     const answer = Context.get(context, Deadline.Current) === Infinity ? guest.callNow(index, payload, context) : notNow
@@ -107,6 +110,7 @@ export class Call implements Caller {
   private earlier = unspent
   private observation: CallObservation | undefined
   private resume: ((exit: TypedExit) => void) | undefined
+  private encoded: ReadonlyArray<Uint8Array> | undefined
 
   constructor(
     guest: SupervisedGuest,
@@ -159,8 +163,18 @@ export class Call implements Caller {
     this.settle(exit)
   }
 
+  /** It does not enter its guest at once, and its caller may write to the payload meanwhile. Whether it goes on. */
+  keep(): boolean {
+    const encoded = this.codec.encode(this.payload)
+    if (Result.isSuccess(encoded)) this.encoded = encoded.success
+    else this.fail(encoded.failure)
+    return Result.isSuccess(encoded)
+  }
+
   pass(memory: GuestMemory): Raws {
-    return this.codec.pass(this.payload, memory)
+    return this.encoded === undefined
+      ? this.codec.pass(this.payload, memory)
+      : passBytes(this.codec.signature, this.encoded, memory)
   }
 
   take(answer: number | bigint | undefined, memory: GuestMemory): TypedExit {

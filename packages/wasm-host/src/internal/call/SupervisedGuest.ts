@@ -16,6 +16,7 @@ import * as GuestError from "../../GuestError.ts"
 import type * as Supervisor from "../../Supervisor.ts"
 import { notNow } from "../guest/DirectCall.ts"
 import { GuestCodec } from "../guest/GuestCodec.ts"
+import * as StackRoom from "../guest/StackRoom.ts"
 import type { Signature } from "../module/Signature.ts"
 import * as Call from "./Call.ts"
 import type { CallGate } from "./CallGate.ts"
@@ -142,6 +143,8 @@ export class SupervisedGuest implements PluginGuest {
     const { codec, isDirect } = this.functionOf(index)
     if (!isDirect || current === undefined || this.replacer !== undefined || this.over !== undefined) return notNow
     if (!this.gate.admission.admitsAll) return notNow
+    // A stack that ended within the entry would leave the guest locked.
+    StackRoom.check()
     this.inHand++
     const answer = current.callNow(index, codec, payload, context)
     this.inHand--

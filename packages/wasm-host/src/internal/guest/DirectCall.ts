@@ -47,8 +47,10 @@ export class DirectCall implements Entry {
     try {
       answer = codec.invoke(guest.exportOf(index), payload, guest)
       guest.asyncValues.sweep()
+      if (guest.unwinding !== undefined) throw guest.unwinding
     } catch (thrown) {
-      answer = this.failed(codec, thrown)
+      // The guest may have caught what the host threw, and gone on.
+      answer = this.failed(codec, guest.unwinding ?? thrown)
     }
     guest.end()
     if (this.owner !== undefined) answer = this.left(answer)

@@ -24,11 +24,12 @@ export class GuestArgument {
 
   /** Host to guest: as the export takes it. Throws a `Refused`, and what ends the guest. */
   pass(payload: unknown, memory: GuestMemory): number | bigint {
-    const raw = this.toRaw === undefined ? undefined : this.rawOf(payload, this.toRaw)
+    const value = this.valueOf(payload)
+    const raw = this.toRaw?.(value)
     if (raw !== undefined) return raw
     const writer = Codec.scratch()
     try {
-      this.write(payload, writer)
+      this.write(value, writer)
       const { bytes, size } = writer
       if (this.as !== "bytes") return Signature.toRaw(this.as, bytes.subarray(0, size))
       const ptr = memory.tryWrite(bytes, 0, size)
@@ -39,25 +40,28 @@ export class GuestArgument {
     }
   }
 
-  /** Undefined when the codec has to say what is wrong with the value. */
-  private rawOf(payload: unknown, toRaw: (value: unknown) => number | bigint | undefined): number | bigint | undefined {
+  /** Read once: a getter may give something else the next time. */
+  private valueOf(payload: unknown): unknown {
     try {
-      return toRaw(this.argument.of(payload))
-    } catch {
-      return undefined
+      return this.argument.of(payload)
+    } catch (thrown) {
+      throw this.refused(thrown)
     }
   }
 
-  private write(payload: unknown, writer: Codec.Writer): void {
-    const { name, of, wire } = this.argument
+  private write(value: unknown, writer: Codec.Writer): void {
     try {
       writer.begin()
-      wire.write(of(payload), writer)
+      this.argument.wire.write(value, writer)
     } catch (thrown) {
-      throw new Refused(valueRefused(toCodecError("encode", thrown).under(name)))
+      throw this.refused(thrown)
     }
     if (writer.size <= this.valueBytes) return
-    throw new Refused(new GuestError.ValueTooLarge({ path: name, limit: this.valueBytes }))
+    throw new Refused(new GuestError.ValueTooLarge({ path: this.argument.name, limit: this.valueBytes }))
+  }
+
+  private refused(thrown: unknown): Refused {
+    return new Refused(valueRefused(toCodecError("encode", thrown).under(this.argument.name)))
   }
 }
 

@@ -54,6 +54,8 @@ const enter = (call: GuestCall): void => {
     call.hasBegun = true
     const raws = passed(call)
     if (raws === undefined) return
+    // A getter of the payload may have closed it.
+    if (guest.dead !== undefined) return call.fail(guest.dead)
     if (!signature.sync) call.age = guest.asyncValues.begin()
     const run = guest.exportOf(call.index)
     const answer = raws.length === 1 ? run(raws[0]!) : run(...raws)

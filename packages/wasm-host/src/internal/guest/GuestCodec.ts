@@ -24,7 +24,7 @@ export class GuestCodec {
   readonly leftOut: Exit.Exit<never, GuestError.GuestError> | undefined
 
   private readonly valueBytes: number
-  private readonly signature: Signature.Signature
+  readonly signature: Signature.Signature
   private readonly arguments: ReadonlyArray<GuestArgument>
   /** The answer of a raw one, where it needs no codec. */
   private readonly ofRaw: ((raw: number | bigint) => unknown) | undefined
@@ -88,7 +88,11 @@ export class GuestCodec {
   invoke(run: Export, payload: unknown, guest: Guest): unknown {
     const { memory } = guest
     const { arguments: args } = this
-    const answer = args.length === 1 ? run(args[0]!.pass(payload, memory)) : run(...this.pass(payload, memory))
+    const raws = args.length === 1 ? undefined : this.pass(payload, memory)
+    const raw = raws === undefined ? args[0]!.pass(payload, memory) : 0
+    // A getter of the payload may have closed it.
+    if (guest.dead !== undefined) throw new Refused(guest.dead)
+    const answer = raws === undefined ? run(raw) : run(...raws)
     // The guest has caught what the host threw: its answer is none.
     if (guest.unwinding !== undefined) throw guest.unwinding
     return this.valueOf(answer, memory)
@@ -171,6 +175,26 @@ class Failed {
 
 /** Arguments as an export takes them: a raw number, or a fat pointer. */
 export type Raws = ReadonlyArray<number | bigint>
+
+/** Host to guest: arguments that are encoded already, as `GuestCodec.pass`. */
+export const passBytes = (
+  { arguments: kinds }: Signature.Signature,
+  args: ReadonlyArray<Uint8Array>,
+  memory: GuestMemory
+): Raws => {
+  const raws: Array<number | bigint> = []
+  for (let i = 0; i < kinds.length; i++) {
+    const kind = kinds[i]!
+    const value = args[i]!
+    const raw = kind === "bytes" ? memory.tryWrite(value) : Signature.toRaw(kind, value)
+    if (raw === undefined) {
+      release(raws, kinds, memory)
+      throw new Refused(new GuestError.OutOfMemory({ bytes: value.byteLength }))
+    }
+    raws.push(raw)
+  }
+  return raws
+}
 
 /** Frees arguments that were written and are not delivered. */
 export const release = (raws: Raws, kinds: ReadonlyArray<Signature.Kind>, memory: GuestMemory): void => {

@@ -39,6 +39,7 @@ export class GuestInstance implements Instance {
   }
 
   enter(call: Call): void {
+    if (this.guest.lock.isHeld && !call.keep()) return
     const usage = call.isMeasured ? new Usage(call.observer !== undefined) : undefined
     const entered = new GuestCall.GuestCall(this.guest, call.index, call, usage)
     call.entered = entered

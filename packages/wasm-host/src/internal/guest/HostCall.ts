@@ -176,14 +176,25 @@ const unfinished = ({ name }: Signature.Signature): HostExit =>
 
 /** Host to guest: the answer of an async function that took its time, when the stack is empty. */
 const complete = (hostCall: HostCall, exit: HostExit): void => {
-  const { asyncValue, guest, owner, signature } = hostCall
+  const { guest, owner, signature } = hostCall
   if (guest.dead !== undefined) return
+  // Whoever answered may write to the value before the guest's turn comes.
+  const kept = guest.lock.isHeld ? written(hostCall, exit) : exit
   guest.enter("resolve", owner, () => {
-    const value = passAnswer(guest, hostCall, owner, signature, exit)
+    const value = passAnswer(guest, hostCall, owner, signature, kept)
     if (value === undefined) return
-    guest.resolve(asyncValue, value as bigint)
-    guest.asyncValues.retire(asyncValue)
+    // Of one that was answered while it began it is known only now.
+    guest.resolve(hostCall.asyncValue, value as bigint)
+    guest.asyncValues.retire(hostCall.asyncValue)
   })
+}
+
+/** The same, as bytes of its own. */
+const written = ({ context, guest, owner, signature }: HostCall, exit: HostExit): HostExit => {
+  const bytes = HostAnswer.bytesOf(signature, exit, guest.limits.valueBytes, (error) =>
+    guest.unheard(error, owner, context)
+  )
+  return Result.isSuccess(bytes) ? Exit.succeed(bytes.success) : Exit.fail(bytes.failure)
 }
 
 /**

@@ -6,9 +6,8 @@ import * as Context from "effect/Context"
 import * as Exit from "effect/Exit"
 import * as GuestError from "../../GuestError.ts"
 import type { Guest } from "../guest/Guest.ts"
-import { Refused } from "../guest/GuestArgument.ts"
 import type * as GuestCall from "../guest/GuestCall.ts"
-import { nil, type Raws, release } from "../guest/GuestCodec.ts"
+import { nil, passBytes, type Raws } from "../guest/GuestCodec.ts"
 import { type GuestMemory, TooLong } from "../guest/GuestMemory.ts"
 import * as Signature from "../module/Signature.ts"
 
@@ -49,19 +48,7 @@ export class WireCaller implements GuestCall.Caller<Uint8Array> {
   }
 
   pass(memory: GuestMemory): Raws {
-    const kinds = this.signature.arguments
-    const raws: Array<number | bigint> = []
-    for (let i = 0; i < kinds.length; i++) {
-      const kind = kinds[i]!
-      const value = this.args[i]!
-      const raw = kind === "bytes" ? memory.tryWrite(value) : Signature.toRaw(kind, value)
-      if (raw === undefined) {
-        release(raws, kinds, memory)
-        throw new Refused(new GuestError.OutOfMemory({ bytes: value.byteLength }))
-      }
-      raws.push(raw)
-    }
-    return raws
+    return passBytes(this.signature, this.args, memory)
   }
 
   take(answer: number | bigint | undefined, memory: GuestMemory): GuestCall.GuestExit<Uint8Array> {
