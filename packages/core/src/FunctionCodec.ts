@@ -14,7 +14,8 @@ import * as Schema from "effect/Schema"
 import * as SchemaAST from "effect/SchemaAST"
 import * as Codec from "./Codec.ts"
 import { CodecError, toCodecError, Unsupported } from "./CodecError.ts"
-import { accessor, plainKind, readWindow, type WireCodec, wireCodec } from "./internal/codec/WireCodec.ts"
+import * as Accessor from "./internal/codec/Accessor.ts"
+import { plainKind, readWindow, type WireCodec, wireCodec } from "./internal/codec/WireCodec.ts"
 import type * as Primitive from "./Primitive.ts"
 import * as Wire from "./Wire.ts"
 
@@ -26,7 +27,7 @@ export interface Argument {
   /** The number kind that the schema is, when every value of the kind is the schema's, and nothing else. */
   readonly kind: Primitive.Kind | undefined
   /** The argument of a payload. */
-  readonly of: (payload: unknown) => unknown
+  readonly of: Accessor.Accessor
   /** As `codec`, but it throws what is wrong, for `CodecError.toCodecError`, and leaves a part of the value behind. */
   readonly wire: WireCodec
 }
@@ -279,7 +280,7 @@ const argumentsOf = (rpc: Rpc.AnyWithProps): ReadonlyArray<Argument> => {
     if (name === "__proto__") throw refused(rpc, "an argument cannot be named __proto__: no payload has it")
     const codec = codecAt<unknown>(rpc, name, field)
     const wire = wireCodec(field.ast)
-    return { name, schema: field, codec, kind: plainKind(field.ast), of: accessor(name), wire }
+    return { name, schema: field, codec, kind: plainKind(field.ast), of: Accessor.make(name), wire }
   })
 }
 

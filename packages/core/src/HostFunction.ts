@@ -1,10 +1,11 @@
 /**
- * A host function and its two faces.
+ * A host function and its faces.
  *
  * Typed: `payload => Effect<Success, Error | HostCallError>`, what an application calls and what it implements.
  * Bytes: `arguments => Effect<bytes, HostCallError>`, what a guest calls: MessagePack in and out, a typed failure
  * being an answer like any other. A handler gets its byte face from its contract's codec. A function that a host pool
  * runs has one of its own, so the guest's bytes pass through the calling thread untouched.
+ * Values: the handler itself, for who reads the payload and writes the answer where they lie: a guest's memory, a message.
  */
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
@@ -73,7 +74,7 @@ export type Answer = Result.Result<unknown, unknown>
 export interface Implementation {
   readonly codec: FunctionCodec
   /**
-   * What an Effect of `here` runs in, for a caller with this context, but for a scope of its own (`withScope`, closed by `fork`). The
+   * What an Effect of `values` runs in, for a caller with this context, but for a scope of its own (`withScope`, closed by `fork`). The
    * references are the caller's, the services the handler's.
    */
   readonly context: (caller: Context.Context<never>) => Context.Context<never>
@@ -83,11 +84,11 @@ export interface Implementation {
   readonly stream: (payload: unknown) => Stream.Stream<unknown, unknown>
   readonly bytes: Bytes
   /** Undefined when `bytes` runs elsewhere, and is handed the arguments as they are. */
-  readonly here: Here | undefined
+  readonly values: ValueFace | undefined
 }
 
-/** A handler of this thread in values, for who runs it in a fiber of its own: see `fork`. */
-export interface Here {
+/** A handler of this thread, which is not run yet: its Effect is run by `fork`. */
+export interface ValueFace {
   readonly handle: (payload: unknown) => Effect.Effect<unknown, unknown>
   /** What is answered when the handler has ended so. */
   readonly settle: (exit: Exit.Exit<unknown, unknown>) => Exit.Exit<Answer, HostCallError.HostCallError>
@@ -169,7 +170,7 @@ const implementation = <Env>(
   const face = handler[BytesTypeId]
   const perform = (payload: unknown) => run(payload, identity)
   if (face !== undefined && face.codec.rpc === codec.rpc) {
-    return { codec, context: ownContext, perform, stream, bytes: face.run, here: undefined }
+    return { codec, context: ownContext, perform, stream, bytes: face.run, values: undefined }
   }
   const encode = encoder(codec)
   const bytes: Bytes = (args) => {
@@ -178,8 +179,7 @@ const implementation = <Env>(
       ? Exit.fail(argumentsRefused(codec.name, payload.failure))
       : run(payload.success, encode)
   }
-  const here: Here = { handle, settle }
-  return { codec, context: ownContext, perform, stream, bytes, here }
+  return { codec, context: ownContext, perform, stream, bytes, values: { handle, settle } }
 }
 
 /** What a handler's stream ended with, as `perform` has it for an Effect. */
@@ -223,8 +223,8 @@ const scopeOf = (context: Context.Context<never>): Scope.Closeable =>
   Context.getUnsafe(context, Scope.Scope) as Scope.Closeable
 
 /**
- * Runs what a handler gave in a fiber, in `context`, which is its implementation's and has its scope. Its exit if it has one at once; otherwise
- * the fiber, and `onExit` is told once the scope is closed as well.
+ * Runs what a handler gave in a fiber, in `context`, which is its implementation's and has its scope, and closes that. Its exit if
+ * it has one at once; otherwise the fiber, and `onExit` is told once the scope is closed as well.
  */
 export const fork = <A, E>(
   effect: Effect.Effect<A, E>,
@@ -282,10 +282,7 @@ export const readAnswer = (codec: FunctionCodec, reader: Reader): Exit.Exit<unkn
 
 /** The caller's arguments do not fit the contract. */
 export const argumentsRefused = (name: string, { detail, path }: CodecError): HostCallError.HostCallError =>
-  new HostCallError.HostCallError({
-    function: name,
-    reason: new HostCallError.ArgumentsRefused({ path, detail })
-  })
+  HostCallError.argumentsRefused(name, path, detail)
 
 /** The function's answer does not fit the contract. */
 export const answerRefused = (name: string, { detail, path }: CodecError): HostCallError.HostCallError =>

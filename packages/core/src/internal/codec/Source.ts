@@ -66,15 +66,6 @@ export const isAllowed: boolean = (() => {
   }
 })()
 
-/** Reads one property of whatever it is given: compiled, so that it meets objects of one function only. */
-export const accessor = (name: string): ((value: unknown) => unknown) =>
-  isAllowed
-    ? (new Function(
-        "value",
-        `return typeof value === "object" && value !== null ? value[${JSON.stringify(name)}] : undefined`
-      ) as never)
-    : (value) => (typeof value === "object" && value !== null ? (value as Record<string, unknown>)[name] : undefined)
-
 /** The forms that have functions of their own: structs whose fields come as they are, and lists of one kind of item. */
 export const isCompiled = (wire: Wire): wire is StructWire | ListWire => {
   if (wire._tag === "Struct") {

@@ -13,8 +13,6 @@ import * as WireEncoder from "./WireEncoder.ts"
 import type { Wire } from "./WireSchema.ts"
 import * as WriteSource from "./WriteSource.ts"
 
-export { accessor } from "./Source.ts"
-
 /** Both are looked up when they are called: the first call replaces them by what is compiled. */
 export interface WireCodec {
   readonly read: WireDecoder.Read

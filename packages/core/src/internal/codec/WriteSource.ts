@@ -34,7 +34,7 @@ export const compile = (wire: Wire): Source => {
 }
 
 /** As `isCompiled`; the header of a struct with optional fields is written for all of them, and corrected in place. */
-export const isWritten = (wire: Wire): wire is StructWire | ListWire =>
+const isWritten = (wire: Wire): wire is StructWire | ListWire =>
   isCompiled(wire) && (wire._tag !== "Struct" || wire.fields.length <= 15 || !wire.fields.some(mayBeLeftOut))
 
 class Compiler {

@@ -31,11 +31,12 @@ import { type EntrySpan, sharedNow, type Usage } from "./Usage.ts"
  */
 export const run = (guest: SupervisedGuest, index: number, payload: unknown): Effect.Effect<unknown, unknown> =>
   Effect.callback((resume) => {
-    StackRoom.check()
     // It is registered in the caller's fiber, so this is its context.
     const { context } = Fiber.getCurrent()!
     const answer = Context.get(context, Deadline.Current) === Infinity ? guest.callNow(index, payload, context) : notNow
     if (answer !== notNow) return resume(answer instanceof NoAnswer ? answer.exit : Exit.succeed(answer))
+    // A stack that ended on the way would leave the call, and its guest, in between.
+    StackRoom.check()
     const call = new Call(guest, index, payload, context, resume)
     begin(call)
     return call.isSettled ? undefined : Effect.sync(() => call.interrupt())

@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect"
 
 export class Ending {
-  hasCome = false
+  private hasCome = false
   private listeners: Array<() => void> | undefined = undefined
 
   /** `listener` is told when it comes, or now if it has come. */

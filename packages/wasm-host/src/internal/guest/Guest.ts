@@ -124,9 +124,7 @@ export class Guest {
 
   /** The guest function of this index of the contract, which is not missing. */
   exportOf(index: number): Export {
-    return (this.functions[index] ??= this.exports[
-      Link.functionPrefix + this.signature.exports[index]!.name
-    ] as unknown as Export)
+    return (this.functions[index] ??= this.exports[Link.functionPrefix + this.signature.exports[index]!.name] as Export)
   }
 
   get stats(): Stats {

@@ -32,7 +32,7 @@ export class GuestArgument {
       this.write(value, writer)
       const { bytes, size } = writer
       if (this.as !== "bytes") return Signature.toRaw(this.as, bytes.subarray(0, size))
-      const ptr = memory.tryWrite(bytes, 0, size)
+      const ptr = memory.tryWrite(bytes, size)
       if (ptr === undefined) throw new Refused(new GuestError.OutOfMemory({ bytes: size }))
       return ptr
     } finally {

@@ -184,7 +184,7 @@ export class GuestCall<A = unknown> implements Member<GuestCall> {
   take(answer: bigint): GuestExit {
     const { guest } = this
     if (!this.isSettled) return this.caller.take(answer, guest.memory)
-    guest.memory.read(answer, ignore)
+    guest.memory.drop(answer)
     return Exit.void
   }
 
@@ -238,7 +238,6 @@ export class GuestCall<A = unknown> implements Member<GuestCall> {
   }
 }
 
-const ignore = () => {}
 const none: ReadonlyArray<RunningHostCall> = []
 
 const violation = (detail: string): GuestError.GuestFault =>

@@ -27,7 +27,7 @@ export class TooLong {
 }
 
 export class GuestMemory {
-  readonly memory: WebAssembly.Memory
+  private readonly memory: WebAssembly.Memory
   private readonly malloc: (length: number) => bigint
   private readonly free: (ptr: bigint) => void
   private readonly valueBytes: number
@@ -60,18 +60,18 @@ export class GuestMemory {
   }
 
   /**
-   * Host to guest: allocates exactly the value's length (the guest frees with the length it was given) and copies.
+   * Host to guest: allocates exactly the value's length (the guest frees with the length it was given) and copies its first
+   * `length` bytes.
    * Undefined when the guest has no memory left: `__fp_malloc` then answers offset 0 and does not trap.
    */
-  tryWrite(value: Uint8Array, start = 0, length: number = value.length - start): bigint | undefined {
+  tryWrite(value: Uint8Array, length: number = value.length): bigint | undefined {
     const ptr = this.malloc(length)
     const at = FatPtr.offsetOf(ptr)
     if (!this.isAllocated(at, length)) return undefined
     const { bytes } = this
     // The engine's copy costs more to call than a few bytes to write.
-    if (length > 64)
-      bytes.set(start === 0 && length === value.length ? value : value.subarray(start, start + length), at)
-    else for (let i = 0; i < length; i++) bytes[at + i] = value[start + i]!
+    if (length > 64) bytes.set(length === value.length ? value : value.subarray(0, length), at)
+    else for (let i = 0; i < length; i++) bytes[at + i] = value[i]!
     return ptr
   }
 
@@ -115,6 +115,12 @@ export class GuestMemory {
     const value = read(this.reader)
     if (ptr !== 0n) this.free(ptr)
     return value
+  }
+
+  /** Guest to host: checks and frees a value that nobody reads. */
+  drop(ptr: bigint): void {
+    this.check(FatPtr.offsetOf(ptr), FatPtr.lengthOf(ptr))
+    if (ptr !== 0n) this.free(ptr)
   }
 
   /** Guest to host: `look` looks at the value where it lies, and does not enter the guest. It stays the guest's. */

@@ -2,7 +2,6 @@
  * What a guest is told of a host function that ended: its answer, or, when it has none, the interruption Err that its
  * contract names.
  */
-
 import * as Codec from "@fiberhost/core/Codec"
 import type { FunctionCodec } from "@fiberhost/core/FunctionCodec"
 import * as HostCallError from "@fiberhost/core/HostCallError"
@@ -27,8 +26,8 @@ export class Unwritten {
 }
 
 /** What a handler of this thread answers when it has ended so. */
-export const unwritten =
-  (codec: FunctionCodec, { settle }: HostFunction.Here) =>
+export const finished =
+  (codec: FunctionCodec, { settle }: HostFunction.ValueFace) =>
   (exit: Exit.Exit<unknown, unknown>): HostExit => {
     if (Exit.isSuccess(exit)) return Exit.succeed(new Unwritten(codec, Result.succeed(exit.value)))
     const answer = settle(exit)
@@ -39,7 +38,7 @@ export const unwritten =
 export type Unheard = (error: HostCallError.HostCallError) => void
 
 /**
- * Gives `write` the answer as MessagePack, the first `size` of `bytes`, for as long as it runs. `valueBytes` is the longest that
+ * Gives `use` the answer as MessagePack, the first `size` of `bytes`, for as long as it runs. `valueBytes` is the longest that
  * the guest takes. Fails when there is no answer, and no Err for that.
  */
 export const write = <A>(
@@ -47,23 +46,23 @@ export const write = <A>(
   exit: HostExit,
   valueBytes: number,
   unheard: Unheard,
-  write: (bytes: Uint8Array, size: number) => A
+  use: (bytes: Uint8Array, size: number) => A
 ): Result.Result<A, HostCallError.HostCallError> => {
-  if (Exit.isFailure(exit)) return instead(signature, errorOf(signature.name, exit.cause), unheard, write)
+  if (Exit.isFailure(exit)) return instead(signature, errorOf(signature.name, exit.cause), unheard, use)
   const { value } = exit
   if (value instanceof Uint8Array) {
-    if (value.length <= valueBytes) return Result.succeed(write(value, value.length))
-    return instead(signature, tooLarge(signature.name, value.length, valueBytes), unheard, write)
+    if (value.length <= valueBytes) return Result.succeed(use(value, value.length))
+    return instead(signature, tooLarge(signature.name, value.length, valueBytes), unheard, use)
   }
   const writer = Codec.scratch()
   try {
     const refused = value.codec.writeAnswer(value.answer, writer)
-    if (refused === undefined && writer.size <= valueBytes) return Result.succeed(write(writer.bytes, writer.size))
+    if (refused === undefined && writer.size <= valueBytes) return Result.succeed(use(writer.bytes, writer.size))
     const error =
       refused === undefined
         ? tooLarge(signature.name, writer.size, valueBytes)
         : HostFunction.answerRefused(signature.name, refused)
-    return instead(signature, error, unheard, write)
+    return instead(signature, error, unheard, use)
   } finally {
     Codec.giveBack(writer)
   }
@@ -85,12 +84,12 @@ const instead = <A>(
   { onInterrupt }: Signature,
   error: HostCallError.HostCallError,
   unheard: Unheard,
-  write: (bytes: Uint8Array, size: number) => A
+  use: (bytes: Uint8Array, size: number) => A
 ): Result.Result<A, HostCallError.HostCallError> => {
   if (onInterrupt === undefined) return Result.fail(error)
   // Neither is news to whoever interrupted the call, or closed the guest.
   if (error.reason._tag !== "Interrupted" && error.reason._tag !== "Closed") unheard(error)
-  return Result.succeed(write(onInterrupt, onInterrupt.length))
+  return Result.succeed(use(onInterrupt, onInterrupt.length))
 }
 
 const errorOf = (name: string, cause: Cause.Cause<HostCallError.HostCallError>): HostCallError.HostCallError => {

@@ -58,7 +58,7 @@ export const read = (
 }
 
 /** Why the arguments cannot be sent, if they cannot: they are freed then. Throws what ends the guest. */
-export const refuse = (
+export const refusal = (
   signature: Signature.Signature,
   raws: Raws,
   memory: GuestMemory
@@ -94,7 +94,5 @@ export const write = (
 
 /** Frees arguments that are not taken. */
 export const drop = ({ arguments: kinds }: Signature.Signature, raws: Raws, memory: GuestMemory): void => {
-  for (let i = 0; i < kinds.length; i++) if (kinds[i] === "bytes") memory.read(raws[i] as bigint, ignore)
+  for (let i = 0; i < kinds.length; i++) if (kinds[i] === "bytes") memory.drop(raws[i] as bigint)
 }
-
-const ignore = () => {}

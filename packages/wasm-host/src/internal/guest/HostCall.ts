@@ -80,8 +80,8 @@ export class HostCall extends RunningHostCall<GuestCall.GuestCall> implements Me
 
 /** A host function of the guest's own thread: its Effect runs in a fiber, unless it has its answer already. */
 export const inThread = (implementation: HostFunction.Implementation): Host => {
-  const { bytes, codec, here } = implementation
-  if (here === undefined) {
+  const { bytes, codec, values } = implementation
+  if (values === undefined) {
     return (guest, signature, raws) => {
       const args = HostArguments.take(signature, raws, guest.memory)
       if (Result.isFailure(args)) return Exit.fail(args.failure)
@@ -90,16 +90,16 @@ export const inThread = (implementation: HostFunction.Implementation): Host => {
       return (hostCall, onExit) => HostFunction.fork(effect, hostCall.contextOf(implementation), onExit)
     }
   }
-  const { handle } = here
-  const unwritten = HostAnswer.unwritten(codec, here)
+  const { handle } = values
+  const finished = HostAnswer.finished(codec, values)
   return (guest, signature, raws) => {
     const payload = HostArguments.read(codec, signature, raws, guest.memory)
     if (Result.isFailure(payload)) return Exit.fail(payload.failure)
     const effect = handle(payload.success)
-    if (HostFunction.isExit(effect)) return unwritten(effect)
+    if (HostFunction.isExit(effect)) return finished(effect)
     return (hostCall, onExit) => {
-      const running = HostFunction.fork(effect, hostCall.contextOf(implementation), (exit) => onExit(unwritten(exit)))
-      return Exit.isExit(running) ? unwritten(running) : running
+      const running = HostFunction.fork(effect, hostCall.contextOf(implementation), (exit) => onExit(finished(exit)))
+      return Exit.isExit(running) ? finished(running) : running
     }
   }
 }
@@ -204,7 +204,7 @@ const written = ({ context, guest, owner, signature }: HostCall, exit: HostExit)
  */
 const passAnswer = (
   guest: Guest,
-  runs: { readonly context: Context.Context<never> } | undefined,
+  ranIn: { readonly context: Context.Context<never> } | undefined,
   owner: GuestCall.GuestCall | undefined,
   signature: Signature.Signature,
   exit: HostExit
@@ -216,10 +216,10 @@ const passAnswer = (
     signature,
     exit,
     guest.limits.valueBytes,
-    (error) => guest.unheard(error, owner, runs?.context ?? guest.context),
+    (error) => guest.unheard(error, owner, ranIn?.context ?? guest.context),
     (bytes, length): number | bigint | undefined => {
       size = length
-      if (!sync || result === "bytes") return memory.tryWrite(bytes, 0, length)
+      if (!sync || result === "bytes") return memory.tryWrite(bytes, length)
       return result === "void" ? undefined : Signature.toRaw(result, bytes.subarray(0, length))
     }
   )

@@ -218,14 +218,14 @@ export class GuestServer implements Connection.Server, Answering {
         return sent
       }
       return (guest, signature, raws) => {
-        const refused = HostArguments.refuse(signature, raws, guest.memory)
+        const refused = HostArguments.refusal(signature, raws, guest.memory)
         return refused === undefined ? begin : Exit.fail(refused)
       }
     }
 
     const ask = (args: ReadonlyArray<Uint8Array>, owner: GuestCall.GuestCall | undefined, flags: number) =>
       this.connection.post({
-        ...unanswered,
+        ...noListener,
         target,
         index,
         caller: owner?.id ?? 0,
@@ -275,7 +275,7 @@ export class GuestServer implements Connection.Server, Answering {
 }
 
 /** What is never told of a call whose answer comes through the reply cell, or not at all. */
-const unanswered = { onReply: () => {}, onFailure: () => {}, onChunk: () => {}, onLost: () => {} }
+const noListener = { onReply: () => {}, onFailure: () => {}, onChunk: () => {}, onLost: () => {} }
 
 /** What this thread's guests may ask of host functions without a result before one is waited for. */
 const unansweredCalls = 256

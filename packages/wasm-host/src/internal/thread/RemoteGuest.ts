@@ -65,9 +65,9 @@ export class RemoteGuest implements Instance {
     this.hosts = options.hosts.map((implementation) => ({
       implementation,
       finish:
-        implementation.here === undefined
+        implementation.values === undefined
           ? (exit) => exit as HostExit
-          : HostAnswer.unwritten(implementation.codec, implementation.here)
+          : HostAnswer.finished(implementation.codec, implementation.values)
     }))
     this.context = options.context
     this.missing = options.missing

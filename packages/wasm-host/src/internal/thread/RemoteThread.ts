@@ -209,18 +209,18 @@ export class RemoteThread implements Connection.Server {
 /** Guest to host: takes the arguments, and calls the function. */
 const begin = (
   guest: RemoteGuest,
-  { bytes, codec, here }: HostFunction.Implementation,
+  { bytes, codec, values }: HostFunction.Implementation,
   signature: Signature,
   reader: Codec.Reader
 ): Effect.Effect<unknown, unknown> => {
-  if (here === undefined) {
+  if (values === undefined) {
     const args = signature.arguments.map(() => Wire.readValue(reader))
     return guest.dead === undefined ? bytes(args) : RemoteHostCall.closed(signature.name)
   }
   const payload = reader.plain(() => codec.readArguments(reader))
   if (guest.dead !== undefined) return RemoteHostCall.closed(signature.name)
   return Result.isSuccess(payload)
-    ? here.handle(payload.success)
+    ? values.handle(payload.success)
     : Exit.fail(HostFunction.argumentsRefused(codec.name, payload.failure))
 }
 
