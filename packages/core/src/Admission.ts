@@ -17,7 +17,7 @@ import * as Exit from "effect/Exit"
 import { identity } from "effect/Function"
 import * as Scheduler from "effect/Scheduler"
 import * as Schema from "effect/Schema"
-import { Line } from "./internal/Line.ts"
+import { Line } from "./Line.ts"
 
 /** `concurrency` tasks are active and `capacity` wait: `waiting` is how many did when the entrant was refused. */
 export class NoRoom extends Schema.TaggedError<NoRoom>("@fiberhost/core/NoRoom")("NoRoom", {

@@ -13,9 +13,9 @@ import * as Deadline from "../../Deadline.ts"
 import type { FunctionCodec } from "../../FunctionCodec.ts"
 import * as HostCallError from "../../HostCallError.ts"
 import * as HostFunction from "../../HostFunction.ts"
+import type { Member } from "../../Line.ts"
 import type * as Thread from "../../Thread.ts"
 import * as Wire from "../../Wire.ts"
-import type { Waiter } from "../Line.ts"
 import type { Reader } from "../msgpack/MsgPackReader.ts"
 import type { Writer } from "../msgpack/MsgPackWriter.ts"
 import type { WaitingLine } from "./Pool.ts"
@@ -23,7 +23,7 @@ import type { PoolThread } from "./PoolThread.ts"
 
 export type Resume = (exit: Exit.Exit<unknown, unknown>) => void
 
-export abstract class PoolCall implements OutgoingCall, Waiter<PoolCall> {
+export abstract class PoolCall implements OutgoingCall, Member<PoolCall> {
   readonly target = 0
   readonly caller = 0
   readonly index: number

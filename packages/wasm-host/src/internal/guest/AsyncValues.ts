@@ -7,9 +7,9 @@
  * stamped with the next number, and freed once every call with a lower number has settled in the guest. Waiting for "no
  * call in flight" would never free on a busy guest. A call that the guest never settles holds frees back: see `held`.
  */
+import { Line, type Member } from "@fiberhost/core/Line"
 import * as FatPtr from "./FatPtr.ts"
 import type { GuestMemory } from "./GuestMemory.ts"
-import { type Member, Roster } from "./Roster.ts"
 
 /** Bytes: three little-endian u32, status (0 pending, 1 ready), offset, length. */
 const size = 12
@@ -23,7 +23,7 @@ export interface Age extends Member<Age> {
 export class AsyncValues {
   private readonly memory: GuestMemory
   private next = 1
-  private readonly unsettled = new Roster<Age>()
+  private readonly unsettled = new Line<Age>()
   /** Resolved imports, in the order of their stamps; those before `freed` are gone. */
   private retired: Array<{ readonly asyncValue: bigint; readonly stamp: number }> = []
   private freed = 0
@@ -39,9 +39,8 @@ export class AsyncValues {
 
   /** Numbers a call that enters the guest. */
   begin(): Age {
-    const age: Age = { number: this.next++, older: undefined, younger: undefined }
-    this.unsettled.add(age)
-    return age
+    const age: Age = { number: this.next++, previous: undefined, next: undefined }
+    return this.unsettled.push(age)
   }
 
   /** The guest has settled the call, whether or not its caller still waits. Frees nothing by itself: see `sweep`. */
@@ -74,7 +73,7 @@ export class AsyncValues {
   /** Frees what no call can read any more. Called between entries. */
   sweep(): void {
     if (this.retired.length === 0) return
-    const age = this.unsettled.oldest?.number ?? this.next
+    const age = this.unsettled.first?.number ?? this.next
     while (this.freed < this.retired.length && this.retired[this.freed]!.stamp <= age) {
       this.memory.release(this.retired[this.freed++]!.asyncValue)
     }

@@ -8,8 +8,8 @@
 export class EntryLock {
   private held = false
   private waiting = 0
-  private readonly resolves = new Line()
-  private readonly calls = new Line()
+  private readonly resolves = new Turns()
+  private readonly calls = new Turns()
 
   get isHeld(): boolean {
     return this.held
@@ -40,7 +40,7 @@ export class EntryLock {
 }
 
 /** First in, first out, in constant time on average. */
-class Line {
+class Turns {
   private entries: Array<() => void> = []
   private first = 0
 

@@ -9,6 +9,7 @@
  */
 import * as Connection from "@fiberhost/core/Connection"
 import type { HostCallError } from "@fiberhost/core/HostCallError"
+import { Line } from "@fiberhost/core/Line"
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as GuestError from "../../GuestError.ts"
@@ -21,7 +22,6 @@ import type { Export } from "./GuestCodec.ts"
 import { GuestMemory } from "./GuestMemory.ts"
 import type { HostExit } from "./HostAnswer.ts"
 import * as HostCall from "./HostCall.ts"
-import { Roster } from "./Roster.ts"
 import * as RunningHostCall from "./RunningHostCall.ts"
 import * as StackRoom from "./StackRoom.ts"
 
@@ -71,10 +71,10 @@ export class Guest {
   readonly unheard: Unheard
   readonly lock = new EntryLock()
   /** Calls whose callers wait for an answer, entered or not. */
-  readonly calls = new Roster<GuestCall.GuestCall>()
+  readonly calls = new Line<GuestCall.GuestCall>()
   /** Async calls that the guest has not resolved, by the offset of their AsyncValue; also those whose caller left. */
   readonly unresolved = new Map<number, GuestCall.GuestCall>()
-  readonly hostCalls = new Roster<HostCall.HostCall>()
+  readonly hostCalls = new Line<HostCall.HostCall>()
   /** Why host functions were not started, by name. */
   readonly refusals = new Map<string, HostExit>()
   readonly memory: GuestMemory
@@ -243,7 +243,7 @@ export class Guest {
   }
 
   private settleAll(): void {
-    for (let call = this.calls.oldest; call !== undefined; call = this.calls.oldest) call.fail(this.dead!)
+    for (let call = this.calls.first; call !== undefined; call = this.calls.first) call.fail(this.dead!)
     this.unresolved.clear()
     for (const hostCall of this.hostCalls.members) hostCall.interrupt()
     const { onDeath } = this

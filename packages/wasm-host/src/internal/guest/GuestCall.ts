@@ -5,6 +5,7 @@
  * one whose caller has left is nobody's: its host functions are interrupted, and a late answer is taken, freed and dropped.
  */
 import type * as Admission from "@fiberhost/core/Admission"
+import type { Member } from "@fiberhost/core/Line"
 import type * as Context from "effect/Context"
 import * as Exit from "effect/Exit"
 import * as GuestError from "../../GuestError.ts"
@@ -17,7 +18,6 @@ import type { Guest } from "./Guest.ts"
 import { Refused } from "./GuestArgument.ts"
 import type { Raws } from "./GuestCodec.ts"
 import type { GuestMemory } from "./GuestMemory.ts"
-import type { Member } from "./Roster.ts"
 import type { Admitted, RunningHostCall } from "./RunningHostCall.ts"
 
 /** How a call ended in its guest. */
@@ -100,8 +100,8 @@ interface Early {
 }
 
 export class GuestCall<A = unknown> implements Member<GuestCall> {
-  older: GuestCall | undefined = undefined
-  younger: GuestCall | undefined = undefined
+  previous: GuestCall | undefined = undefined
+  next: GuestCall | undefined = undefined
   readonly guest: Guest
   readonly index: number
   readonly signature: Signature.Signature
@@ -131,7 +131,7 @@ export class GuestCall<A = unknown> implements Member<GuestCall> {
     this.usage = usage
     this.signature = guest.signature.exports[index]!
     this.caller = caller
-    guest.calls.add(this)
+    guest.calls.push(this)
   }
 
   /** Host functions that it waits for. They pass to the guest when it settles before them. */

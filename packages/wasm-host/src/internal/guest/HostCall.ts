@@ -6,6 +6,7 @@
  */
 import * as HostCallError from "@fiberhost/core/HostCallError"
 import * as HostFunction from "@fiberhost/core/HostFunction"
+import type { Member } from "@fiberhost/core/Line"
 import type * as Context from "effect/Context"
 import * as Exit from "effect/Exit"
 import * as Result from "effect/Result"
@@ -17,7 +18,6 @@ import type { Raws } from "./GuestCodec.ts"
 import type { HostExit } from "./HostAnswer.ts"
 import * as HostAnswer from "./HostAnswer.ts"
 import * as HostArguments from "./HostArguments.ts"
-import type { Member } from "./Roster.ts"
 import { type Interruptible, RunningHostCall } from "./RunningHostCall.ts"
 
 /**
@@ -33,8 +33,8 @@ export type Host = (guest: Guest, signature: Signature.Signature, raws: Raws) =>
 export type Begin = (hostCall: HostCall, onExit: (exit: HostExit) => void, raws: Raws) => HostExit | Interruptible
 
 export class HostCall extends RunningHostCall<GuestCall.GuestCall> implements Member<HostCall> {
-  older: HostCall | undefined = undefined
-  younger: HostCall | undefined = undefined
+  previous: HostCall | undefined = undefined
+  next: HostCall | undefined = undefined
   readonly guest: Guest
   readonly index: number
   /** What the wire knows it by, where its function runs on another thread; otherwise 0. */
@@ -47,7 +47,7 @@ export class HostCall extends RunningHostCall<GuestCall.GuestCall> implements Me
     super(guest.signature.plugin, guest.signature.imports[index]!, guest.current, guest.context)
     this.guest = guest
     this.index = index
-    guest.hostCalls.add(this)
+    guest.hostCalls.push(this)
     this.owner?.usage?.hostBegan()
   }
 
