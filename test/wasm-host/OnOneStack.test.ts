@@ -3,6 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { GuestExecutor, Plugin } from "@fiberhost/wasm-host"
 import { Deferred, Effect, Exit, Fiber, Scope } from "effect"
 import { Conformance, conformanceHost, conformanceModule } from "../fixtures/conformance.ts"
+import { eventually } from "../fixtures/eventually.ts"
 
 describe("a guest of the application's thread", () => {
   it.effect("gets the bytes that a host function answered, whatever becomes of them before its turn", () =>
@@ -29,6 +30,35 @@ describe("a guest of the application's thread", () => {
       yield* guest.via_host_sync_string({ text: "on the stack" })
       assert.deepStrictEqual(Array.from(yield* Fiber.join(call)), [1, 2, 3])
     }).pipe(Effect.provide(GuestExecutor.layer()))
+  )
+
+  it.effect("gets the Err of a host function that interrupts its own caller while it begins", () =>
+    Effect.gen(function* () {
+      const lines: Array<string> = []
+      const release = yield* Deferred.make<number>()
+      let stop: () => void = () => {}
+      const guest = yield* Conformance.make({ module: conformanceModule }).pipe(
+        Effect.provide(
+          conformanceHost({
+            log: ({ message }) => Effect.sync(() => void lines.push(message)),
+            host_try: ({ id }) => {
+              if (id === 1) return Deferred.await(release)
+              return Effect.suspend(() => {
+                stop()
+                return Effect.never
+              })
+            }
+          })
+        )
+      )
+      const first = yield* Effect.forkChild(guest.via_host_try({ id: 1 }), { startImmediately: true })
+      const second = yield* Effect.forkChild(guest.cleanup({ id: 2 }), { startImmediately: true })
+      stop = () => second.interruptUnsafe()
+      yield* Deferred.succeed(release, 1)
+      assert.strictEqual(yield* Fiber.join(first), 1)
+      assert.isTrue(Exit.hasInterrupts(yield* Fiber.await(second)))
+      yield* eventually(() => assert.deepStrictEqual(lines, ["cleaned up 2"]))
+    }).pipe(Effect.provide(GuestExecutor.layer({ concurrency: 1 })))
   )
 
   it.effect("is not entered when a getter of the payload closes it", () =>

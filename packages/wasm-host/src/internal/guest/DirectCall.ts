@@ -46,14 +46,12 @@ export class DirectCall implements Entry {
     let answer: unknown
     try {
       answer = codec.invoke(guest.exportOf(index), payload, guest)
-      guest.asyncValues.sweep()
-      if (guest.unwinding !== undefined) throw guest.unwinding
     } catch (thrown) {
-      // The guest may have caught what the host threw, and gone on.
-      answer = this.failed(codec, guest.unwinding ?? thrown)
+      answer = this.failed(codec, thrown)
     }
-    guest.end()
     if (this.owner !== undefined) answer = this.left(answer)
+    if (guest.dead === undefined) this.finish()
+    guest.end()
     guest.lock.release()
     guest.deliver()
     return answer
@@ -88,6 +86,20 @@ export class DirectCall implements Entry {
     if (owner.isSettled) return new NoAnswer(owner.takeExit()!)
     owner.settle(Exit.void)
     return answer
+  }
+
+  /** What goes wrong after the answer is the guest's end, and not the call's. */
+  private finish(): void {
+    const { guest } = this
+    try {
+      // The guest may have caught what the host threw, and gone on.
+      if (guest.unwinding !== undefined) throw guest.unwinding
+      guest.asyncValues.sweep()
+    } catch (thrown) {
+      const { call } = this
+      this.left(undefined)
+      guest.poison(thrown, call)
+    }
   }
 }
 
