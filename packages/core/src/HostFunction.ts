@@ -126,6 +126,7 @@ export const implement = Effect.fnUntraced(function* <H extends object, E = neve
   handlers: H | Effect.Effect<H, E, Env>
 ): Effect.fn.Return<ReadonlyMap<string, Implementation>, E, Env | Services<H>> {
   const context = withoutCaller(yield* Effect.context<Services<H>>())
+  showThatContextsDieYoung()
   const erased = Effect.isEffect(handlers) ? yield* handlers : handlers
   const implementations = new Map<string, Implementation>()
   for (const [tag, codec] of codecs) {
@@ -214,6 +215,17 @@ const contextOf = (services: Context.Context<never>): Implementation["context"] 
     return merged
   }
 }
+
+/**
+ * V8 decides once for each place in the code whether what it allocates goes straight to old space, by how much of it survived a
+ * collection. In a program that starts, all contexts do. Those of host calls then would, keep what they refer to until a full
+ * collection, and make a call that waits cost twice as much. What dies at once, before the first calls, decides otherwise.
+ */
+const showThatContextsDieYoung = (): void => {
+  for (let i = 0; i < 1000; i++) Context.add(Context.empty(), Scope.Scope, neverClosed)
+}
+
+const neverClosed = Scope.makeUnsafe()
 
 /** Each time that a handler is called it has a scope of its own. */
 export const withScope = (context: Context.Context<never>): Context.Context<never> =>
