@@ -74,8 +74,8 @@ export type Answer = Result.Result<unknown, unknown>
 export interface Implementation {
   readonly codec: FunctionCodec
   /**
-   * What an Effect of `values` runs in, for a caller with this context, but for a scope of its own (`withScope`, closed by `fork`). The
-   * references are the caller's, the services the handler's.
+   * What an Effect of `values` runs in, for a caller with this context, but for the scope that `fork` adds. The references are the
+   * caller's, the services the handler's.
    */
   readonly context: (caller: Context.Context<never>) => Context.Context<never>
   /** An Effect that has its answer already costs no fiber: see `isExit`. */
@@ -227,34 +227,28 @@ const showThatContextsDieYoung = (): void => {
 
 const neverClosed = Scope.makeUnsafe()
 
-/** Each time that a handler is called it has a scope of its own. */
-export const withScope = (context: Context.Context<never>): Context.Context<never> =>
-  Context.add(context, Scope.Scope, Scope.makeUnsafe())
-
-const scopeOf = (context: Context.Context<never>): Scope.Closeable =>
-  Context.getUnsafe(context, Scope.Scope) as Scope.Closeable
-
 /**
- * Runs what a handler gave in a fiber, in `context`, which is its implementation's and has its scope, and closes that. Its exit if
- * it has one at once; otherwise the fiber, and `onExit` is told once the scope is closed as well.
+ * Runs what a handler gave in a fiber, in `context`, which is its implementation's, and in a scope of its own, which is closed when it
+ * has ended. Its exit if it has one at once; otherwise the fiber, and `onExit` is told once the scope is closed as well.
  */
 export const fork = <A, E>(
   effect: Effect.Effect<A, E>,
   context: Context.Context<never>,
   onExit: (exit: Exit.Exit<A, E>) => void
 ): Exit.Exit<A, E> | Fiber.Fiber<A, E> => {
-  const fiber = Effect.runForkWith(context)(effect)
+  const scope = Scope.makeUnsafe()
+  const fiber = Effect.runForkWith(Context.add(context, Scope.Scope, scope))(effect)
   const exit = fiber.pollUnsafe()
   if (exit === undefined) {
     fiber.addObserver((exit) => {
-      const closing = close(scopeOf(context), exit)
+      const closing = close(scope, exit)
       if (closing === undefined) return onExit(exit)
       Effect.runForkWith(context)(closedThen(closing, exit)).addObserver(onExit)
     })
     return fiber
   }
-  const closing = close(scopeOf(context), exit)
-  return closing === undefined ? exit : fork(closedThen(closing, exit), withScope(context), onExit)
+  const closing = close(scope, exit)
+  return closing === undefined ? exit : fork(closedThen(closing, exit), context, onExit)
 }
 
 const closedThen = <A, E>(closing: Effect.Effect<void>, exit: Exit.Exit<A, E>): Effect.Effect<A, E> =>

@@ -5,7 +5,7 @@
  * It is owned by the guest call that the guest was entered for, and passes to the guest when that settles first.
  */
 import * as Admission from "@fiberhost/core/Admission"
-import * as HostFunction from "@fiberhost/core/HostFunction"
+import type * as HostFunction from "@fiberhost/core/HostFunction"
 import * as Context from "effect/Context"
 import type * as Exit from "effect/Exit"
 import type { CallObserver, Observation } from "../call/CallObserver.ts"
@@ -81,7 +81,7 @@ export abstract class RunningHostCall<Call extends Owner = Owner> {
 
   /** A host function sees its caller's references (log level, clock, tracer) and which guest call it runs for. */
   contextOf(implementation: HostFunction.Implementation): Context.Context<never> {
-    return Context.add(HostFunction.withScope(this.admitted(implementation)), Current, this)
+    return Context.add(this.admitted(implementation), Current, this)
   }
 
   /** The implementation's context under its guest call's permit: one for all host functions of a call, where nobody observes them. */
