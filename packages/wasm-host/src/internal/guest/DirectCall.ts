@@ -50,7 +50,7 @@ export class DirectCall implements Entry {
       answer = this.failed(codec, thrown)
     }
     if (this.owner !== undefined) answer = this.left(answer)
-    if (guest.dead === undefined) this.finish()
+    if (guest.isUnfinished) this.finish()
     guest.end()
     guest.lock.release()
     guest.deliver()

@@ -31,11 +31,15 @@ export class EntryLock {
 
   /** Runs those that wait, and lets the next in. */
   release(): void {
+    if (this.waiting > 0) this.runWaiting()
+    this.held = false
+  }
+
+  private runWaiting(): void {
     while (this.waiting > 0) {
       this.waiting--
       ;(this.resolves.shift() ?? this.calls.shift())!()
     }
-    this.held = false
   }
 }
 

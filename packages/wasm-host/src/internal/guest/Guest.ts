@@ -251,9 +251,19 @@ export class Guest {
     onDeath?.(this.dead!)
   }
 
-  /** A resumed caller may enter the guest again, and settle others: they are resumed by the loop that is running. */
+  /** Whether what is on the stack has left something to do, or to find out, before the guest can be left. */
+  get isUnfinished(): boolean {
+    return this.dead === undefined && (this.unwinding !== undefined || this.asyncValues.held > 0)
+  }
+
+  /** Resumes callers whose calls the guest has settled, unless it is on the stack. */
   deliver(): void {
-    if (this.settled.length === 0 || this.delivering || this.lock.isHeld) return
+    if (this.settled.length > 0) this.resume()
+  }
+
+  /** A resumed caller may enter the guest again, and settle others: they are resumed by the loop that is running. */
+  private resume(): void {
+    if (this.delivering || this.lock.isHeld) return
     this.delivering = true
     while (this.settled.length > 0) {
       const settled = this.settled

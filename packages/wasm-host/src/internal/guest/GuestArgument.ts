@@ -26,7 +26,10 @@ export class GuestArgument {
   pass(payload: unknown, memory: GuestMemory): number | bigint {
     const value = this.valueOf(payload)
     const raw = this.toRaw?.(value)
-    if (raw !== undefined) return raw
+    return raw === undefined ? this.encoded(value, memory) : raw
+  }
+
+  private encoded(value: unknown, memory: GuestMemory): number | bigint {
     const writer = Codec.scratch()
     try {
       this.write(value, writer)
