@@ -1,6 +1,7 @@
 import { assert, layer } from "@effect/vitest"
-import { type GuestExecutor, Plugin, PluginModule } from "@fiberhost/wasm-host"
-import { Cause, Effect, Exit, Fiber, Layer, Logger } from "effect"
+import { Abi, type GuestExecutor, HostFunctions, Plugin, PluginModule } from "@fiberhost/wasm-host"
+import { Cause, Effect, Exit, Fiber, Layer, Logger, Schema } from "effect"
+import { Rpc } from "effect/rpc"
 import { Conformance, conformanceModule, hostOf } from "../fixtures/conformance.ts"
 import { eventually } from "../fixtures/eventually.ts"
 import { reasonOf } from "../fixtures/reasonOf.ts"
@@ -8,6 +9,20 @@ import type { Topology } from "../fixtures/topologies.ts"
 import { compile, data, plugin, Wat } from "../fixtures/wat.ts"
 
 const mib = 1024 * 1024
+
+/** The imports of every guest in WebAssembly text, of which the async one has an Err for when it gives no answer. */
+class AskingImports extends HostFunctions.Service<AskingImports>()("asking/Imports", [
+  Rpc.make("ask", { payload: { text: Schema.String }, success: Schema.String, error: Schema.String }).annotate(
+    Abi.OnInterrupt,
+    "no answer"
+  ),
+  Abi.sync("ask_sync", { payload: { text: Schema.String }, success: Schema.String })
+]) {}
+
+class Asking extends Plugin.Service<Asking>()("asking/Guest", {
+  imports: AskingImports,
+  exports: [Abi.sync("number", { payload: { n: Abi.U32 }, success: Abi.U32 })]
+}) {}
 
 /** What a guest may use at most. */
 export const limitsSuite = ({ conformance, executor, name, wat }: Topology) =>
@@ -111,6 +126,30 @@ export const limitsSuite = ({ conformance, executor, name, wat }: Topology) =>
         assert.strictEqual((yield* reasonOf(guest.number({ n: 1 })))._tag, "HostFunctionFailed")
         assert.strictEqual(Plugin.stats(guest)[0]!.used.hostCalls, 1_000_000)
         yield* eventually(() => assert.strictEqual(Plugin.stats(guest)[0]!.hostCalls, 0))
+      })
+    )
+
+    it.effect("host functions: of those that are refused in one entry, behind an Err, one is logged", () =>
+      Effect.gen(function* () {
+        const lines: Array<string> = []
+        const logger = Logger.make(({ message }) => lines.push(String(message)))
+        const ask = `(drop (call $ask (i64.const ${data.hello})))`
+        const hundreds = `(local.set $n (i32.const 300))
+          (loop $next ${ask} (br_if $next (local.tee $n (i32.sub (local.get $n) (i32.const 1))))) (i32.const 7)`
+        const module = yield* compile(plugin({ number: hundreds, resolve: "" }))
+        yield* Effect.gen(function* () {
+          const guest = yield* Asking.make({ module, limits: { hostCalls: 1 } })
+          for (const said of [1, 2]) {
+            assert.strictEqual(yield* guest.number({ n: 1 }), 7)
+            yield* eventually(() => assert.strictEqual(lines.length, said))
+          }
+          assert.strictEqual(Plugin.stats(guest)[0]!.used.hostCalls, 600)
+        }).pipe(
+          Effect.provide(AskingImports.toLayer({ ask: () => Effect.never, ask_sync: () => Effect.never })),
+          Effect.provide(Logger.layer([logger]))
+        )
+        for (const line of lines) assert.match(line, /"ask" was not started/)
+        assert.strictEqual(lines.length, 2)
       })
     )
 

@@ -516,13 +516,19 @@ export const supervisorSuite = ({ conformance, executor, name }: Topology) =>
           { warm: Infinity },
           { retries: -1 },
           { retries: 0.5 },
-          { retries: Number.NaN }
+          { retries: Number.NaN },
+          { recycle: { calls: 0 } },
+          { recycle: { calls: Number.NaN } },
+          { recycle: { memory: -1 } },
+          { recycle: { abandoned: 1.5 } }
         ]
         for (const supervisor of policies) {
           const exit = yield* Effect.exit(make({ supervisor }))
           assert.instanceOf(Exit.isFailure(exit) && Cause.squash(exit.cause), RangeError)
         }
-        yield* make({ supervisor: { warm: 0, retries: Infinity } })
+        yield* make({
+          supervisor: { warm: 0, retries: Infinity, recycle: { calls: Infinity, memory: 4096, abandoned: 1 } }
+        })
       })
     )
 

@@ -28,7 +28,7 @@ export interface Policy {
   readonly retries?: number
 }
 
-/** Each is a reason of its own. Default: none. */
+/** Each is a reason of its own. Counts are integers of at least 1, or `Infinity`. Default: none. */
 export interface Recycle {
   /** So many calls have been given to it. */
   readonly calls?: number

@@ -33,13 +33,21 @@ export interface Options {
 }
 
 /** Throws a `RangeError` when what the policy counts is no count. */
-export const check = ({ retries = 0, warm = 0 }: Supervisor.Policy): void => {
-  if (!isCount(warm)) throw new RangeError(`supervisor.warm is ${warm}: it must be an integer of at least 0`)
-  if (isCount(retries) || retries === Infinity) return
-  throw new RangeError(`supervisor.retries is ${retries}: it must be an integer of at least 0, or Infinity`)
+export const check = ({ recycle = {}, retries = 0, warm = 0 }: Supervisor.Policy): void => {
+  if (!isCount(warm, 0)) throw new RangeError(`supervisor.warm is ${warm}: it must be an integer of at least 0`)
+  const { abandoned = Infinity, calls = Infinity, memory = Infinity } = recycle
+  countOrInfinity("retries", retries, 0)
+  countOrInfinity("recycle.calls", calls, 1)
+  countOrInfinity("recycle.memory", memory, 1)
+  countOrInfinity("recycle.abandoned", abandoned, 1)
 }
 
-const isCount = (value: number): boolean => Number.isInteger(value) && value >= 0
+const countOrInfinity = (name: string, value: number, least: number): void => {
+  if (value === Infinity || isCount(value, least)) return
+  throw new RangeError(`supervisor.${name} is ${value}: it must be an integer of at least ${least}, or Infinity`)
+}
+
+const isCount = (value: number, least: number): boolean => Number.isInteger(value) && value >= least
 
 export const start = Effect.fnUntraced(function* ({
   first,

@@ -68,7 +68,9 @@ export class Guest {
   readonly hosts: ReadonlyArray<HostCall.Host>
   readonly context: Context.Context<never>
   readonly limits: Limits
-  readonly unheard: Unheard
+  private readonly unheard: Unheard
+  /** The kinds of what it has told of in the entry on the stack. */
+  private told: Set<string> | undefined
   readonly lock = new EntryLock()
   /** Calls whose callers wait for an answer, entered or not. */
   readonly calls = new Line<GuestCall.GuestCall>()
@@ -180,6 +182,7 @@ export class Guest {
   end(): void {
     this.entry = undefined
     this.entered = false
+    this.told = undefined
     this.changed?.(this)
   }
 
@@ -192,6 +195,14 @@ export class Guest {
   settle(call: GuestCall.GuestCall): void {
     this.settled.push(call)
     this.deliver()
+  }
+
+  /** Why a host function has no answer, of each kind once in an entry: a guest may ask for one a million times. */
+  tellUnheard(error: HostCallError, owner: GuestCall.GuestCall | undefined, context: Context.Context<never>): void {
+    const kind = `${error.function} ${error.reason._tag}`
+    if (this.told?.has(kind) === true) return
+    if (this.entered) (this.told ??= new Set()).add(kind)
+    this.unheard(error, owner, context)
   }
 
   /** The instance is dead: its culprit fails with what happened, every other call with whose fault it was. */

@@ -192,7 +192,7 @@ const complete = (hostCall: HostCall, exit: HostExit): void => {
 /** The same, as bytes of its own. */
 const written = ({ context, guest, owner, signature }: HostCall, exit: HostExit): HostExit => {
   const bytes = HostAnswer.bytesOf(signature, exit, guest.limits.valueBytes, (error) =>
-    guest.unheard(error, owner, context)
+    guest.tellUnheard(error, owner, context)
   )
   return Result.isSuccess(bytes) ? Exit.succeed(bytes.success) : Exit.fail(bytes.failure)
 }
@@ -216,7 +216,7 @@ const passAnswer = (
     signature,
     exit,
     guest.limits.valueBytes,
-    (error) => guest.unheard(error, owner, ranIn?.context ?? guest.context),
+    (error) => guest.tellUnheard(error, owner, ranIn?.context ?? guest.context),
     (bytes, length): number | bigint | undefined => {
       size = length
       if (!sync || result === "bytes") return memory.tryWrite(bytes, length)

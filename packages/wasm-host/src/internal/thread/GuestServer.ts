@@ -49,8 +49,6 @@ export class GuestServer implements Connection.Server, Answering {
   private last: { readonly failure: GuestWire.Failure; readonly bytes: Uint8Array } | undefined
   /** Guests that are being closed, and the thread itself once it is. */
   private ending = 0
-  /** Of what the owner was told in this turn: guests that do not stop asking are refused a million times in one. */
-  private readonly told = new Set<string>()
   /** What has been asked of host functions without a result since one was waited for. */
   private unanswered = { calls: 0, bytes: 0 }
 
@@ -141,10 +139,6 @@ export class GuestServer implements Connection.Server, Answering {
 
   /** The owner logs why a host function of this thread's has no answer. */
   private tellUnheard(guest: number, error: HostCallError.HostCallError, call: number): void {
-    const key = `${guest} ${error.function} ${error.reason._tag}`
-    if (this.told.has(key)) return
-    if (this.told.size === 0) queueMicrotask(() => this.told.clear())
-    this.told.add(key)
     const value = Codec.encodeToBytes(GuestWire.unheardCodec, {
       guest,
       call,

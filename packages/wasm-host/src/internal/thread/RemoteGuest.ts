@@ -76,7 +76,9 @@ export class RemoteGuest implements Instance {
 
   stats(): Stats {
     const stats = SharedStats.read(this.shared, this.calls.size)
-    return { ...stats, alive: stats.alive && this.dead === undefined }
+    if (this.dead === undefined) return stats
+    // Its thread, which wrote them, may be no more.
+    return { ...stats, alive: false, hostCalls: this.hostCalls.size }
   }
 
   blockedBy(context: Context.Context<never>): string | undefined {
