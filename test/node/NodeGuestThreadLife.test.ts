@@ -475,6 +475,7 @@ describe("a thread that is lost", () => {
           assert.isFalse(inHand(guest).alive)
         }
         yield* eventually(() => assert.deepStrictEqual(interrupted, [0]))
+        yield* eventually(() => assert.strictEqual(inHand(lost).hostCalls, 0))
         const replaced = yield* load()
         assert.strictEqual(yield* replaced.early(), 42)
         assert.deepStrictEqual(
