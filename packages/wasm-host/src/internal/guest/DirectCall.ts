@@ -36,7 +36,10 @@ export class DirectCall implements Entry {
     this.admission = admission
   }
 
-  /** The call, step by step: a turn on the guest's stack, if it is free, arguments in, the export, and the answer. */
+  /**
+   * The call, step by step: a turn on the guest's stack, if it is free, arguments in, the export, and the answer. What is rare is a
+   * method of its own, here and in what this calls: the engine inlines what is left into its caller's loop, up to a size.
+   */
   run(index: number, codec: GuestCodec, payload: unknown, context: Context.Context<never>): unknown {
     const { guest } = this
     if (guest.dead !== undefined || !guest.lock.take()) return notNow

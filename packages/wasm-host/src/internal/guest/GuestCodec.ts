@@ -95,13 +95,13 @@ export class GuestCodec {
     const answer = raws === undefined ? run(raw) : run(...raws)
     // The guest has caught what the host threw: its answer is none.
     if (guest.unwinding !== undefined) throw guest.unwinding
-    return this.ofRaw === undefined ? this.valueOf(answer, memory) : this.ofRaw(answer!)
+    return this.valueOf(answer, memory)
   }
 
   /** Guest to host: the answer, as the export returned it or resolved its AsyncValue with it. */
   take(answer: number | bigint | undefined, memory: GuestMemory): TypedExit {
     try {
-      return Exit.succeed(this.ofRaw === undefined ? this.valueOf(answer, memory) : this.ofRaw(answer!))
+      return Exit.succeed(this.valueOf(answer, memory))
     } catch (thrown) {
       return this.exitOfThrown(thrown)
     }
@@ -115,6 +115,10 @@ export class GuestCodec {
   }
 
   private valueOf(answer: number | bigint | undefined, memory: GuestMemory): unknown {
+    return this.ofRaw === undefined ? this.decoded(answer, memory) : this.ofRaw(answer!)
+  }
+
+  private decoded(answer: number | bigint | undefined, memory: GuestMemory): unknown {
     const { result } = this.signature
     if (result === "void") return undefined
     const value =
