@@ -249,6 +249,27 @@ describe("a sync host function that takes its time", () => {
     })
   )
 
+  it.live("has its answer when that is there, however often its guest's thread is woken before", () =>
+    Effect.gen(function* () {
+      const { load, started } = yield* life()
+      const shared = () =>
+        Object.values(started[0]!.data as object).flatMap((value) =>
+          value instanceof SharedArrayBuffer ? [new Int32Array(value, 0, 1)] : []
+        )
+      const guest = yield* load({
+        host_sync_string: ({ text }) =>
+          Effect.gen(function* () {
+            for (let times = 0; times < 3; times++) {
+              yield* eventually(() => assert.isTrue(shared().some((words) => Atomics.notify(words, 0) > 0)))
+            }
+            return text
+          })
+      })
+      assert.strictEqual(yield* guest.via_host_sync_string({ text: "one" }), "one")
+      assert.strictEqual(yield* guest.via_host_sync_string({ text: "two" }), "two")
+    })
+  )
+
   it.live("answers of any length reach the guest", () =>
     Effect.gen(function* () {
       const { load } = yield* life()

@@ -40,8 +40,10 @@ export class ReplyCell {
   /** Worker side: blocks this thread until the answer is there. One that comes soon need not wake it. */
   wait(name: string): Result.Result<Uint8Array, HostCallError.HostCallError> {
     const end = performance.now() + polled
-    while (Atomics.load(this.header, 0) === waiting && performance.now() < end);
-    Atomics.wait(this.header, 0, waiting)
+    // A sleeper may be woken for the answer before, which it polled before the owner came to notify.
+    while (Atomics.load(this.header, 0) === waiting) {
+      if (performance.now() >= end) Atomics.wait(this.header, 0, waiting)
+    }
     const state = Atomics.exchange(this.header, 0, waiting)
     const value = new Uint8Array(this.memory, headerBytes, this.header[1]).slice()
     return state === answered ? Result.succeed(value) : Result.fail(HostCallError.decode(name, value))
