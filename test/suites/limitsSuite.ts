@@ -133,10 +133,7 @@ export const limitsSuite = ({ conformance, executor, name, wat }: Topology) =>
       Effect.gen(function* () {
         const lines: Array<string> = []
         const logger = Logger.make(({ message }) => lines.push(String(message)))
-        const ask = `(drop (call $ask (i64.const ${data.hello})))`
-        const hundreds = `(local.set $n (i32.const 300))
-          (loop $next ${ask} (br_if $next (local.tee $n (i32.sub (local.get $n) (i32.const 1))))) (i32.const 7)`
-        const module = yield* compile(plugin({ number: hundreds, resolve: "" }))
+        const module = yield* compile(plugin({ number: askTimes(300), resolve: "" }))
         yield* Effect.gen(function* () {
           const guest = yield* Asking.make({ module, limits: { hostCalls: 1 } })
           for (const said of [1, 2]) {
@@ -150,6 +147,29 @@ export const limitsSuite = ({ conformance, executor, name, wat }: Topology) =>
         )
         for (const line of lines) assert.match(line, /"ask" was not started/)
         assert.strictEqual(lines.length, 2)
+      })
+    )
+
+    it.effect("host functions: of those that fail in one entry, behind an Err, each is logged", () =>
+      Effect.gen(function* () {
+        const lines: Array<string> = []
+        const logger = Logger.make(({ message }) => lines.push(String(message)))
+        const module = yield* compile(plugin({ number: askTimes(20), resolve: "" }))
+        let asked = 0
+        yield* Effect.gen(function* () {
+          const guest = yield* Asking.make({ module })
+          assert.strictEqual(yield* guest.number({ n: 1 }), 7)
+          yield* eventually(() => assert.strictEqual(lines.length, 20))
+        }).pipe(
+          Effect.provide(
+            AskingImports.toLayer({
+              ask: () => Effect.suspend(() => Effect.die(new Error(`defect ${++asked}.`))),
+              ask_sync: () => Effect.never
+            })
+          ),
+          Effect.provide(Logger.layer([logger]))
+        )
+        for (const [i, line] of lines.entries()) assert.include(line, `defect ${i + 1}.`)
       })
     )
 
@@ -197,3 +217,8 @@ export const limitsSuite = ({ conformance, executor, name, wat }: Topology) =>
       })
     )
   })
+
+/** The body of `number` that calls `ask` so many times in one entry, waits for none and answers 7. */
+const askTimes = (times: number): string => `(local.set $n (i32.const ${times}))
+  (loop $next (drop (call $ask (i64.const ${data.hello}))) (br_if $next (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))
+  (i32.const 7)`

@@ -520,7 +520,10 @@ export const supervisorSuite = ({ conformance, executor, name }: Topology) =>
           { recycle: { calls: 0 } },
           { recycle: { calls: Number.NaN } },
           { recycle: { memory: -1 } },
-          { recycle: { abandoned: 1.5 } }
+          { recycle: { abandoned: 1.5 } },
+          { recycle: { idle: 0 } },
+          { recycle: { idle: Number.NaN } },
+          { recycle: { idle: -1 } }
         ]
         for (const supervisor of policies) {
           const exit = yield* Effect.exit(make({ supervisor }))
@@ -529,6 +532,8 @@ export const supervisorSuite = ({ conformance, executor, name }: Topology) =>
         yield* make({
           supervisor: { warm: 0, retries: Infinity, recycle: { calls: Infinity, memory: 4096, abandoned: 1 } }
         })
+        for (const restarts of [-1, 0.5, Number.NaN])
+          assert.throws(() => Supervisor.intensity({ restarts }), RangeError)
       })
     )
 

@@ -74,8 +74,8 @@ export type Answer = Result.Result<unknown, unknown>
 export interface Implementation {
   readonly codec: FunctionCodec
   /**
-   * What an Effect of `values` runs in, for a caller with this context, but for the scope that `fork` adds. The references are the
-   * caller's, the services the handler's.
+   * What an Effect of `values` runs in, for a caller with this context, but for the scope that `fork` adds. The services, and the
+   * references that were set where its layer was built, are the handler's; all other references the caller's.
    */
   readonly context: (caller: Context.Context<never>) => Context.Context<never>
   /** An Effect that has its answer already costs no fiber: see `isExit`. */
@@ -219,7 +219,8 @@ const contextOf = (services: Context.Context<never>): Implementation["context"] 
 /**
  * V8 decides once for each place in the code whether what it allocates goes straight to old space, by how much of it survived a
  * collection. In a program that starts, all contexts do. Those of host calls then would, keep what they refer to until a full
- * collection, and make a call that waits cost twice as much. What dies at once, before the first calls, decides otherwise.
+ * collection, and make a call that waits cost twice as much where 64 do at once (docs/speed.md). What dies at once, before the
+ * first calls, decides otherwise.
  */
 const showThatContextsDieYoung = (): void => {
   for (let i = 0; i < 1000; i++) Context.add(Context.empty(), Scope.Scope, neverClosed)

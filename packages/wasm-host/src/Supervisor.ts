@@ -32,7 +32,7 @@ export interface Policy {
 export interface Recycle {
   /** So many calls have been given to it. */
   readonly calls?: number
-  /** It has had no call for so long (and less than twice that). One that was never called is not recycled. */
+  /** It has had no call for so long (and less than twice that), longer than 0. One that was never called is not recycled. */
   readonly idle?: Duration.Input
   /** Its linear memory is larger, in bytes. Memory never shrinks, so this is the guest's high-water mark. */
   readonly memory?: number
@@ -64,12 +64,16 @@ export type Incident =
 /**
  * Replaces at once, and then ever later, at most `restarts` times `within` a time: a guest that dies of itself is given
  * up, and one that dies now and then never is. Defaults: 5 times within a minute, delays from 10 ms that double up to
- * `maxDelay`, 5 seconds; they begin anew when nothing has died for as long as `within`.
+ * `maxDelay`, 5 seconds; they begin anew when nothing has died for as long as `within`. Throws a `RangeError` when `restarts`
+ * is no integer of at least 0, and not `Infinity`.
  */
 export const intensity = (
   options: { readonly restarts?: number; readonly within?: Duration.Input; readonly maxDelay?: Duration.Input } = {}
 ): Schedule.Schedule<number, unknown> => {
   const restarts = options.restarts ?? 5
+  if (restarts !== Infinity && !(Number.isInteger(restarts) && restarts >= 0)) {
+    throw new RangeError(`restarts is ${restarts}: it must be an integer of at least 0, or Infinity`)
+  }
   const within = Duration.toMillis(options.within ?? "1 minute")
   const maxDelay = Duration.toMillis(options.maxDelay ?? "5 seconds")
   return Schedule.fromStep(

@@ -4,10 +4,11 @@
  * At once, by `Entered.abandon`, the call's host functions are interrupted, and the guest is answered for those that have ended. After the grace
  * time it is answered for the others, too. When there is none of those, and the guest is on the stack in an entry for
  * nobody who waits, and still is a grace time later, its thread is ended, with all of its guests: nothing else stops it.
+ * That is looked for until the thread has come to all that it was answered: until then it may yet be entered for that.
  */
 import type * as Duration from "effect/Duration"
 import type { Call } from "./Call.ts"
-import type { Entered, Instance } from "./Instance.ts"
+import type { Entered, Instance, Receipt } from "./Instance.ts"
 import type { SupervisedGuest } from "./SupervisedGuest.ts"
 
 /** Grace times. */
@@ -36,17 +37,23 @@ export const start = (
   const grace = entered.hasBegun ? guest.gate.grace[departure] : Math.max(interrupted, overdue)
   const name = guest.nameOf(call.index)
   let stray = instance.strayEntry()
+  /** Of what the guest was last answered. */
+  let receipt: Receipt | undefined
 
   const look = () => {
     const answered = Array.from(entered.hostCalls).filter((hostCall) => hostCall.answerInterrupted())
     if (answered.length > 0) {
       const hostFunctions = answered.map(({ signature }) => signature.name)
       guest.onEvent({ _tag: "Answered", function: name, hostFunctions })
+      receipt = undefined
       return lookLater()
     }
-    const seen = instance.dead === undefined ? instance.strayEntry() : undefined
-    if (seen === undefined) return
-    if (seen !== stray) {
+    if (instance.dead !== undefined) return
+    receipt ??= instance.receipt()
+    const { isThere } = receipt
+    const seen = instance.strayEntry()
+    if (seen === undefined && isThere) return
+    if (seen === undefined || seen !== stray) {
       stray = seen
       return lookLater()
     }

@@ -70,8 +70,15 @@ export interface Instance {
    * Undefined when there is none; always in the calling thread, where nobody could look meanwhile.
    */
   readonly strayEntry: () => string | undefined
+  /** Asks its thread to say when it has come to all that it was sent before. */
+  readonly receipt: () => Receipt
   /** Ends its thread, with all guests there. `why` is what their calls fail with. Whether it was not ending yet. */
   readonly terminate: (why: string) => boolean
+}
+
+/** Whether what was asked for has been said. */
+export interface Receipt {
+  readonly isThere: boolean
 }
 
 /** A call in the hands of an instance. */

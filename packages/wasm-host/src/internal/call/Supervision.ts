@@ -32,10 +32,15 @@ export interface Options {
   readonly prepare: (instance: Instance) => Effect.Effect<void, GuestError.Reason>
 }
 
-/** Throws a `RangeError` when what the policy counts is no count. */
+/** Throws a `RangeError` when what the policy counts is no count, or a time is none. */
 export const check = ({ recycle = {}, retries = 0, warm = 0 }: Supervisor.Policy): void => {
   if (!isCount(warm, 0)) throw new RangeError(`supervisor.warm is ${warm}: it must be an integer of at least 0`)
-  const { abandoned = Infinity, calls = Infinity, memory = Infinity } = recycle
+  const { abandoned = Infinity, calls = Infinity, idle = Infinity, memory = Infinity } = recycle
+  // Where it is no time the guest would be replaced all the time.
+  const milliseconds = Duration.toMillis(idle)
+  if (!(milliseconds > 0)) {
+    throw new RangeError(`supervisor.recycle.idle is ${milliseconds} ms: it must be longer`)
+  }
   countOrInfinity("retries", retries, 0)
   countOrInfinity("recycle.calls", calls, 1)
   countOrInfinity("recycle.memory", memory, 1)

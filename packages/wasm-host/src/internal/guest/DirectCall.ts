@@ -53,7 +53,7 @@ export class DirectCall implements Entry {
       answer = this.failed(codec, thrown)
     }
     if (this.owner !== undefined) answer = this.left(answer)
-    if (guest.isUnfinished) this.finish()
+    if (guest.needsFinish) this.finish()
     guest.end()
     guest.lock.release()
     guest.deliver()

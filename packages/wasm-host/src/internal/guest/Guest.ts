@@ -50,7 +50,7 @@ export interface Options {
   /** What a host function runs with when no call owns it. */
   readonly context: Context.Context<never>
   readonly limits: Limits
-  /** Told why a host function has no answer, where its guest was told the Err that the contract names. */
+  /** As `Guest.tellUnheard`, where the guest was told the Err that the contract names. */
   readonly unheard: Unheard
   /** Told of what `stats` says anew: before and after each entry, and when a guest that is dead has one host call less. */
   readonly onChange?: (guest: Guest) => void
@@ -69,7 +69,7 @@ export class Guest {
   readonly context: Context.Context<never>
   readonly limits: Limits
   private readonly unheard: Unheard
-  /** The kinds of what it has told of in the entry on the stack. */
+  /** The refusals that it has told of in the entry on the stack. */
   private told: Set<string> | undefined
   readonly lock = new EntryLock()
   /** Calls whose callers wait for an answer, entered or not. */
@@ -197,11 +197,14 @@ export class Guest {
     this.deliver()
   }
 
-  /** Why a host function has no answer, of each kind once in an entry: a guest may ask for one a million times. */
+  /** Why a host function has no answer; why it was not started, once in an entry: a guest may ask a million times. */
   tellUnheard(error: HostCallError, owner: GuestCall.GuestCall | undefined, context: Context.Context<never>): void {
-    const kind = `${error.function} ${error.reason._tag}`
-    if (this.told?.has(kind) === true) return
-    if (this.entered) (this.told ??= new Set()).add(kind)
+    const { _tag } = error.reason
+    if (_tag === "TooManyHostCalls" || _tag === "ArgumentsRefused") {
+      const refusal = `${error.function} ${_tag}`
+      if (this.told?.has(refusal) === true) return
+      ;(this.told ??= new Set()).add(refusal)
+    }
     this.unheard(error, owner, context)
   }
 
@@ -263,17 +266,17 @@ export class Guest {
   }
 
   /** Whether what is on the stack has left something to do, or to find out, before the guest can be left. */
-  get isUnfinished(): boolean {
+  get needsFinish(): boolean {
     return this.dead === undefined && (this.unwinding !== undefined || this.asyncValues.held > 0)
   }
 
   /** Resumes callers whose calls the guest has settled, unless it is on the stack. */
   deliver(): void {
-    if (this.settled.length > 0) this.resume()
+    if (this.settled.length > 0) this.resumeSettled()
   }
 
   /** A resumed caller may enter the guest again, and settle others: they are resumed by the loop that is running. */
-  private resume(): void {
+  private resumeSettled(): void {
     if (this.delivering || this.lock.isHeld) return
     this.delivering = true
     while (this.settled.length > 0) {

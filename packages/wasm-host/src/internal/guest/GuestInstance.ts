@@ -5,7 +5,7 @@ import type * as Admission from "@fiberhost/core/Admission"
 import type * as Context from "effect/Context"
 import type * as GuestError from "../../GuestError.ts"
 import type { Call } from "../call/Call.ts"
-import type { Instance } from "../call/Instance.ts"
+import type { Instance, Receipt } from "../call/Instance.ts"
 import { Usage } from "../call/Usage.ts"
 import { DirectCall } from "./DirectCall.ts"
 import type { Guest } from "./Guest.ts"
@@ -57,6 +57,10 @@ export class GuestInstance implements Instance {
 
   /** Whoever could look is not running while the guest is. */
   strayEntry(): undefined {}
+
+  receipt(): Receipt {
+    return { isThere: true }
+  }
 
   terminate(): boolean {
     return false

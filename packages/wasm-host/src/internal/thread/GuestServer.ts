@@ -158,6 +158,8 @@ export class GuestServer implements Connection.Server, Answering {
     // The codec read what its schema says.
     if (codec === GuestWire.control.load) {
       reply(this.load(payload.success as GuestWire.Load))
+    } else if (codec === GuestWire.control.receipt) {
+      reply(Result.void)
     } else {
       const { except, guest } = payload.success as GuestWire.Unload
       this.ending++

@@ -83,11 +83,13 @@ export type Unload = typeof Unload.Type
 
 export const control = {
   load: FunctionCodec.make(Rpc.make("load", { payload: Load.fields, error: GuestError.Reason })),
-  unload: FunctionCodec.make(Rpc.make("unload", { payload: Unload.fields }))
+  unload: FunctionCodec.make(Rpc.make("unload", { payload: Unload.fields })),
+  /** Says that the thread has come to it. */
+  receipt: FunctionCodec.make(Rpc.make("receipt"))
 } as const
 
 /** Their numbers. */
-export const controls: ReadonlyArray<FunctionCodec.FunctionCodec> = [control.load, control.unload]
+export const controls: ReadonlyArray<FunctionCodec.FunctionCodec> = [control.load, control.unload, control.receipt]
 
 /** Why a guest call has no answer, and what became of its guest. */
 const Failure = Schema.Struct({

@@ -11,7 +11,7 @@ import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as GuestError from "../../GuestError.ts"
 import type { Call } from "../call/Call.ts"
-import type { Instance, Stats } from "../call/Instance.ts"
+import type { Instance, Receipt, Stats } from "../call/Instance.ts"
 import { notNow } from "../guest/DirectCall.ts"
 import type { Limits } from "../guest/Guest.ts"
 import type { HostExit } from "../guest/HostAnswer.ts"
@@ -114,6 +114,16 @@ export class RemoteGuest implements Instance {
   strayEntry(): string | undefined {
     for (const { stray } of this.thread.guests.values()) if (stray !== undefined) return stray
     return undefined
+  }
+
+  receipt(): Receipt {
+    const receipt = { isThere: false }
+    const answer = ControlCall.run(this.thread.connection, GuestWire.control.receipt, {})
+    // Nothing comes of a thread that has ended.
+    Effect.runFork(Effect.ignore(answer)).addObserver(() => {
+      receipt.isThere = true
+    })
+    return receipt
   }
 
   terminate(why: string): boolean {
