@@ -12,8 +12,9 @@ export default defineConfig({
   test: {
     pool: "forks",
     maxWorkers: 2,
-    testTimeout: 30_000,
-    hookTimeout: 30_000,
+    // What hangs fails; what a loaded machine takes its time for does not.
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
     projects: [
       { extends: true, test: { name: "compiled", include: ["test/**/*.test.ts"] } },
       {
