@@ -123,6 +123,23 @@ describe("synchronous code of the thread that owns a pool", () => {
     }).pipe(Effect.provide(crew({ concurrency: 2 })))
   )
 
+  it.effect("gives the room of a call that is refused to one of the owner's that waits for it", () =>
+    Effect.gen(function* () {
+      const pool = yield* Crew
+      using blocking = NodeBlocking.open(Crew, yield* NodeBlocking.handle(Crew))
+      let waiting: Fiber.Fiber<string, unknown> | undefined
+      const refused = blocking.hold.trySpawn({
+        get gate(): SharedArrayBuffer {
+          // The only room is this call's now.
+          waiting = Effect.runFork(pool.greet())
+          return undefined as never
+        }
+      })
+      assert.strictEqual(reasonOf(refused)._tag, "ArgumentsRefused")
+      assert.strictEqual(yield* Fiber.join(waiting!), "hello")
+    }).pipe(Effect.provide(crew({ concurrency: 1 })))
+  )
+
   for (const how of ["exit", "uncaught", "rejection", "memory"] satisfies Array<typeof Ending.Type>) {
     it.effect(`hears of a thread's loss while it is blocked: ${how}`, () =>
       Effect.gen(function* () {

@@ -109,6 +109,9 @@ export class HostServer {
   private admit({ bell, name }: Signal.Admission): void {
     const { channels, start } = this.options
     if (channels === undefined) return
+    const tellOwner = () => {
+      if (this.board.ownerWaits) this.connection.signal(Signal.room, nothing)
+    }
     const door = new Door({
       channels,
       name,
@@ -119,8 +122,9 @@ export class HostServer {
       service: this.service,
       onFree: () => {
         this.board.release(this.place)
-        if (this.board.ownerWaits) this.connection.signal(Signal.room, nothing)
+        tellOwner()
       },
+      onRoom: tellOwner,
       isBusy: this.isBusy,
       onClosed: () => this.doors.delete(name)
     })

@@ -193,8 +193,14 @@ export class Caller {
     }
   }
 
+  /** A place that was not used. A thread tells the owner, if that waits for it: as of one whose call was answered. */
   private giveBack(place: Place): void {
-    if (this.bell.giveBack(place.slot)) this.board.release(place)
+    if (!this.bell.giveBack(place.slot)) return
+    this.board.release(place)
+    if (!this.board.ownerWaits) return
+    const listens = this.bell.isListening(place.slot, place.generation)
+    const through = listens ? place : this.listening()[0]
+    if (through !== undefined) this.threadOf(through).tellOfRoom()
   }
 
   /** Threads that take calls of this caller. */

@@ -10,8 +10,9 @@ import { Bell } from "./Bell.ts"
 import type { Channel, Channels } from "./Channels.ts"
 import type { WaitsFor } from "./WaitsFor.ts"
 
-/** The caller's signal that it has released the handle. */
+/** The caller's signals: that it has released the handle, and that it has given back a place which it did not use. */
 export const released = 1
+export const room = 2
 
 export interface Options {
   readonly channels: Channels
@@ -22,8 +23,10 @@ export interface Options {
   readonly board: Board
   readonly waits: WaitsFor
   readonly service: Service
-  /** A place is free. */
+  /** A place is free: one of the caller's that it has not given back itself. */
   readonly onFree: () => void
+  /** A place was given back. */
+  readonly onRoom: () => void
   readonly isBusy: () => boolean
   readonly onClosed: () => void
 }
@@ -62,6 +65,7 @@ export class Door {
       onSignal: (id, reader) => {
         Wire.skipValue(reader)
         if (id === released) this.close()
+        else if (id === room) options.onRoom()
       },
       // A caller that breaks the protocol is shut out, and told nothing but that.
       onFault: () => {
