@@ -50,6 +50,8 @@ export class Caller {
 
   /** Starts a call on the least busy thread. While there is no room it blocks for up to `milliseconds`, or fails. */
   spawn(index: number, payload: unknown, milliseconds: number | "fail"): Result.Result<BlockingCall, Failure> {
+    // Whoever this thread has answered does not wait for it any more.
+    Wire.flushAll()
     const place = this.look()
     if (milliseconds !== "fail") return this.begin(index, payload, place ?? this.waitForRoom(milliseconds))
     return this.begin(index, payload, place ?? new BlockingError.NoRoom({ concurrency: this.handle.concurrency }))
@@ -84,6 +86,8 @@ export class Caller {
       const left = end - performance.now()
       if (left <= 0) return failed(call.codec.name, new BlockingError.TimedOut({ waitedFor: "reply", ...late }))
       if (!this.waits.begin(self, this.board.threadId(call.thread.place.slot))) {
+        // Who answered since may wait for this thread by now.
+        if (this.bell.count !== count) continue
         return failed(call.codec.name, new BlockingError.WouldDeadlock({ detail: circle }))
       }
       Wire.flushAll()
