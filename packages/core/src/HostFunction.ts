@@ -151,7 +151,14 @@ const implementation = <Env>(
     return Exit.succeed(Result.fail(error.success))
   }
   const ownContext = contextOf(context as Context.Context<never>)
-  const handle = (payload: unknown) => attempt(() => handler(payload)) as Effect.Effect<unknown, unknown>
+  // A handler that throws instead of returning an Effect has a bug like one whose Effect dies.
+  const handle = (payload: unknown): Effect.Effect<unknown, unknown> => {
+    try {
+      return handler(payload) as Effect.Effect<unknown, unknown>
+    } catch (error) {
+      return Exit.die(error)
+    }
+  }
   const run = <A>(
     payload: unknown,
     finish: (exit: Exit.Exit<Answer, HostCallError.HostCallError>) => Exit.Exit<A, HostCallError.HostCallError>
@@ -228,28 +235,33 @@ const showThatContextsDieYoung = (): void => {
 
 const neverClosed = Scope.makeUnsafe()
 
+/** Who waits for a handler's end. An object: a closure for each would cost as much memory as what it is told of. */
+export interface Listener<A, E> {
+  exited(exit: Exit.Exit<A, E>): void
+}
+
 /**
  * Runs what a handler gave in a fiber, in `context`, which is its implementation's, and in a scope of its own, which is closed when it
- * has ended. Its exit if it has one at once; otherwise the fiber, and `onExit` is told once the scope is closed as well.
+ * has ended. A fiber that has no exit on return tells `listener` once the scope is closed as well.
  */
 export const fork = <A, E>(
   effect: Effect.Effect<A, E>,
   context: Context.Context<never>,
-  onExit: (exit: Exit.Exit<A, E>) => void
-): Exit.Exit<A, E> | Fiber.Fiber<A, E> => {
+  listener: Listener<A, E>
+): Fiber.Fiber<A, E> => {
   const scope = Scope.makeUnsafe()
   const fiber = Effect.runForkWith(Context.add(context, Scope.Scope, scope))(effect)
   const exit = fiber.pollUnsafe()
   if (exit === undefined) {
     fiber.addObserver((exit) => {
       const closing = close(scope, exit)
-      if (closing === undefined) return onExit(exit)
-      Effect.runForkWith(context)(closedThen(closing, exit)).addObserver(onExit)
+      if (closing === undefined) return listener.exited(exit)
+      Effect.runForkWith(context)(closedThen(closing, exit)).addObserver((exit) => listener.exited(exit))
     })
     return fiber
   }
   const closing = close(scope, exit)
-  return closing === undefined ? exit : fork(closedThen(closing, exit), context, onExit)
+  return closing === undefined ? fiber : fork(closedThen(closing, exit), context, listener)
 }
 
 const closedThen = <A, E>(closing: Effect.Effect<void>, exit: Exit.Exit<A, E>): Effect.Effect<A, E> =>
@@ -270,15 +282,6 @@ const callers = Context.omit(
   References.CurrentLogSpans,
   Scope.Scope
 )
-
-/** A handler that throws instead of returning an Effect has a bug like one whose Effect dies. */
-const attempt = <A, E, Env>(evaluate: () => Effect.Effect<A, E, Env>): Effect.Effect<A, E, Env> => {
-  try {
-    return evaluate()
-  } catch (error) {
-    return Exit.die(error)
-  }
-}
 
 /** The answer in the value that the reader stands before. */
 export const readAnswer = (codec: FunctionCodec, reader: Reader): Exit.Exit<unknown, unknown> => {

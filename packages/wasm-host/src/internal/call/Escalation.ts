@@ -41,7 +41,7 @@ export const start = (
   let receipt: Receipt | undefined
 
   const look = () => {
-    const answered = Array.from(entered.hostCalls).filter((hostCall) => hostCall.answerInterrupted())
+    const answered = entered.hostCalls.members.filter((hostCall) => hostCall.answerInterrupted())
     if (answered.length > 0) {
       const hostFunctions = answered.map(({ signature }) => signature.name)
       guest.onEvent({ _tag: "Answered", function: name, hostFunctions })

@@ -5,7 +5,7 @@
 import type * as Context from "effect/Context"
 import type * as GuestError from "../../GuestError.ts"
 import type { GuestCodec } from "../guest/GuestCodec.ts"
-import type { RunningHostCall } from "../guest/RunningHostCall.ts"
+import type { HostCalls } from "../guest/HostCalls.ts"
 import type { Call } from "./Call.ts"
 import type { Usage } from "./Usage.ts"
 
@@ -85,7 +85,7 @@ export interface Receipt {
 export interface Entered {
   /** Whether the guest has been entered for it: if not, another instance can still take it. */
   readonly hasBegun: boolean
-  readonly hostCalls: ReadonlySet<RunningHostCall>
+  readonly hostCalls: Pick<HostCalls, "size" | "members">
   /** Of a measured call. */
   readonly usage: Usage | undefined
   /** Its caller has left: its host functions are interrupted, and a late answer is dropped. */

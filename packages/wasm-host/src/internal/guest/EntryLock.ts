@@ -5,11 +5,17 @@
  * "Rules", 1). Entries asked for meanwhile wait until the stack is empty: resolves ahead of calls, each kind in order.
  * Resolves are never counted and never refused: they are answers that the guest waits for.
  */
-export class EntryLock {
+export class EntryLock<Entry> {
   private held = false
   private waiting = 0
-  private readonly resolves = new Turns()
-  private readonly calls = new Turns()
+  private readonly resolves = new Turns<Entry>()
+  private readonly calls = new Turns<Entry>()
+  private readonly run: (entry: Entry) => void
+
+  /** `run` must not throw. */
+  constructor(run: (entry: Entry) => void) {
+    this.run = run
+  }
 
   get isHeld(): boolean {
     return this.held
@@ -22,8 +28,8 @@ export class EntryLock {
     return true
   }
 
-  /** `entry` runs when its turn comes. It must not throw. */
-  wait(kind: "resolve" | "call", entry: () => void): void {
+  /** `entry` runs when its turn comes. */
+  wait(kind: "resolve" | "call", entry: Entry): void {
     const line = kind === "resolve" ? this.resolves : this.calls
     line.push(entry)
     this.waiting++
@@ -38,21 +44,21 @@ export class EntryLock {
   private runWaiting(): void {
     while (this.waiting > 0) {
       this.waiting--
-      ;(this.resolves.shift() ?? this.calls.shift())!()
+      this.run((this.resolves.shift() ?? this.calls.shift())!)
     }
   }
 }
 
 /** First in, first out, in constant time on average. */
-class Turns {
-  private entries: Array<() => void> = []
+class Turns<Entry> {
+  private entries: Array<Entry> = []
   private first = 0
 
-  push(entry: () => void): void {
+  push(entry: Entry): void {
     this.entries.push(entry)
   }
 
-  shift(): (() => void) | undefined {
+  shift(): Entry | undefined {
     if (this.first === this.entries.length) return undefined
     const entry = this.entries[this.first++]
     if (this.first === this.entries.length) {

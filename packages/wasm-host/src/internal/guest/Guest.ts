@@ -35,7 +35,15 @@ export interface Limits {
 
 /** What the guest is on the stack for. */
 export interface Entry {
-  readonly call: GuestCall.GuestCall
+  /** The call that it is entered for; undefined when nobody owns it. */
+  readonly call: GuestCall.GuestCall | undefined
+}
+
+/** An entry that may wait for its turn. */
+export interface Turn extends Entry {
+  readonly kind: "resolve" | "call"
+  /** Host to guest: what is done on the guest's stack. What it throws is the guest's end. */
+  enter(): void
 }
 
 export interface Options {
@@ -71,7 +79,7 @@ export class Guest {
   private readonly unheard: Unheard
   /** The refusals that it has told of in the entry on the stack. */
   private told: Set<string> | undefined
-  readonly lock = new EntryLock()
+  readonly lock = new EntryLock<Turn>((turn) => this.run(turn))
   /** Calls whose callers wait for an answer, entered or not. */
   readonly calls = new Line<GuestCall.GuestCall>()
   /** Async calls that the guest has not resolved, by the offset of their AsyncValue; also those whose caller left. */
@@ -90,7 +98,7 @@ export class Guest {
   onDeath: ((reason: GuestError.Reason) => void) | undefined
   /** Why it must not be entered. */
   dead: GuestError.Reason | undefined
-  /** What it is on the stack for; undefined also for a task that nobody owns. */
+  /** What it is on the stack for. */
   private entry: Entry | undefined
   /** Whether it is on the stack. */
   entered = false
@@ -142,24 +150,25 @@ export class Guest {
   }
 
   /**
-   * Runs one entry for a call, now or when the stack is empty. `step` enters the guest; what it throws is the guest's
-   * end. Callers that the entry settled are resumed after it, so that their code never runs on the guest's stack.
+   * Runs one entry, now or when the stack is empty. Callers that the entry settled are resumed after it, so that their code
+   * never runs on the guest's stack.
    */
-  enter(kind: "resolve" | "call", call: GuestCall.GuestCall | undefined, step: () => void): void {
+  enter(turn: Turn): void {
     const { lock } = this
-    if (!lock.take()) return lock.wait(kind, () => this.run(call, step))
-    this.run(call, step)
+    if (!lock.take()) return lock.wait(turn.kind, turn)
+    this.run(turn)
     lock.release()
     this.deliver()
   }
 
-  private run(call: GuestCall.GuestCall | undefined, step: () => void): void {
+  private run(turn: Turn): void {
     if (this.dead !== undefined) return
+    const { call } = turn
     const usage = call?.usage
     usage?.enter()
-    this.begin(call)
+    this.begin(turn)
     try {
-      step()
+      turn.enter()
       if (this.unwinding !== undefined) throw this.unwinding
       this.asyncValues.sweep()
     } catch (error) {
@@ -171,7 +180,7 @@ export class Guest {
   }
 
   /** An entry comes on the stack, which its caller has the lock for. */
-  begin(entry: Entry | undefined): void {
+  begin(entry: Entry): void {
     this.entry = entry
     this.entered = true
     this.used.entries++

@@ -14,11 +14,12 @@ import type { Usage } from "../call/Usage.ts"
 import type * as Signature from "../module/Signature.ts"
 import type { Age } from "./AsyncValues.ts"
 import * as FatPtr from "./FatPtr.ts"
-import type { Guest } from "./Guest.ts"
+import type { Guest, Turn } from "./Guest.ts"
 import { Refused } from "./GuestArgument.ts"
 import type { Raws } from "./GuestCodec.ts"
 import type { GuestMemory } from "./GuestMemory.ts"
-import type { Admitted, RunningHostCall } from "./RunningHostCall.ts"
+import { HostCalls } from "./HostCalls.ts"
+import type { Admitted } from "./RunningHostCall.ts"
 
 /** How a call ended in its guest. */
 export type GuestExit<A = unknown> = Exit.Exit<A, unknown>
@@ -41,29 +42,29 @@ export interface Caller<A = unknown> {
  * answer through `resolved`. Its exit if it has one already, otherwise its caller is told later.
  */
 export const start = <A>(call: GuestCall<A>): GuestExit<A> | undefined => {
-  enter(call)
+  const { guest } = call
+  if (guest.dead !== undefined) call.fail(guest.dead)
+  else guest.enter(call)
   // Settled by now: its fiber goes on here, whoever else is being resumed.
   return call.takeExit()
 }
 
+/** On the guest's stack. */
 const enter = (call: GuestCall): void => {
   const { guest, signature } = call
+  if (call.isSettled) return
+  call.hasBegun = true
+  const raws = passed(call)
+  if (raws === undefined) return
+  // A getter of the payload may have closed it.
   if (guest.dead !== undefined) return call.fail(guest.dead)
-  guest.enter("call", call, () => {
-    if (call.isSettled) return
-    call.hasBegun = true
-    const raws = passed(call)
-    if (raws === undefined) return
-    // A getter of the payload may have closed it.
-    if (guest.dead !== undefined) return call.fail(guest.dead)
-    if (!signature.sync) call.age = guest.asyncValues.begin()
-    const run = guest.exportOf(call.index)
-    const answer = raws.length === 1 ? run(raws[0]!) : run(...raws)
-    // The guest has caught what the host threw: its answer is none.
-    if (guest.unwinding !== undefined) throw guest.unwinding
-    if (signature.sync) call.settle(call.caller.take(answer, guest.memory))
-    else call.returned(answer as bigint)
-  })
+  if (!signature.sync) call.age = guest.asyncValues.begin()
+  const run = guest.exportOf(call.index)
+  const answer = raws.length === 1 ? run(raws[0]!) : run(...raws)
+  // The guest has caught what the host threw: its answer is none.
+  if (guest.unwinding !== undefined) throw guest.unwinding
+  if (signature.sync) call.settle(call.caller.take(answer, guest.memory))
+  else call.returned(answer as bigint)
 }
 
 /** The arguments, unless the call has failed for them. */
@@ -99,7 +100,7 @@ interface Early {
   exit: GuestExit
 }
 
-export class GuestCall<A = unknown> implements Member<GuestCall> {
+export class GuestCall<A = unknown> implements Member<GuestCall>, Turn {
   previous: GuestCall | undefined = undefined
   next: GuestCall | undefined = undefined
   readonly guest: Guest
@@ -112,7 +113,7 @@ export class GuestCall<A = unknown> implements Member<GuestCall> {
   readonly usage: Usage | undefined
   /** Whether the guest has been entered for it. */
   hasBegun = false
-  private running: Set<RunningHostCall> | undefined
+  private running: HostCalls | undefined
   age: Age | undefined
   early: Early | undefined
   /** The last line that the guest logged for this call. */
@@ -135,12 +136,20 @@ export class GuestCall<A = unknown> implements Member<GuestCall> {
   }
 
   /** Host functions that it waits for. They pass to the guest when it settles before them. */
-  get hostCalls(): Set<RunningHostCall> {
-    return (this.running ??= new Set())
+  get hostCalls(): HostCalls {
+    return (this.running ??= new HostCalls())
   }
 
   get call(): GuestCall {
     return this
+  }
+
+  get kind(): "call" {
+    return "call"
+  }
+
+  enter(): void {
+    enter(this)
   }
 
   get context(): Context.Context<never> {
@@ -207,7 +216,7 @@ export class GuestCall<A = unknown> implements Member<GuestCall> {
   abandon(): void {
     if (this.isSettled) return
     this.leave()
-    for (const hostCall of this.running ?? none) hostCall.interrupt()
+    if (this.running !== undefined) for (const hostCall of this.running.members) hostCall.interrupt()
   }
 
   private failure(reason: GuestError.Reason): Exit.Exit<never, GuestError.GuestError> {
@@ -224,10 +233,7 @@ export class GuestCall<A = unknown> implements Member<GuestCall> {
   settle(exit: GuestExit<A>): void {
     if (this.isSettled) return
     this.leave()
-    if (this.running !== undefined) {
-      for (const hostCall of this.running) hostCall.owner = undefined
-      this.running.clear()
-    }
+    this.running?.pass()
     this.exit = exit
     if (!this.starting) this.guest.settle(this)
   }
@@ -237,8 +243,6 @@ export class GuestCall<A = unknown> implements Member<GuestCall> {
     this.guest.calls.remove(this)
   }
 }
-
-const none: ReadonlyArray<RunningHostCall> = []
 
 const violation = (detail: string): GuestError.GuestFault =>
   new GuestError.GuestFault(new GuestError.ProtocolViolation({ detail }))

@@ -34,35 +34,39 @@ export const finished =
     return Exit.isSuccess(answer) ? Exit.succeed(new Unwritten(codec, answer.value)) : Exit.failCause(answer.cause)
   }
 
-/** Who hears of a function that failed behind an interruption Err: its guest does not. */
-export type Unheard = (error: HostCallError.HostCallError) => void
+/** Who takes the answer to the guest. */
+export interface Recipient {
+  /** The longest answer that the guest takes, in bytes. */
+  readonly valueBytes: number
+  /** The answer as MessagePack: the first `size` of `bytes`, which are his for as long as this runs. */
+  receive(bytes: Uint8Array, size: number): void
+  /** Why a function failed behind an interruption Err: its guest does not hear of that. */
+  unheard(error: HostCallError.HostCallError): void
+}
 
-/**
- * Gives `use` the answer as MessagePack, the first `size` of `bytes`, for as long as it runs. `valueBytes` is the longest that
- * the guest takes. Fails when there is no answer, and no Err for that.
- */
-export const write = <A>(
+/** Gives the recipient the answer. Why there is none, and no Err for that, if there is none. */
+export const write = (
   signature: Signature,
   exit: HostExit,
-  valueBytes: number,
-  unheard: Unheard,
-  use: (bytes: Uint8Array, size: number) => A
-): Result.Result<A, HostCallError.HostCallError> => {
-  if (Exit.isFailure(exit)) return instead(signature, errorOf(signature.name, exit.cause), unheard, use)
+  recipient: Recipient
+): HostCallError.HostCallError | undefined => {
+  if (Exit.isFailure(exit)) return instead(signature, errorOf(signature.name, exit.cause), recipient)
   const { value } = exit
+  const { valueBytes } = recipient
   if (value instanceof Uint8Array) {
-    if (value.length <= valueBytes) return Result.succeed(use(value, value.length))
-    return instead(signature, tooLarge(signature.name, value.length, valueBytes), unheard, use)
+    if (value.length > valueBytes)
+      return instead(signature, tooLarge(signature.name, value.length, valueBytes), recipient)
+    recipient.receive(value, value.length)
+    return undefined
   }
   const writer = Codec.scratch()
   try {
     const refused = value.codec.writeAnswer(value.answer, writer)
-    if (refused === undefined && writer.size <= valueBytes) return Result.succeed(use(writer.bytes, writer.size))
-    const error =
-      refused === undefined
-        ? tooLarge(signature.name, writer.size, valueBytes)
-        : HostFunction.answerRefused(signature.name, refused)
-    return instead(signature, error, unheard, use)
+    if (refused !== undefined) return instead(signature, HostFunction.answerRefused(signature.name, refused), recipient)
+    if (writer.size > valueBytes)
+      return instead(signature, tooLarge(signature.name, writer.size, valueBytes), recipient)
+    recipient.receive(writer.bytes, writer.size)
+    return undefined
   } finally {
     Codec.giveBack(writer)
   }
@@ -72,24 +76,30 @@ export const write = <A>(
 export const bytesOf = (
   signature: Signature,
   exit: HostExit,
-  valueBytes: number,
-  unheard: Unheard
-): Result.Result<Uint8Array, HostCallError.HostCallError> =>
-  write(signature, exit, valueBytes, unheard, (bytes, size) =>
-    Exit.isSuccess(exit) && exit.value === bytes ? bytes : bytes.slice(0, size)
-  )
+  { valueBytes, unheard }: Pick<Recipient, "valueBytes" | "unheard">
+): Result.Result<Uint8Array, HostCallError.HostCallError> => {
+  let answer: Uint8Array | undefined
+  const refused = write(signature, exit, {
+    valueBytes,
+    unheard,
+    receive(bytes, size) {
+      answer = Exit.isSuccess(exit) && exit.value === bytes ? bytes : bytes.slice(0, size)
+    }
+  })
+  return refused === undefined ? Result.succeed(answer!) : Result.fail(refused)
+}
 
 /** The Err that its contract names. */
-const instead = <A>(
+const instead = (
   { onInterrupt }: Signature,
   error: HostCallError.HostCallError,
-  unheard: Unheard,
-  use: (bytes: Uint8Array, size: number) => A
-): Result.Result<A, HostCallError.HostCallError> => {
-  if (onInterrupt === undefined) return Result.fail(error)
+  recipient: Recipient
+): HostCallError.HostCallError | undefined => {
+  if (onInterrupt === undefined) return error
   // Neither is news to whoever interrupted the call, or closed the guest.
-  if (error.reason._tag !== "Interrupted" && error.reason._tag !== "Closed") unheard(error)
-  return Result.succeed(use(onInterrupt, onInterrupt.length))
+  if (error.reason._tag !== "Interrupted" && error.reason._tag !== "Closed") recipient.unheard(error)
+  recipient.receive(onInterrupt, onInterrupt.length)
+  return undefined
 }
 
 const errorOf = (name: string, cause: Cause.Cause<HostCallError.HostCallError>): HostCallError.HostCallError => {

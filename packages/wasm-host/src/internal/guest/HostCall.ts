@@ -7,30 +7,30 @@
 import * as HostCallError from "@fiberhost/core/HostCallError"
 import * as HostFunction from "@fiberhost/core/HostFunction"
 import type { Member } from "@fiberhost/core/Line"
-import type * as Context from "effect/Context"
+import type * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Result from "effect/Result"
 import * as GuestError from "../../GuestError.ts"
 import * as Signature from "../module/Signature.ts"
-import type { Guest } from "./Guest.ts"
+import type { Guest, Turn } from "./Guest.ts"
 import type * as GuestCall from "./GuestCall.ts"
 import type { Raws } from "./GuestCodec.ts"
 import type { HostExit } from "./HostAnswer.ts"
 import * as HostAnswer from "./HostAnswer.ts"
 import * as HostArguments from "./HostArguments.ts"
-import { type Interruptible, RunningHostCall } from "./RunningHostCall.ts"
+import { RunningHostCall } from "./RunningHostCall.ts"
 
-/**
- * Takes a host function's arguments out of guest memory, on the guest's stack. Its exit if it has one at once; otherwise what
- * begins it for a host call.
- */
-export type Host = (guest: Guest, signature: Signature.Signature, raws: Raws) => HostExit | Begin
+/** Takes a host function's arguments out of guest memory, on the guest's stack. Its exit if it has one at once. */
+export type Host = (guest: Guest, signature: Signature.Signature, raws: Raws) => HostExit | Unbegun
 
-/**
- * Begins the function for `hostCall`; `raws` have not been taken. Its exit if it has one by then, otherwise what interrupts it;
- * `onExit` is then told once, off the guest's stack.
- */
-export type Begin = (hostCall: HostCall, onExit: (exit: HostExit) => void, raws: Raws) => HostExit | Interruptible
+/** A host function that has no exit yet, and has not begun. What waits is objects, not closures: they take half the memory. */
+export abstract class Unbegun {
+  /**
+   * Begins it for `hostCall`; `raws` have not been taken. Its exit if it has one by then. Otherwise the host call is told that
+   * it has begun and, once, off the guest's stack, that it has ended.
+   */
+  abstract begin(hostCall: HostCall, raws: Raws): HostExit | undefined
+}
 
 export class HostCall extends RunningHostCall<GuestCall.GuestCall> implements Member<HostCall> {
   previous: HostCall | undefined = undefined
@@ -55,8 +55,16 @@ export class HostCall extends RunningHostCall<GuestCall.GuestCall> implements Me
     return this.guest
   }
 
+  /** The function, which took its time, has ended. */
+  exited(exit: HostExit): void {
+    this.end(exit)
+    this.answer(exit)
+    // Whoever keeps the function's context keeps the call no longer.
+    this.owner = undefined
+  }
+
   /** The answer of an async function that took its time. Later ones are dropped. */
-  answer(exit: HostExit): void {
+  private answer(exit: HostExit): void {
     if (this.isAnswered || this.signature.sync) return
     this.isAnswered = true
     complete(this, exit)
@@ -86,8 +94,7 @@ export const inThread = (implementation: HostFunction.Implementation): Host => {
       const args = HostArguments.take(signature, raws, guest.memory)
       if (Result.isFailure(args)) return Exit.fail(args.failure)
       const effect = bytes(args.success)
-      if (HostFunction.isExit(effect)) return effect
-      return (hostCall, onExit) => HostFunction.fork(effect, hostCall.contextOf(implementation), onExit)
+      return HostFunction.isExit(effect) ? effect : new Handling(effect, implementation, asItIs)
     }
   }
   const { handle } = values
@@ -96,11 +103,44 @@ export const inThread = (implementation: HostFunction.Implementation): Host => {
     const payload = HostArguments.read(codec, signature, raws, guest.memory)
     if (Result.isFailure(payload)) return Exit.fail(payload.failure)
     const effect = handle(payload.success)
-    if (HostFunction.isExit(effect)) return finished(effect)
-    return (hostCall, onExit) => {
-      const running = HostFunction.fork(effect, hostCall.contextOf(implementation), (exit) => onExit(finished(exit)))
-      return Exit.isExit(running) ? finished(running) : running
-    }
+    return HostFunction.isExit(effect) ? finished(effect) : new Handling(effect, implementation, finished)
+  }
+}
+
+/** What a handler's bytes face answers. */
+const asItIs = (exit: Exit.Exit<unknown, unknown>): HostExit => exit as HostExit
+
+/** A handler's Effect, and the fiber that it runs in. */
+class Handling extends Unbegun implements HostFunction.Listener<unknown, unknown> {
+  private readonly effect: Effect.Effect<unknown, unknown>
+  private readonly implementation: HostFunction.Implementation
+  private readonly finished: (exit: Exit.Exit<unknown, unknown>) => HostExit
+  private hostCall: HostCall | undefined
+
+  /** `finished`: what is answered when the handler has ended so. */
+  constructor(
+    effect: Effect.Effect<unknown, unknown>,
+    implementation: HostFunction.Implementation,
+    finished: (exit: Exit.Exit<unknown, unknown>) => HostExit
+  ) {
+    super()
+    this.effect = effect
+    this.implementation = implementation
+    this.finished = finished
+    this.hostCall = undefined
+  }
+
+  begin(hostCall: HostCall): HostExit | undefined {
+    this.hostCall = hostCall
+    const running = HostFunction.fork(this.effect, hostCall.contextOf(this.implementation), this)
+    const exit = running.pollUnsafe()
+    if (exit !== undefined) return this.finished(exit)
+    hostCall.begun(running)
+    return undefined
+  }
+
+  exited(exit: Exit.Exit<unknown, unknown>): void {
+    this.hostCall!.exited(this.finished(exit))
   }
 }
 
@@ -115,7 +155,7 @@ export const run = (guest: Guest, index: number, raws: Raws): number | bigint | 
   let hostCall: HostCall | undefined
   let exit: HostExit | undefined
   guest.used.hostCalls++
-  if (typeof begun !== "function" && owner?.observer === undefined) {
+  if (!(begun instanceof Unbegun) && owner?.observer === undefined) {
     exit = begun
   } else {
     hostCall = new HostCall(guest, index)
@@ -123,7 +163,7 @@ export const run = (guest: Guest, index: number, raws: Raws): number | bigint | 
   }
   if (guest.dead !== undefined) throw unwind(guest, guest.dead)
   if (exit === undefined && !signature.sync) return (hostCall!.asyncValue = guest.asyncValues.allocate())
-  const value = passAnswer(guest, hostCall ?? owner, owner, signature, exit ?? unfinished(signature))
+  const value = new Answer(guest, signature, owner, hostCall, exit ?? unfinished(signature)).pass()
   if (signature.sync) return value
   return value === undefined ? guest.asyncValues.allocate() : guest.asyncValues.ready(value as bigint)
 }
@@ -148,27 +188,11 @@ const overLimit = (guest: Guest, signature: Signature.Signature, raws: Raws): Ho
  * Starts the function on this stack. Its exit if it has one already; otherwise it goes on and is answered later, unless it
  * is sync: nobody could take its answer.
  */
-const start = (hostCall: HostCall, begin: HostExit | Begin, raws: Raws): HostExit | undefined => {
-  const started =
-    typeof begin !== "function"
-      ? begin
-      : begin(
-          hostCall,
-          (exit) => {
-            hostCall.end(exit)
-            hostCall.answer(exit)
-            // Whoever keeps the function's context keeps the call no longer.
-            hostCall.owner = undefined
-          },
-          raws
-        )
-  if (!("interruptUnsafe" in started)) {
-    hostCall.end(started)
-    return started
-  }
-  hostCall.begun(started)
-  if (hostCall.signature.sync) hostCall.interrupt()
-  return undefined
+const start = (hostCall: HostCall, taken: HostExit | Unbegun, raws: Raws): HostExit | undefined => {
+  const exit = taken instanceof Unbegun ? taken.begin(hostCall, raws) : taken
+  if (exit !== undefined) hostCall.end(exit)
+  else if (hostCall.signature.sync) hostCall.interrupt()
+  return exit
 }
 
 const unfinished = ({ name }: Signature.Signature): HostExit =>
@@ -180,64 +204,98 @@ const complete = (hostCall: HostCall, exit: HostExit): void => {
   if (guest.dead !== undefined) return
   // Whoever answered may write to the value before the guest's turn comes.
   const kept = guest.lock.isHeld ? written(hostCall, exit) : exit
-  guest.enter("resolve", owner, () => {
-    const value = passAnswer(guest, hostCall, owner, signature, kept)
-    if (value === undefined) return
-    // Of one that was answered while it began it is known only now.
-    guest.resolve(hostCall.asyncValue, value as bigint)
-    guest.asyncValues.retire(hostCall.asyncValue)
-  })
+  guest.enter(new Answer(guest, signature, owner, hostCall, kept))
 }
 
 /** The same, as bytes of its own. */
 const written = ({ context, guest, owner, signature }: HostCall, exit: HostExit): HostExit => {
-  const bytes = HostAnswer.bytesOf(signature, exit, guest.limits.valueBytes, (error) =>
-    guest.tellUnheard(error, owner, context)
-  )
+  const { valueBytes } = guest.limits
+  const unheard = (error: HostCallError.HostCallError) => guest.tellUnheard(error, owner, context)
+  const bytes = HostAnswer.bytesOf(signature, exit, { valueBytes, unheard })
   return Result.isSuccess(bytes) ? Exit.succeed(bytes.success) : Exit.fail(bytes.failure)
 }
 
-/**
- * Host to guest: the answer as an import returns it, or as it lies in guest memory for an async one. Undefined when an async
- * one has none, or no room for it: the guest's future will never be answered, so the call that waits for it fails, and others
- * go on. A sync one unwinds its guest then: no value may be made up, and the guest waits for one on its stack.
- */
-const passAnswer = (
-  guest: Guest,
-  ranIn: { readonly context: Context.Context<never> } | undefined,
-  owner: GuestCall.GuestCall | undefined,
-  signature: Signature.Signature,
-  exit: HostExit
-): number | bigint | undefined => {
-  const { memory } = guest
-  const { result, sync } = signature
-  let size = 0
-  const value = HostAnswer.write(
-    signature,
-    exit,
-    guest.limits.valueBytes,
-    (error) => guest.tellUnheard(error, owner, ranIn?.context ?? guest.context),
-    (bytes, length): number | bigint | undefined => {
-      size = length
-      if (!sync || result === "bytes") return memory.tryWrite(bytes, length)
-      return result === "void" ? undefined : Signature.toRaw(result, bytes.subarray(0, length))
-    }
-  )
-  if (sync) {
-    if (Result.isFailure(value)) throw unwind(guest, new GuestError.HostFunctionFailed({ error: value.failure }))
-    if (value.success === undefined && result !== "void")
-      throw unwind(guest, new GuestError.OutOfMemory({ bytes: size }))
-    return value.success
+/** An answer on its way to the guest. */
+class Answer implements HostAnswer.Recipient, Turn {
+  private readonly guest: Guest
+  private readonly signature: Signature.Signature
+  readonly call: GuestCall.GuestCall | undefined
+  private readonly hostCall: HostCall | undefined
+  private readonly exit: HostExit
+  private size = 0
+  /** As an import returns it, or as it lies in guest memory for an async one. Undefined when there is none, or no room for it. */
+  private value: number | bigint | undefined
+
+  /** `hostCall`: undefined of a function that had its exit at once, and that nobody observes. */
+  constructor(
+    guest: Guest,
+    signature: Signature.Signature,
+    owner: GuestCall.GuestCall | undefined,
+    hostCall: HostCall | undefined,
+    exit: HostExit
+  ) {
+    this.guest = guest
+    this.signature = signature
+    this.call = owner
+    this.hostCall = hostCall
+    this.exit = exit
+    this.value = undefined
   }
-  if (Result.isSuccess(value) && value.success !== undefined) return value.success
-  guest.abandoned++
-  if (owner?.isSettled !== false) return undefined
-  owner.fail(
-    Result.isSuccess(value)
-      ? new GuestError.OutOfMemory({ bytes: size })
-      : new GuestError.HostFunctionFailed({ error: value.failure })
-  )
-  return undefined
+
+  get kind(): "resolve" {
+    return "resolve"
+  }
+
+  get valueBytes(): number {
+    return this.guest.limits.valueBytes
+  }
+
+  /** Host to guest: resolves what the guest waits for. */
+  enter(): void {
+    const { guest, hostCall } = this
+    const value = this.pass()
+    if (value === undefined) return
+    // Of one that was answered while it began it is known only now.
+    guest.resolve(hostCall!.asyncValue, value as bigint)
+    guest.asyncValues.retire(hostCall!.asyncValue)
+  }
+
+  /**
+   * Host to guest: undefined when an async one has no answer, or no room for it: the guest's future will never be answered, so the
+   * call that waits for it fails, and others go on. A sync one unwinds its guest then: no value may be made up, and the guest waits
+   * for one on its stack.
+   */
+  pass(): number | bigint | undefined {
+    const refused = HostAnswer.write(this.signature, this.exit, this)
+    return refused === undefined && this.value !== undefined ? this.value : this.failed(refused)
+  }
+
+  receive(bytes: Uint8Array, size: number): void {
+    const { result, sync } = this.signature
+    this.size = size
+    if (!sync || result === "bytes") this.value = this.guest.memory.tryWrite(bytes, size)
+    else if (result !== "void") this.value = Signature.toRaw(result, bytes.subarray(0, size))
+  }
+
+  unheard(error: HostCallError.HostCallError): void {
+    const { call, guest, hostCall } = this
+    guest.tellUnheard(error, call, (hostCall ?? call ?? guest).context)
+  }
+
+  private failed(refused: HostCallError.HostCallError | undefined): undefined {
+    const { call, guest } = this
+    const { result, sync } = this.signature
+    // A sync one that returns nothing.
+    if (refused === undefined && sync && result === "void") return undefined
+    const reason =
+      refused === undefined
+        ? new GuestError.OutOfMemory({ bytes: this.size })
+        : new GuestError.HostFunctionFailed({ error: refused })
+    if (sync) throw unwind(guest, reason)
+    guest.abandoned++
+    if (call?.isSettled === false) call.fail(reason)
+    return undefined
+  }
 }
 
 /** What the host throws through guest frames on purpose. */

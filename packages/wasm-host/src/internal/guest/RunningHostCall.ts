@@ -11,6 +11,7 @@ import type * as Exit from "effect/Exit"
 import type { CallObserver, Observation } from "../call/CallObserver.ts"
 import type { Signature } from "../module/Signature.ts"
 import { Ending } from "./Ending.ts"
+import type { HostCalls } from "./HostCalls.ts"
 
 /** A guest call that host calls are made for. */
 export interface Owner {
@@ -19,7 +20,7 @@ export interface Owner {
   /** The context of the fiber that made it. */
   readonly context: Context.Context<never>
   readonly permit: Admission.Permit | undefined
-  readonly hostCalls: Set<RunningHostCall>
+  readonly hostCalls: HostCalls
   readonly observer: CallObserver | undefined
   /** The last line that the guest logged for it. */
   logged: string | undefined
@@ -42,6 +43,8 @@ export abstract class RunningHostCall<Call extends Owner = Owner> {
   readonly signature: Signature
   /** The guest call that waits for it; undefined when there is none, or none any more. */
   owner: Call | undefined
+  /** Among the host calls of its owner. */
+  place = 0
   /** The context of the fiber whose guest call made it. */
   readonly caller: Context.Context<never>
   private made: Ending | undefined
@@ -123,7 +126,7 @@ export abstract class RunningHostCall<Call extends Owner = Owner> {
   /** It has ended: nobody owns it, and it cannot be interrupted. */
   protected leave(exit: Exit.Exit<unknown, unknown>): void {
     this.observation?.end(exit)
-    this.owner?.hostCalls.delete(this)
+    this.owner?.hostCalls.remove(this)
     this.running = undefined
   }
 }

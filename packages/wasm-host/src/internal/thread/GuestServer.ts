@@ -19,9 +19,10 @@ import * as GuestError from "../../GuestError.ts"
 import type { Usage } from "../call/Usage.ts"
 import * as Guest from "../guest/Guest.ts"
 import * as GuestCall from "../guest/GuestCall.ts"
+import type { Raws } from "../guest/GuestCodec.ts"
 import type { HostExit } from "../guest/HostAnswer.ts"
 import * as HostArguments from "../guest/HostArguments.ts"
-import type { Begin, Host } from "../guest/HostCall.ts"
+import { type Host, type HostCall, Unbegun } from "../guest/HostCall.ts"
 import type { Signature } from "../module/Signature.ts"
 import type { CallTable } from "./CallTable.ts"
 import * as GuestWire from "./GuestWire.ts"
@@ -204,18 +205,10 @@ export class GuestServer implements Connection.Server, Answering {
   /** Guest to host: a host function, which the owner runs. */
   private hostOf(target: number, { name, result, sync, arguments: kinds }: Signature, index: number): Host {
     if (!sync) {
-      const begin: Begin = (hostCall, onExit, raws) => {
-        const sent = new SentHostCall(this.connection, target, hostCall, raws, onExit)
-        // Arguments that are bytes are never refused.
-        hostCall.id = this.connection.call(sent) as number
-        // Before the guest is entered, which may be its end.
-        hostCall.begun(sent)
-        HostArguments.drop(hostCall.signature, raws, hostCall.guest.memory)
-        return sent
-      }
+      const sending = new Sending(this.connection, target)
       return (guest, signature, raws) => {
         const refused = HostArguments.refusal(signature, raws, guest.memory)
-        return refused === undefined ? begin : Exit.fail(refused)
+        return refused === undefined ? sending : Exit.fail(refused)
       }
     }
 
@@ -267,6 +260,27 @@ export class GuestServer implements Connection.Server, Answering {
     if (this.unanswered.calls < unansweredCalls && this.unanswered.bytes < unansweredBytes) return true
     this.unanswered = { calls: 0, bytes: 0 }
     return false
+  }
+}
+
+/** An async host function, which is sent to the owner. */
+class Sending extends Unbegun {
+  private readonly connection: Connection.Connection
+  private readonly target: number
+
+  constructor(connection: Connection.Connection, target: number) {
+    super()
+    this.connection = connection
+    this.target = target
+  }
+
+  begin(hostCall: HostCall, raws: Raws): undefined {
+    const sent = new SentHostCall(this.connection, this.target, hostCall, raws)
+    // Arguments that are bytes are never refused.
+    hostCall.id = this.connection.call(sent) as number
+    // Before the guest is entered, which may be its end.
+    hostCall.begun(sent)
+    HostArguments.drop(hostCall.signature, raws, hostCall.guest.memory)
   }
 }
 

@@ -16,7 +16,8 @@ import type { Entered } from "../call/Instance.ts"
 import type { Usage } from "../call/Usage.ts"
 import { valueRefused } from "../guest/GuestArgument.ts"
 import type { TypedExit } from "../guest/GuestCodec.ts"
-import type { Admitted, RunningHostCall } from "../guest/RunningHostCall.ts"
+import { HostCalls } from "../guest/HostCalls.ts"
+import type { Admitted } from "../guest/RunningHostCall.ts"
 import type { Signature } from "../module/Signature.ts"
 import * as GuestWire from "./GuestWire.ts"
 import type { RemoteGuest } from "./RemoteGuest.ts"
@@ -27,7 +28,7 @@ export class RemoteCall implements Connection.OutgoingCall, Entered {
   readonly guest: RemoteGuest
   readonly signature: Signature
   /** Host functions that it waits for. They pass to the guest when it settles before them. */
-  readonly hostCalls = new Set<RunningHostCall>()
+  readonly hostCalls = new HostCalls()
   /** The last line that the guest logged for this call. */
   logged: string | undefined
   admitted: Admitted | undefined
@@ -129,7 +130,7 @@ export class RemoteCall implements Connection.OutgoingCall, Entered {
       if (this.flags !== 0) thread.table.leave(this.id)
       thread.connection.interrupt(this.id)
     }
-    for (const hostCall of this.hostCalls) hostCall.interrupt()
+    for (const hostCall of this.hostCalls.members) hostCall.interrupt()
   }
 
   /** Its id may be another call's from now on. */
@@ -147,8 +148,7 @@ export class RemoteCall implements Connection.OutgoingCall, Entered {
   private settle(exit: TypedExit, hasBegun = true): void {
     if (this.isSettled) return
     this.leave()
-    for (const hostCall of this.hostCalls) hostCall.owner = undefined
-    this.hostCalls.clear()
+    this.hostCalls.pass()
     this.call.exited(exit, hasBegun)
   }
 

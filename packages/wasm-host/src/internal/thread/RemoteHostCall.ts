@@ -16,13 +16,14 @@ import { RunningHostCall } from "../guest/RunningHostCall.ts"
 import type { Signature } from "../module/Signature.ts"
 import * as GuestWire from "./GuestWire.ts"
 import type { RemoteCall } from "./RemoteCall.ts"
-import type { RemoteGuest } from "./RemoteGuest.ts"
+import type { RemoteGuest, RemoteHost } from "./RemoteGuest.ts"
 
-export class RemoteHostCall extends RunningHostCall<RemoteCall> {
+export class RemoteHostCall extends RunningHostCall<RemoteCall> implements HostFunction.Listener<unknown, unknown> {
   readonly guest: RemoteGuest
   readonly id: number
   readonly flags: number
   private isAnswered = false
+  private finish: RemoteHost["finish"] | undefined
 
   constructor(guest: RemoteGuest, { flags, id, index }: Connection.IncomingCall, owner: RemoteCall | undefined) {
     super(guest.signature.plugin, guest.signature.imports[index]!, owner, guest.context)
@@ -44,18 +45,19 @@ export class RemoteHostCall extends RunningHostCall<RemoteCall> {
     return (this.flags & Connection.blockingFlag) !== 0 && !this.isAnswered
   }
 
-  /** Runs the function, which has no answer yet; `finish` says what is answered when it has. */
-  run<A, E>(
-    implementation: HostFunction.Implementation,
-    effect: Effect.Effect<A, E>,
-    finish: (exit: Exit.Exit<A, E>) => HostExit
-  ): void {
-    const running = HostFunction.isExit(effect)
-      ? effect
-      : HostFunction.fork(effect, this.contextOf(implementation), (exit) => this.end(finish(exit)))
-    if (Exit.isExit(running)) return this.end(finish(running))
+  /** Runs the function, which has no answer yet. */
+  run({ finish, implementation }: RemoteHost, effect: Effect.Effect<unknown, unknown>): void {
+    this.finish = finish
+    if (HostFunction.isExit(effect)) return this.exited(effect)
+    const running = HostFunction.fork(effect, this.contextOf(implementation), this)
+    const exit = running.pollUnsafe()
+    if (exit !== undefined) return this.exited(exit)
     // It may have interrupted its own caller, or closed its guest, before it waited for something.
     this.begun(running)
+  }
+
+  exited(exit: Exit.Exit<unknown, unknown>): void {
+    this.end(this.finish!(exit))
   }
 
   answerInterrupted(): boolean {
@@ -87,18 +89,18 @@ export const answer = (
   exit: HostExit,
   runs: { readonly context: Context.Context<never> }
 ): void => {
-  const log: HostAnswer.Unheard = (error) => void Effect.runForkWith(runs.context)(Effect.logError(error))
+  const { valueBytes } = limits
+  const unheard = (error: HostCallError.HostCallError) => void Effect.runForkWith(runs.context)(Effect.logError(error))
   const unanswered = (flags & GuestWire.unansweredFlag) !== 0
   if ((flags & Connection.blockingFlag) === 0 && !unanswered) {
-    const replied = HostAnswer.write(signature, exit, limits.valueBytes, log, (bytes, size) =>
-      connection.replyRange(id, bytes, 0, size)
-    )
-    if (Result.isFailure(replied)) connection.fail(id, HostCallError.encode(replied.failure))
+    const receive = (bytes: Uint8Array, size: number) => connection.replyRange(id, bytes, 0, size)
+    const refused = HostAnswer.write(signature, exit, { valueBytes, unheard, receive })
+    if (refused !== undefined) connection.fail(id, HostCallError.encode(refused))
     return
   }
-  const answer = HostAnswer.bytesOf(signature, exit, limits.valueBytes, log)
+  const answer = HostAnswer.bytesOf(signature, exit, { valueBytes, unheard })
   // The guest does not look at it, so nobody else would hear of it.
-  if (unanswered && Result.isFailure(answer) && !wasStopped(answer.failure)) log(answer.failure)
+  if (unanswered && Result.isFailure(answer) && !wasStopped(answer.failure)) unheard(answer.failure)
   if ((flags & Connection.blockingFlag) !== 0) reply.answer(answer)
 }
 

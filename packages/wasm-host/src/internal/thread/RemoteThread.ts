@@ -117,11 +117,11 @@ export class RemoteThread implements Connection.Server {
     if (guest === undefined || signature === undefined) return reader.malformed(reader.offset, "no such host function")
     const pending = this.connection.pendingCall(call.caller)
     const owner = pending instanceof RemoteCall ? pending : undefined
-    const { finish, implementation } = guest.hosts[call.index]!
-    const effect = begin(guest, implementation, signature, reader)
+    const host = guest.hosts[call.index]!
+    const effect = begin(guest, host.implementation, signature, reader)
     const needsNobody = owner?.observer === undefined && (call.flags & Connection.blockingFlag) === 0
     if (needsNobody && HostFunction.isExit(effect)) {
-      return RemoteHostCall.answer(guest, call, signature, finish(effect), owner ?? guest)
+      return RemoteHostCall.answer(guest, call, signature, host.finish(effect), owner ?? guest)
     }
     const hostCall = new RemoteHostCall.RemoteHostCall(guest, call, owner)
     if (call.id !== 0) {
@@ -131,7 +131,7 @@ export class RemoteThread implements Connection.Server {
         if (this.hostCalls.get(call.id) === hostCall) this.hostCalls.delete(call.id)
       })
     }
-    hostCall.run(implementation, effect, finish)
+    hostCall.run(host, effect)
   }
 
   onInterrupt(id: number): void {

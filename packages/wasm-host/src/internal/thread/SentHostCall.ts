@@ -8,7 +8,6 @@ import * as HostCallError from "@fiberhost/core/HostCallError"
 import * as Wire from "@fiberhost/core/Wire"
 import * as Exit from "effect/Exit"
 import type { Raws } from "../guest/GuestCodec.ts"
-import type { HostExit } from "../guest/HostAnswer.ts"
 import * as HostArguments from "../guest/HostArguments.ts"
 import type { HostCall } from "../guest/HostCall.ts"
 import type { Interruptible } from "../guest/RunningHostCall.ts"
@@ -19,20 +18,12 @@ export class SentHostCall implements Connection.OutgoingCall, Interruptible {
   private readonly connection: Connection.Connection
   private readonly hostCall: HostCall
   private readonly raws: Raws
-  private readonly onExit: (exit: HostExit) => void
 
-  constructor(
-    connection: Connection.Connection,
-    target: number,
-    hostCall: HostCall,
-    raws: Raws,
-    onExit: (exit: HostExit) => void
-  ) {
+  constructor(connection: Connection.Connection, target: number, hostCall: HostCall, raws: Raws) {
     this.connection = connection
     this.target = target
     this.hostCall = hostCall
     this.raws = raws
-    this.onExit = onExit
   }
 
   get index(): number {
@@ -49,11 +40,11 @@ export class SentHostCall implements Connection.OutgoingCall, Interruptible {
   }
 
   onReply(reader: Codec.Reader): void {
-    this.onExit(Exit.succeed(Wire.readValue(reader)))
+    this.hostCall.exited(Exit.succeed(Wire.readValue(reader)))
   }
 
   onFailure(reader: Codec.Reader): void {
-    this.onExit(Exit.fail(HostCallError.decode(this.hostCall.signature.name, Wire.readValue(reader))))
+    this.hostCall.exited(Exit.fail(HostCallError.decode(this.hostCall.signature.name, Wire.readValue(reader))))
   }
 
   onChunk(reader: Codec.Reader): void {
@@ -62,7 +53,7 @@ export class SentHostCall implements Connection.OutgoingCall, Interruptible {
 
   onLost(): void {
     const reason = new HostCallError.Closed()
-    this.onExit(Exit.fail(new HostCallError.HostCallError({ function: this.hostCall.signature.name, reason })))
+    this.hostCall.exited(Exit.fail(new HostCallError.HostCallError({ function: this.hostCall.signature.name, reason })))
   }
 
   interruptUnsafe(): void {
