@@ -31,6 +31,7 @@ export { Beside } from "./internal/msgpack/Beside.ts"
 export { defaultLimit } from "./internal/msgpack/MsgPackFormat.ts"
 export { Reader } from "./internal/msgpack/MsgPackReader.ts"
 export { Writer } from "./internal/msgpack/MsgPackWriter.ts"
+export { copyWords, longLength } from "./internal/msgpack/Words.ts"
 
 /** Carries values of `A` as MessagePack. */
 export interface Codec<A> {

@@ -152,9 +152,9 @@ export class Connection {
     if (this.ended === undefined) Wire.writeValue(this.outbox.begin(Wire.Kind.reply, id), value)
   }
 
-  /** Answers with a part of bytes that stay their owner's. */
-  replyRange(id: number, bytes: Uint8Array, start: number, end: number): void {
-    if (this.ended === undefined) Wire.writeRange(this.outbox.begin(Wire.Kind.reply, id), bytes, start, end)
+  /** Answers with a part of bytes that stay their owner's. `view`: of the bytes, where there is one. */
+  replyRange(id: number, bytes: Uint8Array, start: number, end: number, view?: DataView): void {
+    if (this.ended === undefined) Wire.writeRange(this.outbox.begin(Wire.Kind.reply, id), bytes, start, end, view)
   }
 
   /** Answers with what `write` appends. When that does not fit nothing is sent. */

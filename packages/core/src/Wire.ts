@@ -228,12 +228,12 @@ export const writeValue = (writer: Writer, value: Uint8Array): void => {
   )
 }
 
-/** As `writeValue`, a part of bytes that stay their owner's. */
-export const writeRange = (writer: Writer, bytes: Uint8Array, start: number, end: number): void => {
+/** As `writeValue`, a part of bytes that stay their owner's. `view`: of the bytes, where there is one. */
+export const writeRange = (writer: Writer, bytes: Uint8Array, start: number, end: number, view?: DataView): void => {
   const length = end - start
   if (length >= besideBytes && writer.beside !== undefined) return writeValue(writer, bytes.slice(start, end))
   writer.u32(length)
-  writer.raw(bytes, start, end)
+  writer.raw(bytes, start, end, view)
 }
 
 /** The value that `writeValue` wrote: a view, valid for as long as it is kept, that also keeps the message it came in. */

@@ -219,8 +219,12 @@ export class Reader {
     if (tag < 0xc4 || tag > 0xc6) this.unexpected("bytes")
     const length = this.uint(tag - 0xc4)
     const start = this.claim(length)
-    const view = this.bytes.subarray(start, start + length) as Uint8Array<ArrayBuffer>
-    return this.sealed && length >= sharedBytes ? view : new Uint8Array(view)
+    const { bytes } = this
+    if (this.sealed && length >= sharedBytes) return bytes.subarray(start, start + length) as Uint8Array<ArrayBuffer>
+    // Of a subclass, such as Node's Buffer, `slice` may be something else.
+    return bytes.constructor === Uint8Array
+      ? (bytes.slice(start, start + length) as Uint8Array<ArrayBuffer>)
+      : new Uint8Array(bytes.subarray(start, start + length))
   }
 
   /** A value that only the structured clone can carry: whoever asks for it checks what it is. */

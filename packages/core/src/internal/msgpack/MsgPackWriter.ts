@@ -12,7 +12,10 @@
 import { CodecFailure, doesNotFit } from "../../CodecError.ts"
 import type { Beside } from "./Beside.ts"
 import { besideBytes, besideType, defaultLimit } from "./MsgPackFormat.ts"
+import { copyWords, longLength } from "./Words.ts"
 
+/** Strings that are shorter cost less to write than the engine's encoder costs to call; measured. */
+const shortLength = 64
 /** Scratch space that is kept between values; what a large value needed beyond that is given back. */
 const keptBytes = 1 << 20
 const encoder = new TextEncoder()
@@ -185,7 +188,7 @@ export class Writer {
   /** A string in UTF-8. One with a lone surrogate has no UTF-8 form and is refused rather than replaced. */
   str(value: string): void {
     const length = value.length
-    if (length < 32 && this.shortAscii(value)) return
+    if (length < shortLength && this.shortAscii(value)) return
     if (!value.isWellFormed()) throw doesNotFit("Expected a string without lone surrogates")
     // A UTF-16 unit takes at least one byte and at most three.
     if (this.offset + length > this.end) this.tooLarge()
@@ -256,10 +259,11 @@ export class Writer {
     this.view.setUint32(at, value)
   }
 
-  /** Bytes as they are, for example values that are encoded already. */
-  raw(bytes: Uint8Array, start = 0, end: number = bytes.length): void {
+  /** Bytes as they are, for example values that are encoded already. `view`: of the bytes, where there is one. */
+  raw(bytes: Uint8Array, start = 0, end: number = bytes.length, view?: DataView): void {
     const length = end - start
     const at = this.advance(length)
+    if (view !== undefined && length < longLength) return copyWords(view, start, length, this.view, at)
     // The engine's copy costs more to call than a few bytes to write.
     if (length > 32) this.bytes.set(length === bytes.length ? bytes : bytes.subarray(start, end), at)
     else for (let i = 0; i < length; i++) this.bytes[at + i] = bytes[start + i]!
@@ -294,14 +298,18 @@ export class Writer {
 
   private shortAscii(value: string): boolean {
     const length = value.length
-    this.reserve(this.offset + 1 + length)
-    const { bytes, offset } = this
+    const header = length < 32 ? 1 : 2
+    this.reserve(this.offset + header + length)
+    const { bytes } = this
+    const start = this.offset + header
     for (let i = 0; i < length; i++) {
       const unit = value.charCodeAt(i)
       if (unit >= 0x80) return false
-      bytes[offset + 1 + i] = unit
+      bytes[start + i] = unit
     }
-    bytes[this.advance(1 + length)] = 0xa0 | length
+    if (header === 1) this.byte(0xa0 | length)
+    else this.tagged8(0xd9, length)
+    this.advance(length)
     return true
   }
 

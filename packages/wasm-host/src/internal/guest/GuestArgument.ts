@@ -33,9 +33,9 @@ export class GuestArgument {
     const writer = Codec.scratch()
     try {
       this.write(value, writer)
-      const { bytes, size } = writer
+      const { bytes, size, view } = writer
       if (this.as !== "bytes") return Signature.toRaw(this.as, bytes.subarray(0, size))
-      const ptr = memory.tryWrite(bytes, size)
+      const ptr = memory.tryWrite(bytes, size, view)
       if (ptr === undefined) throw new Refused(new GuestError.OutOfMemory({ bytes: size }))
       return ptr
     } finally {

@@ -5,7 +5,7 @@
  * through `tryWrite`, values from the guest through `take` and `read`, which free them exactly once. Any call into the guest may
  * grow the memory, and detach what looks at it: that is made anew when it is found detached.
  */
-import { Reader } from "@fiberhost/core/Codec"
+import * as Codec from "@fiberhost/core/Codec"
 import * as GuestError from "../../GuestError.ts"
 import * as FatPtr from "./FatPtr.ts"
 
@@ -35,7 +35,7 @@ export class GuestMemory {
   private readonly isShared: boolean
   private bytes: Uint8Array<ArrayBuffer>
   private view: DataView<ArrayBuffer>
-  private reader: Reader
+  private reader: Codec.Reader
 
   /** `valueBytes`: the longest value that is taken from the guest. */
   constructor(
@@ -51,7 +51,7 @@ export class GuestMemory {
     this.isShared = !(memory.buffer instanceof ArrayBuffer)
     this.bytes = new Uint8Array(memory.buffer)
     this.view = new DataView(memory.buffer)
-    this.reader = new Reader(this.bytes)
+    this.reader = new Codec.Reader(this.bytes)
   }
 
   /** Bytes of linear memory that the instance has now. */
@@ -61,16 +61,17 @@ export class GuestMemory {
 
   /**
    * Host to guest: allocates exactly the value's length (the guest frees with the length it was given) and copies its first
-   * `length` bytes.
+   * `length` bytes. `source`: a view of the value, where there is one.
    * Undefined when the guest has no memory left: `__fp_malloc` then answers offset 0 and does not trap.
    */
-  tryWrite(value: Uint8Array, length: number = value.length): bigint | undefined {
+  tryWrite(value: Uint8Array, length: number = value.length, source?: DataView): bigint | undefined {
     const ptr = this.malloc(length)
     const at = FatPtr.offsetOf(ptr)
     if (!this.isAllocated(at, length)) return undefined
     const { bytes } = this
+    if (source !== undefined && length < Codec.longLength) Codec.copyWords(source, 0, length, this.view, at)
     // The engine's copy costs more to call than a few bytes to write.
-    if (length > 64) bytes.set(length === value.length ? value : value.subarray(0, length), at)
+    else if (length > 64) bytes.set(length === value.length ? value : value.subarray(0, length), at)
     else for (let i = 0; i < length; i++) bytes[at + i] = value[i]!
     return ptr
   }
@@ -103,13 +104,13 @@ export class GuestMemory {
   }
 
   /** As `take`, but `read` reads the value where it lies; it copies what it keeps, and does not enter the guest. */
-  read<A>(ptr: bigint, read: (value: Reader) => A): A | TooLong {
+  read<A>(ptr: bigint, read: (value: Codec.Reader) => A): A | TooLong {
     const offset = FatPtr.offsetOf(ptr)
     const length = FatPtr.lengthOf(ptr)
     this.check(offset, length)
     if (length > this.valueBytes || this.isShared) {
       const copy = this.take(ptr)
-      return copy instanceof TooLong ? copy : read(new Reader(copy))
+      return copy instanceof TooLong ? copy : read(new Codec.Reader(copy))
     }
     this.reader.window(offset, offset + length)
     const value = read(this.reader)
@@ -124,11 +125,11 @@ export class GuestMemory {
   }
 
   /** Guest to host: `look` looks at the value where it lies, and does not enter the guest. It stays the guest's. */
-  look<A>(ptr: bigint, look: (bytes: Uint8Array, start: number, end: number) => A): A {
+  look<A>(ptr: bigint, look: (bytes: Uint8Array, start: number, end: number, view: DataView) => A): A {
     const offset = FatPtr.offsetOf(ptr)
     const length = FatPtr.lengthOf(ptr)
     this.check(offset, length)
-    return look(this.bytes, offset, offset + length)
+    return look(this.bytes, offset, offset + length, this.view)
   }
 
   /** Whether the value of the guest's is longer than it may be. Throws as `take` does. */
@@ -168,7 +169,7 @@ export class GuestMemory {
     if (this.bytes.length === 0 || this.isShared) {
       this.bytes = new Uint8Array(this.memory.buffer)
       this.view = new DataView(this.memory.buffer)
-      this.reader = new Reader(this.bytes)
+      this.reader = new Codec.Reader(this.bytes)
     }
     return this.bytes
   }

@@ -38,8 +38,8 @@ export const finished =
 export interface Recipient {
   /** The longest answer that the guest takes, in bytes. */
   readonly valueBytes: number
-  /** The answer as MessagePack: the first `size` of `bytes`, which are his for as long as this runs. */
-  receive(bytes: Uint8Array, size: number): void
+  /** The answer as MessagePack: the first `size` of `bytes`, and perhaps a view of them, which are his for as long as this runs. */
+  receive(bytes: Uint8Array, size: number, view?: DataView): void
   /** Why a function failed behind an interruption Err: its guest does not hear of that. */
   unheard(error: HostCallError.HostCallError): void
 }
@@ -65,7 +65,7 @@ export const write = (
     if (refused !== undefined) return instead(signature, HostFunction.answerRefused(signature.name, refused), recipient)
     if (writer.size > valueBytes)
       return instead(signature, tooLarge(signature.name, writer.size, valueBytes), recipient)
-    recipient.receive(writer.bytes, writer.size)
+    recipient.receive(writer.bytes, writer.size, writer.view)
     return undefined
   } finally {
     Codec.giveBack(writer)

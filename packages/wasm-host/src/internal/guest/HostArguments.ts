@@ -83,7 +83,7 @@ export const write = (
   for (let i = 0; i < kinds.length; i++) {
     const kind = kinds[i]!
     if (kind === "bytes") {
-      memory.look(raws[i] as bigint, (bytes, start, end) => Wire.writeRange(writer, bytes, start, end))
+      memory.look(raws[i] as bigint, (bytes, start, end, view) => Wire.writeRange(writer, bytes, start, end, view))
     } else {
       const length = writer.placeholder32()
       Signature.writeRaw(kind, raws[i]!, writer)

@@ -270,10 +270,10 @@ class Answer implements HostAnswer.Recipient, Turn {
     return refused === undefined && this.value !== undefined ? this.value : this.failed(refused)
   }
 
-  receive(bytes: Uint8Array, size: number): void {
+  receive(bytes: Uint8Array, size: number, view?: DataView): void {
     const { result, sync } = this.signature
     this.size = size
-    if (!sync || result === "bytes") this.value = this.guest.memory.tryWrite(bytes, size)
+    if (!sync || result === "bytes") this.value = this.guest.memory.tryWrite(bytes, size, view)
     else if (result !== "void") this.value = Signature.toRaw(result, bytes.subarray(0, size))
   }
 

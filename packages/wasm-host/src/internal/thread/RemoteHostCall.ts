@@ -83,25 +83,59 @@ export class RemoteHostCall extends RunningHostCall<RemoteCall> implements HostF
 
 /** Owner to guest: how a host function ended. `runs` is what it ran in. */
 export const answer = (
-  { limits, thread: { connection, reply } }: RemoteGuest,
+  guest: RemoteGuest,
   { flags, id }: Pick<Connection.IncomingCall, "flags" | "id">,
   signature: Signature,
   exit: HostExit,
-  runs: { readonly context: Context.Context<never> }
+  runs: Runs
 ): void => {
-  const { valueBytes } = limits
-  const unheard = (error: HostCallError.HostCallError) => void Effect.runForkWith(runs.context)(Effect.logError(error))
+  const { connection, reply } = guest.thread
   const unanswered = (flags & GuestWire.unansweredFlag) !== 0
   if ((flags & Connection.blockingFlag) === 0 && !unanswered) {
-    const receive = (bytes: Uint8Array, size: number) => connection.replyRange(id, bytes, 0, size)
-    const refused = HostAnswer.write(signature, exit, { valueBytes, unheard, receive })
+    const refused = HostAnswer.write(signature, exit, new Reply(guest, id, runs))
     if (refused !== undefined) connection.fail(id, HostCallError.encode(refused))
     return
   }
+  const { valueBytes } = guest.limits
+  const unheard = (error: HostCallError.HostCallError) => log(error, runs)
   const answer = HostAnswer.bytesOf(signature, exit, { valueBytes, unheard })
   // The guest does not look at it, so nobody else would hear of it.
-  if (unanswered && Result.isFailure(answer) && !wasStopped(answer.failure)) unheard(answer.failure)
+  if (unanswered && Result.isFailure(answer) && !wasStopped(answer.failure)) log(answer.failure, runs)
   if ((flags & Connection.blockingFlag) !== 0) reply.answer(answer)
+}
+
+/** What a host function ran in. */
+interface Runs {
+  readonly context: Context.Context<never>
+}
+
+/** The answer of an async one, which goes through the wire. */
+class Reply implements HostAnswer.Recipient {
+  private readonly guest: RemoteGuest
+  private readonly id: number
+  private readonly runs: Runs
+
+  constructor(guest: RemoteGuest, id: number, runs: Runs) {
+    this.guest = guest
+    this.id = id
+    this.runs = runs
+  }
+
+  get valueBytes(): number {
+    return this.guest.limits.valueBytes
+  }
+
+  receive(bytes: Uint8Array, size: number, view?: DataView): void {
+    this.guest.thread.connection.replyRange(this.id, bytes, 0, size, view)
+  }
+
+  unheard(error: HostCallError.HostCallError): void {
+    log(error, this.runs)
+  }
+}
+
+const log = (error: HostCallError.HostCallError, { context }: Runs): void => {
+  Effect.runForkWith(context)(Effect.logError(error))
 }
 
 /** Whether nobody expected an answer any more. */
