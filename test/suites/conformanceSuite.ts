@@ -184,6 +184,16 @@ export const conformanceSuite = ({ conformance, executor, name }: Topology) => {
           })
         )
       }
+      it.effect("of every length up to 300", () =>
+        Effect.gen(function* () {
+          const guest = yield* Conformance
+          for (let length = 0; length <= 300; length++) {
+            const value = Array.from({ length }, (_, i) => String.fromCharCode(33 + (i % 90))).join("")
+            assert.strictEqual(yield* guest.echo_string({ value }), value)
+            assert.strictEqual(yield* guest.via_host_echo({ text: value }), value)
+          }
+        })
+      )
       it.effect("the guest counts the same code points", () =>
         Effect.gen(function* () {
           const guest = yield* Conformance
