@@ -242,5 +242,5 @@ it.live(
       Effect.tapCause(() => Effect.sync(() => console.error(`FIBERHOST_SEED=${seed}`)))
     )
   },
-  Math.max(120_000, calls * 5)
+  Math.max(300_000, calls * 5)
 )
