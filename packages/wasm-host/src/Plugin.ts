@@ -6,6 +6,7 @@
  * `layer`. Its state is its own: two guests of one plugin share nothing but code.
  */
 import { CodecError, Unsupported } from "@fiberhost/core/CodecError"
+import * as Count from "@fiberhost/core/Count"
 import * as FunctionCodec from "@fiberhost/core/FunctionCodec"
 import type * as HostFunction from "@fiberhost/core/HostFunction"
 import * as Context from "effect/Context"
@@ -139,10 +140,7 @@ export const Service =
       GuestError.GuestError | E,
       GuestExecutor.GuestExecutor | Imports | Scope.Scope | Env
     > {
-      const instances = options.instances ?? 1
-      if (!Number.isInteger(instances) || instances < 1) {
-        return yield* Effect.die(new RangeError(`instances is ${instances}: it must be an integer of at least 1`))
-      }
+      const instances = Count.finite("instances", options.instances ?? 1, 1)
       const functions: HostFunctions.HostFunctions =
         contract.imports === undefined ? new Map() : yield* contract.imports
       const hosts = signature.imports.map(({ name }) => functions.get(name)!)
