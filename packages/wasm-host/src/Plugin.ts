@@ -24,7 +24,7 @@ import type { Stats } from "./internal/call/Instance.ts"
 import { loadGuest } from "./internal/call/LoadGuest.ts"
 import * as PluginDouble from "./internal/call/PluginDouble.ts"
 import type { PluginGuest } from "./internal/call/PluginGuest.ts"
-import { NoAnswer, notNow } from "./internal/guest/DirectCall.ts"
+import { DirectFailure, notDirect } from "./internal/guest/DirectCall.ts"
 import type * as Link from "./internal/module/Link.ts"
 import * as Signature from "./internal/module/Signature.ts"
 import type * as PluginModule from "./PluginModule.ts"
@@ -220,9 +220,9 @@ const typed = <R extends Rpc.Any>(
     if (twin === undefined) continue
     functions[twin] = (payload: unknown) => {
       const chosen = others.length === 0 ? first! : leastBusy(guests)
-      const answer = chosen.callNow(index, payload, noContext)
-      if (answer === notNow) return callOnStack(plugin, name, chosen, chosen.call(index, payload))
-      return answer instanceof NoAnswer ? Effect.runSync(answer.exit) : answer
+      const outcome = chosen.callDirectly(index, payload, noContext)
+      if (outcome === notDirect) return callOnStack(plugin, name, chosen, chosen.call(index, payload))
+      return outcome instanceof DirectFailure ? Effect.runSync(outcome.exit) : outcome
     }
   }
   return Object.assign(functions, { [GuestsTypeId]: guests, [HealthTypeId]: health }) as unknown as Plugin<R>

@@ -35,7 +35,7 @@ export const finished =
   }
 
 /** Who hears of a function that failed behind an interruption Err: its guest does not. */
-export type Unheard = (error: HostCallError.HostCallError) => void
+export type OnUnheard = (error: HostCallError.HostCallError) => void
 
 /**
  * Gives `use` the answer as MessagePack, the first `size` of `bytes`, for as long as it runs. `valueBytes` is the longest that
@@ -45,14 +45,14 @@ export const write = <A>(
   signature: Signature,
   exit: HostExit,
   valueBytes: number,
-  unheard: Unheard,
+  onUnheard: OnUnheard,
   use: (bytes: Uint8Array, size: number) => A
 ): Result.Result<A, HostCallError.HostCallError> => {
-  if (Exit.isFailure(exit)) return instead(signature, errorOf(signature.name, exit.cause), unheard, use)
+  if (Exit.isFailure(exit)) return instead(signature, errorOf(signature.name, exit.cause), onUnheard, use)
   const { value } = exit
   if (value instanceof Uint8Array) {
     if (value.length <= valueBytes) return Result.succeed(use(value, value.length))
-    return instead(signature, tooLarge(signature.name, value.length, valueBytes), unheard, use)
+    return instead(signature, tooLarge(signature.name, value.length, valueBytes), onUnheard, use)
   }
   const writer = Codec.scratch()
   try {
@@ -62,7 +62,7 @@ export const write = <A>(
       refused === undefined
         ? tooLarge(signature.name, writer.size, valueBytes)
         : HostFunction.answerRefused(signature.name, refused)
-    return instead(signature, error, unheard, use)
+    return instead(signature, error, onUnheard, use)
   } finally {
     Codec.giveBack(writer)
   }
@@ -73,9 +73,9 @@ export const bytesOf = (
   signature: Signature,
   exit: HostExit,
   valueBytes: number,
-  unheard: Unheard
+  onUnheard: OnUnheard
 ): Result.Result<Uint8Array, HostCallError.HostCallError> =>
-  write(signature, exit, valueBytes, unheard, (bytes, size) =>
+  write(signature, exit, valueBytes, onUnheard, (bytes, size) =>
     Exit.isSuccess(exit) && exit.value === bytes ? bytes : bytes.slice(0, size)
   )
 
@@ -83,12 +83,12 @@ export const bytesOf = (
 const instead = <A>(
   { onInterrupt }: Signature,
   error: HostCallError.HostCallError,
-  unheard: Unheard,
+  onUnheard: OnUnheard,
   use: (bytes: Uint8Array, size: number) => A
 ): Result.Result<A, HostCallError.HostCallError> => {
   if (onInterrupt === undefined) return Result.fail(error)
   // Neither is news to whoever interrupted the call, or closed the guest.
-  if (error.reason._tag !== "Interrupted" && error.reason._tag !== "Closed") unheard(error)
+  if (error.reason._tag !== "Interrupted" && error.reason._tag !== "Closed") onUnheard(error)
   return Result.succeed(use(onInterrupt, onInterrupt.length))
 }
 

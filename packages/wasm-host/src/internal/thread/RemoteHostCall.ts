@@ -87,7 +87,7 @@ export const answer = (
   exit: HostExit,
   runs: { readonly context: Context.Context<never> }
 ): void => {
-  const log: HostAnswer.Unheard = (error) => void Effect.runForkWith(runs.context)(Effect.logError(error))
+  const log: HostAnswer.OnUnheard = (error) => void Effect.runForkWith(runs.context)(Effect.logError(error))
   const unanswered = (flags & GuestWire.unansweredFlag) !== 0
   if ((flags & Connection.blockingFlag) === 0 && !unanswered) {
     const replied = HostAnswer.write(signature, exit, limits.valueBytes, log, (bytes, size) =>
