@@ -329,24 +329,21 @@ for (const [where, layer, oneAtATime] of anywhere) {
 }
 
 describe("a pool whose owner is a worker", () => {
-  it.live(
-    "tells who is blocked on it that its owner has ended",
-    () =>
-      Effect.gen(function* () {
-        const owner = yield* Effect.acquireRelease(
-          Effect.sync(() => new Worker(new URL("../fixtures/poolOwner.worker.ts", import.meta.url))),
-          (owner) => Effect.promise(() => owner.terminate())
-        )
-        const handle = yield* Effect.promise<Blocking.Handle<Work>>(
-          () => new Promise((resolve) => owner.once("message", resolve))
-        )
-        const isUsed = new Promise((resolve) => owner.once("message", resolve))
-        const { answer } = yield* callerThread({ what: "hang", handle }, "workerData")
-        yield* Effect.promise(() => isUsed)
-        yield* Effect.promise(() => owner.terminate())
-        assert.strictEqual(yield* answer, "ThreadLost")
-      }),
-    30_000
+  it.live("tells who is blocked on it that its owner has ended", () =>
+    Effect.gen(function* () {
+      const owner = yield* Effect.acquireRelease(
+        Effect.sync(() => new Worker(new URL("../fixtures/poolOwner.worker.ts", import.meta.url))),
+        (owner) => Effect.promise(() => owner.terminate())
+      )
+      const handle = yield* Effect.promise<Blocking.Handle<Work>>(
+        () => new Promise((resolve) => owner.once("message", resolve))
+      )
+      const isUsed = new Promise((resolve) => owner.once("message", resolve))
+      const { answer } = yield* callerThread({ what: "hang", handle }, "workerData")
+      yield* Effect.promise(() => isUsed)
+      yield* Effect.promise(() => owner.terminate())
+      assert.strictEqual(yield* answer, "ThreadLost")
+    })
   )
 })
 
