@@ -52,6 +52,14 @@ const unsupported = (schema: AnySchema): Codec.CodecError => {
   }
   return assert.fail("expected the schema to be refused")
 }
+/** A check that a value passes; it throws when it has been made more than `most` times. */
+const fewTries = (most: number) => {
+  let tries = 0
+  return Schema.makeFilter(() => {
+    if (++tries > most) throw new Error(`tried more than ${most} times`)
+    return true
+  })
+}
 
 const Text = Schema.String.check(Schema.makeFilter((s) => s.isWellFormed()))
 const Point = Schema.Struct({ x: Schema.Int, y: Schema.optionalKey(Text) })
@@ -656,7 +664,7 @@ describe("Codec", () => {
       type Fork = number | readonly [Fork, number] | readonly [Fork, string]
       const Ref = Schema.suspend((): Schema.Codec<Fork> => Fork)
       const Fork: Schema.Codec<Fork> = Schema.Union([
-        Schema.Int,
+        Schema.Int.check(fewTries(100_000)),
         Schema.Tuple([Ref, Schema.Int]),
         Schema.Tuple([Ref, Schema.String])
       ])
@@ -664,12 +672,10 @@ describe("Codec", () => {
       const bytes = new Uint8Array(depth + 1 + depth * 2)
       bytes.fill(0x92, 0, depth)
       for (let at = depth + 1; at < bytes.length; at += 2) bytes.set([0xa1, 0x61], at)
-      const before = performance.now()
       assertFails(decode(Fork, bytes), "Malformed", failure(decode(Fork, bytes)).path)
       let value: Fork = 1
       for (let i = 0; i < depth; i++) value = [value, "a"]
       assert.strictEqual(failure(encode(Fork, value)).reason._tag, "DoesNotFit")
-      assert.isBelow(performance.now() - before, 2000)
       const shallow = Result.getOrThrow(encode(Fork, [[1, "a"], "b"]))
       assert.deepStrictEqual(Result.getOrThrow(decode(Fork, shallow)), [[1, "a"], "b"])
     })
@@ -1022,7 +1028,9 @@ describe("Codec", () => {
         const Ref = Schema.suspend((): AnySchema => Node)
         const Node: AnySchema = Schema.Union([
           Schema.Struct({ ...tag("A"), next: Schema.NullOr(Ref), n: Schema.Int }).pipe(Schema.encodeKeys({ n: "N" })),
-          Schema.Struct({ ...tag("B"), next: Schema.NullOr(Ref), n: Schema.String }).pipe(Schema.encodeKeys({ n: "N" }))
+          Schema.Struct({ ...tag("B"), next: Schema.NullOr(Ref), n: Schema.String.check(fewTries(10_000)) }).pipe(
+            Schema.encodeKeys({ n: "N" })
+          )
         ]) as never
         return Node
       }
@@ -1030,9 +1038,7 @@ describe("Codec", () => {
       const tagged = both((name) => ({ t: Schema.Literal(name) }))
       let value: unknown = null
       for (let i = 0; i < 60; i++) value = { t: "B", next: value, n: "x" }
-      const before = performance.now()
       assert.deepStrictEqual(decodeHex(tagged, encodeHex(tagged, value)), value)
-      assert.isBelow(performance.now() - before, 2000)
     })
 
     it("but a null and an undefined field can be told apart", () => {

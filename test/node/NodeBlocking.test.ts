@@ -302,8 +302,11 @@ for (const [where, layer, oneAtATime] of anywhere) {
         const pool = yield* Work
         const scope = yield* Scope.make()
         const handle = yield* Scope.provide(NodeBlocking.handle(Work), scope)
-        const { answer } = yield* callerThread({ what: "room", handle }, "workerData")
-        yield* eventually(() => assert.strictEqual(HostPool.stats(pool).active, 1))
+        const isFull = new Int32Array(new SharedArrayBuffer(4))
+        const { answer } = yield* callerThread({ what: "room", handle, isFull }, "workerData")
+        yield* eventually(() => assert.strictEqual(Atomics.load(isFull, 0), 1))
+        assert.strictEqual(HostPool.stats(pool).active, 1)
+        // Nothing shows that it waits by now. It is told the same when it comes to that later.
         yield* Effect.promise(() => new Promise((resolve) => setTimeout(resolve, 50)))
         yield* Scope.close(scope, Exit.void)
         assert.deepStrictEqual(yield* answer, [true, "Released"])
@@ -326,23 +329,21 @@ for (const [where, layer, oneAtATime] of anywhere) {
 }
 
 describe("a pool whose owner is a worker", () => {
-  it.live(
-    "tells who is blocked on it that its owner has ended",
-    () =>
-      Effect.gen(function* () {
-        const owner = yield* Effect.acquireRelease(
-          Effect.sync(() => new Worker(new URL("../fixtures/poolOwner.worker.ts", import.meta.url))),
-          (owner) => Effect.promise(() => owner.terminate())
-        )
-        const handle = yield* Effect.promise<Blocking.Handle<Work>>(
-          () => new Promise((resolve) => owner.once("message", resolve))
-        )
-        const { answer } = yield* callerThread({ what: "hang", handle }, "workerData")
-        yield* Effect.sleep("1 second")
-        yield* Effect.promise(() => owner.terminate())
-        assert.strictEqual(yield* answer, "ThreadLost")
-      }),
-    30_000
+  it.live("tells who is blocked on it that its owner has ended", () =>
+    Effect.gen(function* () {
+      const owner = yield* Effect.acquireRelease(
+        Effect.sync(() => new Worker(new URL("../fixtures/poolOwner.worker.ts", import.meta.url))),
+        (owner) => Effect.promise(() => owner.terminate())
+      )
+      const handle = yield* Effect.promise<Blocking.Handle<Work>>(
+        () => new Promise((resolve) => owner.once("message", resolve))
+      )
+      const isUsed = new Promise((resolve) => owner.once("message", resolve))
+      const { answer } = yield* callerThread({ what: "hang", handle }, "workerData")
+      yield* Effect.promise(() => isUsed)
+      yield* Effect.promise(() => owner.terminate())
+      assert.strictEqual(yield* answer, "ThreadLost")
+    })
   )
 })
 

@@ -10,6 +10,7 @@ import { Failed, Interrupted } from "../fixtures/conformanceTypes.ts"
 import { eventually, turn } from "../fixtures/eventually.ts"
 import { randomOf } from "../fixtures/random.ts"
 import { recordedThreads } from "../fixtures/recordedThreads.ts"
+import { newResources, resources } from "../fixtures/resources.ts"
 
 const calls = Number(process.env["FIBERHOST_CHAOS_CALLS"] ?? 10_000)
 const seed = Number(process.env["FIBERHOST_SEED"] ?? Math.floor(Math.random() * 2 ** 31))
@@ -207,11 +208,6 @@ it.live(
   `${calls} calls, whatever happens: each settles once, rightly (FIBERHOST_SEED=${seed})`,
   () =>
     Effect.gen(function* () {
-      const resources = () =>
-        process
-          .getActiveResourcesInfo()
-          .filter((kind) => kind !== "Timeout" && kind !== "Immediate")
-          .sort()
       const before = resources()
       const fibers = { active: 0 }
       const service: Metric.FiberRuntimeMetricsService = {
@@ -230,7 +226,7 @@ it.live(
       assert.isAbove(settled.answered, calls / 2)
       assert.isTrue(threads.started.every(({ exit }) => exit !== undefined))
       yield* eventually(() => assert.strictEqual(fibers.active, 0))
-      yield* eventually(() => assert.deepStrictEqual(resources(), before))
+      yield* eventually(() => assert.deepStrictEqual(newResources(before), []))
       console.log(`seed ${seed}: ${JSON.stringify(settled)}, ${threads.started.length} threads`)
     }).pipe(Effect.provide(Logger.layer([]))),
   { timeout: 60_000 + calls }

@@ -2,8 +2,9 @@ import { assert, describe, it } from "@effect/vitest"
 import { NodeGuestThread } from "@fiberhost/node"
 import { GuestCall, GuestError, GuestExecutor, Plugin, type Supervisor } from "@fiberhost/wasm-host"
 import { Deferred, Effect, Fiber, Layer, Logger } from "effect"
+import { TestClock } from "effect/testing"
 import { Conformance, conformanceHost, conformanceModule } from "../fixtures/conformance.ts"
-import { eventually } from "../fixtures/eventually.ts"
+import { eventually, turn } from "../fixtures/eventually.ts"
 import { Hostile } from "../fixtures/hostile/contract.ts"
 import { calls } from "../fixtures/hostile/entry.ts"
 import { hostile } from "../fixtures/hostile/guest.ts"
@@ -21,8 +22,18 @@ const guestOf = (supervisor?: Supervisor.Policy, replaced: Parameters<typeof con
 
 const start = <A, E, R>(call: Effect.Effect<A, E, R>) => Effect.forkChild(call, { startImmediately: true })
 
+/** Until the guest is in its entry of this number. */
+const entries = (guest: Conformance["Service"], number: number) =>
+  eventually(() => assert.strictEqual(Plugin.stats(guest)[0]!.used.entries, number))
+
+/** Time goes on until the call is answered: what it waits for is looked at some turns later. */
+const untilSettled = (call: Fiber.Fiber<unknown, unknown>) =>
+  Effect.repeat(Effect.andThen(TestClock.adjust("10 seconds"), turn), {
+    until: () => call.pollUnsafe() !== undefined
+  })
+
 describe("a guest that does not return", () => {
-  it.live(
+  it.effect(
     "is stopped soon after its deadline: calls in flight learn why, those not begun move, other threads do not notice",
     () =>
       Effect.gen(function* () {
@@ -34,12 +45,17 @@ describe("a guest that does not return", () => {
         yield* eventually(() => assert.strictEqual(Plugin.stats(guest)[0]!.hostCalls, 1))
         const spinning = yield* start(guest.spin_forever().pipe(GuestCall.withDeadline("1 second")))
         const queued = yield* start(guest.early())
+        yield* entries(guest, 2)
 
+        yield* TestClock.adjust("1 second")
         assert.deepInclude(yield* reasonOf(Fiber.join(spinning)), { _tag: "DeadlineExceeded", phase: "guest" })
+        assert.isUndefined(inFlight.pollUnsafe())
+        yield* TestClock.adjust("50 millis")
         const lost = yield* reasonOf(Fiber.join(inFlight))
         assert.instanceOf(lost, GuestError.ThreadLost)
         assert.match(lost.detail, /did not return to conformance\/Conformance\.spin_forever, which was overdue/)
         assert.strictEqual(lost.lastRan, "spin_forever")
+        yield* untilSettled(queued)
         assert.isNumber(yield* Fiber.join(queued))
         assert.strictEqual((yield* Fiber.join(asked)).length, 2000)
       }).pipe(Effect.provide(threads({ threads: 2 })))
@@ -49,21 +65,29 @@ describe("a guest that does not return", () => {
     Effect.gen(function* () {
       const guest = yield* guestOf({})
       const spinning = yield* start(guest.spin_forever())
-      yield* eventually(() => assert.strictEqual(Plugin.stats(guest)[0]!.used.entries, 1))
+      yield* entries(guest, 1)
       yield* Fiber.interrupt(spinning)
       assert.isNumber(yield* guest.early())
     }).pipe(Effect.provide(threads({ escalation: { interrupted: "20 millis" } })))
   )
 
-  it.live("is left alone while somebody waits for it, and those who do not get to it are overdue unbegun", () =>
+  it.effect("is left alone while somebody waits for it, and those who do not get to it are overdue unbegun", () =>
     Effect.gen(function* () {
-      const guest = yield* guestOf()
-      const spinning = yield* start(guest.spin_calls({ count: 2000 }))
-      const waiting = yield* reasonOf(guest.early().pipe(GuestCall.withDeadline("1 millis")))
-      assert.strictEqual(waiting._tag, "DeadlineExceeded")
-      yield* Fiber.join(spinning)
-      assert.strictEqual(Plugin.stats(guest)[0]!.alive, true)
-    }).pipe(Effect.provide(threads({ escalation: { overdue: "1 millis" } })))
+      const guest = yield* guestOf({})
+      const spinning = yield* start(guest.spin_forever())
+      yield* entries(guest, 1)
+      const waiting = yield* start(reasonOf(guest.early().pipe(GuestCall.withDeadline("1 second"))))
+      yield* TestClock.adjust("1 second")
+      assert.deepInclude(yield* Fiber.join(waiting), { _tag: "DeadlineExceeded", phase: "waiting" })
+      yield* Effect.repeat(Effect.andThen(TestClock.adjust("10 seconds"), turn), { times: 20 })
+      assert.isUndefined(spinning.pollUnsafe())
+      assert.deepInclude(Plugin.stats(guest)[0]!, { alive: true, calls: 1 })
+      // Until nobody does.
+      yield* Fiber.interrupt(spinning)
+      const next = yield* start(guest.early())
+      yield* untilSettled(next)
+      assert.isNumber(yield* Fiber.join(next))
+    }).pipe(Effect.provide(threads({})))
   )
 
   it.live("that loops where nobody waits any more, after an interruption, is stopped too", () =>

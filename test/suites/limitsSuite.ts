@@ -205,6 +205,16 @@ export const limitsSuite = ({ conformance, executor, name, wat }: Topology) =>
       })
     )
 
+    it.effect("instances that are no count are a defect", () =>
+      Effect.gen(function* () {
+        for (const instances of [0, 1.5, Infinity]) {
+          const layer = Layer.provide(Conformance.layer({ module: conformanceModule, instances }), hostOf())
+          const exit = yield* Effect.exit(Layer.build(layer))
+          assert.match(String(Exit.isFailure(exit) && Cause.squash(exit.cause)), /^RangeError: instances is /)
+        }
+      })
+    )
+
     it.effect("what a guest used is readable, and what it has in hand", () =>
       Effect.gen(function* () {
         const guest = yield* guestOf({}, { host_delay: () => Effect.never })

@@ -17,6 +17,7 @@ import * as Exit from "effect/Exit"
 import { identity } from "effect/Function"
 import * as Scheduler from "effect/Scheduler"
 import * as Schema from "effect/Schema"
+import * as Count from "./Count.ts"
 import { Line } from "./Line.ts"
 
 /** `concurrency` tasks are active and `capacity` wait: `waiting` is how many did when the entrant was refused. */
@@ -129,8 +130,8 @@ export const provide = <R>(context: Context.Context<R>, permit: Permit): Context
 /** Throws a `RangeError` if an option is not a count. */
 export const make = (options?: Options): Admission =>
   new AdmissionImpl(
-    count("concurrency", options?.concurrency ?? Infinity, 1),
-    count("capacity", options?.capacity ?? defaultCapacity, 0)
+    Count.orInfinity("concurrency", options?.concurrency ?? Infinity, 1),
+    Count.orInfinity("capacity", options?.capacity ?? defaultCapacity, 0)
   )
 
 class AdmissionImpl implements Admission {
@@ -321,8 +322,3 @@ const isUnder = (permit: PermitImpl, admission: AdmissionImpl): boolean => {
 
 /** How many may wait, unless it is said. */
 export const defaultCapacity = 100
-
-const count = (name: string, value: number, least: number): number => {
-  if (value === Infinity || (Number.isInteger(value) && value >= least)) return value
-  throw new RangeError(`${name} is ${value}: it must be an integer of at least ${least}, or Infinity`)
-}

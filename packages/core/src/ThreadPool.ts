@@ -17,6 +17,7 @@ import type * as Rpc from "effect/rpc/Rpc"
 import * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
 import * as Codec from "./Codec.ts"
+import * as Count from "./Count.ts"
 import * as HostCallError from "./HostCallError.ts"
 import * as HostPool from "./HostPool.ts"
 import { maxLoad } from "./internal/pool/Board.ts"
@@ -82,8 +83,8 @@ export const make = Effect.fnUntraced(function* <Self, R extends Rpc.Any, Init>(
     if (pool.slots.length < max && pool.slots.every((slot) => slot.thread !== undefined)) fill()
   }
   const pool = new Pool({
-    concurrency: count("concurrency", options.concurrency ?? 64, 1, maxLoad),
-    capacity: count("capacity", options.capacity ?? 100, 0),
+    concurrency: Count.finite("concurrency", options.concurrency ?? 64, 1, maxLoad),
+    capacity: Count.finite("capacity", options.capacity ?? 100, 0),
     slots: max,
     pinnable: min,
     onBusy: min < max ? grow : undefined
@@ -141,15 +142,9 @@ const defaultRestart: Schedule.Schedule<unknown> = Schedule.concat(
 
 const sizeOf = (size: NonNullable<Options<unknown>["size"]>) => {
   const { idleTime, max, min } = typeof size === "number" ? { min: size, max: size, idleTime: undefined } : size
-  count("size.min", min, 1)
-  count("size.max", max, min)
+  Count.finite("size.min", min, 1)
+  Count.finite("size.max", max, min)
   return { min, max, idleTime: idleTime ?? "10 seconds" }
-}
-
-const count = (name: string, value: number, least: number, most = Infinity): number => {
-  if (Number.isInteger(value) && value >= least && value <= most) return value
-  const bounds = most === Infinity ? `at least ${least}` : `${least} to ${most}`
-  throw new RangeError(`${name} is ${value}: it must be an integer of ${bounds}`)
 }
 
 /** A value that its own schema refuses is a bug of the caller's. */

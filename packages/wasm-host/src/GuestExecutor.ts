@@ -122,7 +122,7 @@ export const make = Effect.fnUntraced(function* (
                 hosts: hosts.map(HostCall.inThread),
                 context,
                 limits: guestLimits,
-                unheard: (error, _owner, context) => void Effect.runForkWith(context)(Effect.logError(error))
+                onUnheard: (error, _owner, context) => void Effect.runForkWith(context)(Effect.logError(error))
               }),
             catch: (error) => refuse(new GuestError.InstantiationFailed({ detail: String(error) }))
           })

@@ -7,6 +7,7 @@
  * is replaced when the next plugin is loaded.
  */
 import * as Admission from "@fiberhost/core/Admission"
+import * as Count from "@fiberhost/core/Count"
 import * as Deadline from "@fiberhost/core/Deadline"
 import type * as Thread from "@fiberhost/core/Thread"
 import * as Context from "effect/Context"
@@ -53,6 +54,7 @@ export const make = Effect.fnUntraced(function* (
   const admission = Admission.make(options)
   const gate = CallGate.make(admission, options)
   const grace = options.grace ?? "5 seconds"
+  const count = Count.finite("threads", options.threads ?? 1, 1)
   const compile = yield* ModuleCache.make
   const services = yield* Effect.context<Thread.Threads>()
   const scope = yield* Scope.make("parallel")
@@ -68,10 +70,6 @@ export const make = Effect.fnUntraced(function* (
     }).pipe(Effect.andThen(Scope.close(scope, exit)))
   )
 
-  const count = options.threads ?? 1
-  if (!Number.isInteger(count) || count < 1) {
-    return yield* Effect.die(new RangeError(`threads is ${count}: it must be an integer of at least 1`))
-  }
   /** A thread in a scope of its own, which is closed when the thread is replaced. */
   const start = (number: number) =>
     Effect.flatMap(Scope.fork(scope), (scope) =>

@@ -6,6 +6,7 @@
  * `layer`. Its state is its own: two guests of one plugin share nothing but code.
  */
 import { CodecError, Unsupported } from "@fiberhost/core/CodecError"
+import * as Count from "@fiberhost/core/Count"
 import * as FunctionCodec from "@fiberhost/core/FunctionCodec"
 import type * as HostFunction from "@fiberhost/core/HostFunction"
 import * as Context from "effect/Context"
@@ -23,7 +24,7 @@ import type { Stats } from "./internal/call/Instance.ts"
 import { loadGuest } from "./internal/call/LoadGuest.ts"
 import * as PluginDouble from "./internal/call/PluginDouble.ts"
 import type { PluginGuest } from "./internal/call/PluginGuest.ts"
-import { NoAnswer, notNow } from "./internal/guest/DirectCall.ts"
+import { DirectFailure, notDirect } from "./internal/guest/DirectCall.ts"
 import type * as Link from "./internal/module/Link.ts"
 import * as Signature from "./internal/module/Signature.ts"
 import type * as PluginModule from "./PluginModule.ts"
@@ -139,10 +140,7 @@ export const Service =
       GuestError.GuestError | E,
       GuestExecutor.GuestExecutor | Imports | Scope.Scope | Env
     > {
-      const instances = options.instances ?? 1
-      if (!Number.isInteger(instances) || instances < 1) {
-        return yield* Effect.die(new RangeError(`instances is ${instances}: it must be an integer of at least 1`))
-      }
+      const instances = Count.finite("instances", options.instances ?? 1, 1)
       const functions: HostFunctions.HostFunctions =
         contract.imports === undefined ? new Map() : yield* contract.imports
       const hosts = signature.imports.map(({ name }) => functions.get(name)!)
@@ -222,9 +220,9 @@ const typed = <R extends Rpc.Any>(
     if (twin === undefined) continue
     functions[twin] = (payload: unknown) => {
       const chosen = others.length === 0 ? first! : leastBusy(guests)
-      const answer = chosen.callNow(index, payload, noContext)
-      if (answer === notNow) return callOnStack(plugin, name, chosen, chosen.call(index, payload))
-      return answer instanceof NoAnswer ? Effect.runSync(answer.exit) : answer
+      const outcome = chosen.callDirectly(index, payload, noContext)
+      if (outcome === notDirect) return callOnStack(plugin, name, chosen, chosen.call(index, payload))
+      return outcome instanceof DirectFailure ? Effect.runSync(outcome.exit) : outcome
     }
   }
   return Object.assign(functions, { [GuestsTypeId]: guests, [HealthTypeId]: health }) as unknown as Plugin<R>

@@ -6,7 +6,7 @@
  * `onReplace` of the plugin is where to give it another. A call that had not begun goes to the replacement; one that had
  * is never repeated, unless its contract says that it may be (`Abi.Idempotent`).
  */
-
+import * as Count from "@fiberhost/core/Count"
 import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -70,10 +70,7 @@ export type Incident =
 export const intensity = (
   options: { readonly restarts?: number; readonly within?: Duration.Input; readonly maxDelay?: Duration.Input } = {}
 ): Schedule.Schedule<number, unknown> => {
-  const restarts = options.restarts ?? 5
-  if (restarts !== Infinity && !(Number.isInteger(restarts) && restarts >= 0)) {
-    throw new RangeError(`restarts is ${restarts}: it must be an integer of at least 0, or Infinity`)
-  }
+  const restarts = Count.orInfinity("restarts", options.restarts ?? 5, 0)
   const within = Duration.toMillis(options.within ?? "1 minute")
   const maxDelay = Duration.toMillis(options.maxDelay ?? "5 seconds")
   return Schedule.fromStep(

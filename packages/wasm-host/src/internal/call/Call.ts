@@ -14,7 +14,7 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Result from "effect/Result"
 import * as GuestError from "../../GuestError.ts"
-import { NoAnswer, notNow } from "../guest/DirectCall.ts"
+import { DirectFailure, notDirect } from "../guest/DirectCall.ts"
 import type { Caller } from "../guest/GuestCall.ts"
 import { type GuestCodec, passBytes, type Raws, type TypedExit } from "../guest/GuestCodec.ts"
 import type { GuestMemory } from "../guest/GuestMemory.ts"
@@ -33,8 +33,9 @@ export const run = (guest: SupervisedGuest, index: number, payload: unknown): Ef
   Effect.callback((resume) => {
     // It is registered in the caller's fiber, so this is its context.
     const { context } = Fiber.getCurrent()!
-    const answer = Context.get(context, Deadline.Current) === Infinity ? guest.callNow(index, payload, context) : notNow
-    if (answer !== notNow) return resume(answer instanceof NoAnswer ? answer.exit : Exit.succeed(answer))
+    const hasDeadline = Context.get(context, Deadline.Current) !== Infinity
+    const outcome = hasDeadline ? notDirect : guest.callDirectly(index, payload, context)
+    if (outcome !== notDirect) return resume(outcome instanceof DirectFailure ? outcome.exit : Exit.succeed(outcome))
     // A stack that ended on the way would leave the call, and its guest, in between.
     StackRoom.check()
     const call = new Call(guest, index, payload, context, resume)

@@ -4,6 +4,7 @@
  */
 import type * as Context from "effect/Context"
 import type * as GuestError from "../../GuestError.ts"
+import type { DirectOutcome } from "../guest/DirectCall.ts"
 import type { GuestCodec } from "../guest/GuestCodec.ts"
 import type { HostCalls } from "../guest/HostCalls.ts"
 import type { Call } from "./Call.ts"
@@ -59,11 +60,13 @@ export interface Instance {
    * answer on return.
    */
   readonly enter: (call: Call) => void
-  /**
-   * Calls a sync function on this stack, for a caller of the executor that has no limit: the answer, a `NoAnswer` with why there is
-   * none, or `notNow`.
-   */
-  readonly callNow: (index: number, codec: GuestCodec, payload: unknown, context: Context.Context<never>) => unknown
+  /** Calls a sync function on this stack, if it can, for a caller of the executor that has no limit. */
+  readonly callDirectly: (
+    index: number,
+    codec: GuestCodec,
+    payload: unknown,
+    context: Context.Context<never>
+  ) => DirectOutcome
   readonly stats: () => Stats
   /**
    * The entry that holds its thread up for nobody: what names an entry on the stack, of any guest there, whose caller does not wait.

@@ -7,7 +7,7 @@ import * as HostFunction from "@fiberhost/core/HostFunction"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import * as GuestError from "../../GuestError.ts"
-import { notNow } from "../guest/DirectCall.ts"
+import { notDirect } from "../guest/DirectCall.ts"
 import { GuestCodec } from "../guest/GuestCodec.ts"
 import * as Signature from "../module/Signature.ts"
 import { noStats } from "./Instance.ts"
@@ -31,7 +31,7 @@ export const make = Effect.fnUntraced(function* <H extends object>(
       const guestCodec = functions[index]!
       return guestCodec.leftOut ?? called(guestCodec, payload, implementations.get(guestCodec.codec.name)!)
     },
-    callNow: () => notNow,
+    callDirectly: () => notDirect,
     inCallingThread: true,
     busy: 0,
     stats: { ...noStats, alive: true }

@@ -1,6 +1,7 @@
 /** A guest as a plugin's functions reach it: by the index of the function, with values of its contract. */
 import type * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
+import type { DirectOutcome } from "../guest/DirectCall.ts"
 import type { Stats } from "./Instance.ts"
 
 export interface PluginGuest {
@@ -11,8 +12,8 @@ export interface PluginGuest {
    * its codecs, so nothing more is known of them here. Everything else fails with a `GuestError`.
    */
   readonly call: (index: number, payload: unknown) => Effect.Effect<unknown, unknown>
-  /** As `call`, on this stack: the answer, a `NoAnswer`, or `notNow`. */
-  readonly callNow: (index: number, payload: unknown, context: Context.Context<never>) => unknown
+  /** As `call`, on this stack, if that can be. */
+  readonly callDirectly: (index: number, payload: unknown, context: Context.Context<never>) => DirectOutcome
   /** Whether it lives in the calling thread, so that a call may be answered before it returns. */
   readonly inCallingThread: boolean
   /** Calls that it has in hand, or infinitely many when it is dead: what balances calls over several guests. */

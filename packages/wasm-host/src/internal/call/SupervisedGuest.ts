@@ -14,7 +14,7 @@ import type * as Exit from "effect/Exit"
 import * as Abi from "../../Abi.ts"
 import * as GuestError from "../../GuestError.ts"
 import type * as Supervisor from "../../Supervisor.ts"
-import { notNow } from "../guest/DirectCall.ts"
+import { type DirectOutcome, notDirect } from "../guest/DirectCall.ts"
 import { GuestCodec } from "../guest/GuestCodec.ts"
 import * as StackRoom from "../guest/StackRoom.ts"
 import type { Signature } from "../module/Signature.ts"
@@ -60,7 +60,7 @@ interface GuestFunction {
   readonly codec: GuestCodec
   /** How long a call may take, in milliseconds. */
   readonly allowed: number
-  /** Whether `callNow` may call it. */
+  /** Whether `callDirectly` may call it. */
   readonly isDirect: boolean
 }
 
@@ -136,19 +136,19 @@ export class SupervisedGuest implements PluginGuest {
 
   /**
    * A sync function whose guest can be entered now, and whose call nobody limits, replaces, measures or observes: as
-   * `Instance.callNow`.
+   * `Instance.callDirectly`.
    */
-  callNow(index: number, payload: unknown, context: Context.Context<never>): unknown {
+  callDirectly(index: number, payload: unknown, context: Context.Context<never>): DirectOutcome {
     const { current } = this
     const { codec, isDirect } = this.functionOf(index)
-    if (!isDirect || current === undefined || this.replacer !== undefined || this.over !== undefined) return notNow
-    if (!this.gate.admission.admitsAll) return notNow
+    if (!isDirect || current === undefined || this.replacer !== undefined || this.over !== undefined) return notDirect
+    if (!this.gate.admission.admitsAll) return notDirect
     // A stack that ended within the entry would leave the guest locked.
     StackRoom.check()
     this.inHand++
-    const answer = current.callNow(index, codec, payload, context)
+    const outcome = current.callDirectly(index, codec, payload, context)
     this.inHand--
-    return answer
+    return outcome
   }
 
   get inCallingThread(): boolean {

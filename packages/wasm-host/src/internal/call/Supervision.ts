@@ -2,6 +2,7 @@
  * Replaces the instance of a guest when it has died or worn out, as its policy says. Owned by the guest's scope: the
  * fiber that replaces, the instances, and those that are kept ready end with it.
  */
+import * as Count from "@fiberhost/core/Count"
 import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -34,25 +35,18 @@ export interface Options {
 
 /** Throws a `RangeError` when what the policy counts is no count, or a time is none. */
 export const check = ({ recycle = {}, retries = 0, warm = 0 }: Supervisor.Policy): void => {
-  if (!isCount(warm, 0)) throw new RangeError(`supervisor.warm is ${warm}: it must be an integer of at least 0`)
+  Count.finite("supervisor.warm", warm, 0)
   const { abandoned = Infinity, calls = Infinity, idle = Infinity, memory = Infinity } = recycle
   // Where it is no time the guest would be replaced all the time.
   const milliseconds = Duration.toMillis(idle)
   if (!(milliseconds > 0)) {
     throw new RangeError(`supervisor.recycle.idle is ${milliseconds} ms: it must be longer`)
   }
-  countOrInfinity("retries", retries, 0)
-  countOrInfinity("recycle.calls", calls, 1)
-  countOrInfinity("recycle.memory", memory, 1)
-  countOrInfinity("recycle.abandoned", abandoned, 1)
+  Count.orInfinity("supervisor.retries", retries, 0)
+  Count.orInfinity("supervisor.recycle.calls", calls, 1)
+  Count.orInfinity("supervisor.recycle.memory", memory, 1)
+  Count.orInfinity("supervisor.recycle.abandoned", abandoned, 1)
 }
-
-const countOrInfinity = (name: string, value: number, least: number): void => {
-  if (value === Infinity || isCount(value, least)) return
-  throw new RangeError(`supervisor.${name} is ${value}: it must be an integer of at least ${least}, or Infinity`)
-}
-
-const isCount = (value: number, least: number): boolean => Number.isInteger(value) && value >= least
 
 export const start = Effect.fnUntraced(function* ({
   first,

@@ -12,17 +12,26 @@ import { type Caller, GuestCall } from "./GuestCall.ts"
 import type { GuestCodec, Raws, TypedExit } from "./GuestCodec.ts"
 import type { GuestMemory } from "./GuestMemory.ts"
 
-/** The call cannot be made on this stack: its guest is busy, or is no more. */
-export const notNow: unique symbol = Symbol("notNow")
+/** What comes of a call that is to be answered on this stack. */
+export type DirectOutcome = DirectAnswer | DirectFailure | typeof notDirect
 
-/** Why there is no answer. */
-export class NoAnswer {
+/** The value that the function answers, of the type that its contract says. */
+export interface DirectAnswer {
+  readonly [answer]: never
+}
+declare const answer: unique symbol
+
+/** The call was made, and has no answer. */
+export class DirectFailure {
   readonly exit: TypedExit
 
   constructor(exit: TypedExit) {
     this.exit = exit
   }
 }
+
+/** The call was not made: its guest is busy, or is no more, or it needs what only a whole call has. */
+export const notDirect: unique symbol = Symbol("notDirect")
 
 export class DirectCall implements Entry {
   private context: Context.Context<never> = Context.empty()
@@ -40,24 +49,24 @@ export class DirectCall implements Entry {
    * The call, step by step: a turn on the guest's stack, if it is free, arguments in, the export, and the answer. What is rare is a
    * method of its own, here and in what this calls: the engine inlines what is left into its caller's loop, up to a size.
    */
-  run(index: number, codec: GuestCodec, payload: unknown, context: Context.Context<never>): unknown {
+  run(index: number, codec: GuestCodec, payload: unknown, context: Context.Context<never>): DirectOutcome {
     const { guest } = this
-    if (guest.dead !== undefined || !guest.lock.take()) return notNow
+    if (guest.dead !== undefined || !guest.lock.take()) return notDirect
     this.index = index
     this.context = context
     guest.begin(this)
-    let answer: unknown
+    let outcome: DirectAnswer | DirectFailure
     try {
-      answer = codec.invoke(guest.exportOf(index), payload, guest)
+      outcome = codec.invoke(guest.exportOf(index), payload, guest) as DirectAnswer
     } catch (thrown) {
-      answer = this.failed(codec, thrown)
+      outcome = this.failed(codec, thrown)
     }
-    if (this.owner !== undefined) answer = this.left(answer)
+    if (this.owner !== undefined) outcome = this.left(outcome)
     if (guest.needsFinish) this.finish()
     guest.end()
     guest.lock.release()
     guest.deliver()
-    return answer
+    return outcome
   }
 
   /** The call as the guest's others know one. */
@@ -71,24 +80,24 @@ export class DirectCall implements Entry {
   }
 
   /** It ends in the guest's death, or in what its codec or its contract says. */
-  private failed(codec: GuestCodec, thrown: unknown): NoAnswer {
+  private failed(codec: GuestCodec, thrown: unknown): DirectFailure {
     try {
-      return new NoAnswer(codec.exitOfThrown(thrown))
+      return new DirectFailure(codec.exitOfThrown(thrown))
     } catch {
       const { call } = this
       this.guest.poison(thrown, call)
-      return new NoAnswer(call.takeExit()!)
+      return new DirectFailure(call.takeExit()!)
     }
   }
 
   /** One that a host function looked at may have been failed for it. Those that it did not wait for pass to the guest. */
-  private left(answer: unknown): unknown {
+  private left<Outcome>(outcome: Outcome): Outcome | DirectFailure {
     const owner = this.owner!
     this.owner = undefined
     owner.permit?.leave()
-    if (owner.isSettled) return new NoAnswer(owner.takeExit()!)
+    if (owner.isSettled) return new DirectFailure(owner.takeExit()!)
     owner.settle(Exit.void)
-    return answer
+    return outcome
   }
 
   /** What goes wrong after the answer is the guest's end, and not the call's. */

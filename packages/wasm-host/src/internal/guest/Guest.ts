@@ -17,13 +17,13 @@ import type { Stats } from "../call/Instance.ts"
 import * as Link from "../module/Link.ts"
 import { AsyncValues } from "./AsyncValues.ts"
 import { EntryLock } from "./EntryLock.ts"
-import * as GuestCall from "./GuestCall.ts"
+import type * as GuestCall from "./GuestCall.ts"
 import type { Export } from "./GuestCodec.ts"
+import * as GuestImports from "./GuestImports.ts"
 import { GuestMemory } from "./GuestMemory.ts"
 import type { HostExit } from "./HostAnswer.ts"
-import * as HostCall from "./HostCall.ts"
+import type * as HostCall from "./HostCall.ts"
 import * as RunningHostCall from "./RunningHostCall.ts"
-import * as StackRoom from "./StackRoom.ts"
 
 /** What a guest may use while it runs. */
 export interface Limits {
@@ -58,25 +58,25 @@ export interface Options {
   /** What a host function runs with when no call owns it. */
   readonly context: Context.Context<never>
   readonly limits: Limits
-  /** As `Guest.tellUnheard`, where the guest was told the Err that the contract names. */
-  readonly unheard: Unheard
+  /**
+   * Told why a host function has no answer, where the guest was told the Err that the contract names instead. `owner` is the
+   * guest call that the function was for, `context` what it ran in.
+   */
+  readonly onUnheard: (
+    error: HostCallError,
+    owner: GuestCall.GuestCall | undefined,
+    context: Context.Context<never>
+  ) => void
   /** Told of what `stats` says anew: before and after each entry, and when a guest that is dead has one host call less. */
   readonly onChange?: (guest: Guest) => void
 }
-
-/** `owner` is the guest call that the function was for, `context` what it ran in. */
-export type Unheard = (
-  error: HostCallError,
-  owner: GuestCall.GuestCall | undefined,
-  context: Context.Context<never>
-) => void
 
 export class Guest {
   readonly signature: Link.PluginSignature
   readonly hosts: ReadonlyArray<HostCall.Host>
   readonly context: Context.Context<never>
   readonly limits: Limits
-  private readonly unheard: Unheard
+  private readonly onUnheard: Options["onUnheard"]
   /** The refusals that it has told of in the entry on the stack. */
   private told: Set<string> | undefined
   readonly lock = new EntryLock<Turn>((turn) => this.run(turn))
@@ -116,10 +116,10 @@ export class Guest {
     this.hosts = options.hosts
     this.context = options.context
     this.limits = options.limits
-    this.unheard = options.unheard
+    this.onUnheard = options.onUnheard
     this.signaturesChecked = options.signaturesChecked
     this.changed = options.onChange
-    const { exports } = new WebAssembly.Instance(options.compiled, importsOf(this, options.imports))
+    const { exports } = new WebAssembly.Instance(options.compiled, GuestImports.make(this, options.imports))
     const functionOf = (name: string) => exports[name] as ((...args: Array<number | bigint>) => never) | undefined
     this.exports = exports
     this.memory = new GuestMemory(
@@ -214,7 +214,7 @@ export class Guest {
       if (this.told?.has(refusal) === true) return
       ;(this.told ??= new Set()).add(refusal)
     }
-    this.unheard(error, owner, context)
+    this.onUnheard(error, owner, context)
   }
 
   /** The instance is dead: its culprit fails with what happened, every other call with whose fault it was. */
@@ -304,43 +304,4 @@ const trapOf = (error: unknown): string | undefined => {
   if (error instanceof WebAssembly.Exception) return "it threw an exception and did not catch it"
   // A RangeError is the guest's recursion at the end of the stack.
   return error instanceof WebAssembly.RuntimeError || error instanceof RangeError ? error.message : undefined
-}
-
-/** Guest to host: an import begins. */
-const begin = (guest: Guest): void => {
-  if (guest.unwinding !== undefined) throw guest.unwinding
-  StackRoom.check()
-}
-
-/** Guest to host: what an import threw. A fault that it found ends the entry, also where the guest catches exceptions. */
-const thrown = (guest: Guest, error: unknown): unknown => {
-  if (error instanceof GuestError.GuestFault) guest.unwinding ??= error
-  return error
-}
-
-/** The imports that a plugin gets: its contract's host functions, and the resolve of its async exports. */
-const importsOf = (guest: Guest, imports: ReadonlyArray<string>): WebAssembly.Imports => {
-  const functions: Record<string, (...raws: Array<never>) => unknown> = {
-    [Link.hostResolve]: (asyncValue: bigint, answer: bigint) => {
-      begin(guest)
-      try {
-        GuestCall.resolved(guest, asyncValue, answer)
-      } catch (error) {
-        throw thrown(guest, error)
-      }
-    }
-  }
-  const used = new Set(imports)
-  for (const [index, { name }] of guest.signature.imports.entries()) {
-    if (!used.has(Link.functionPrefix + name)) continue
-    functions[Link.functionPrefix + name] = (...raws: Array<number | bigint>) => {
-      begin(guest)
-      try {
-        return HostCall.run(guest, index, raws)
-      } catch (error) {
-        throw thrown(guest, error)
-      }
-    }
-  }
-  return { [Link.importModule]: functions }
 }

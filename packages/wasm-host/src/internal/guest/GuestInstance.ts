@@ -7,7 +7,7 @@ import type * as GuestError from "../../GuestError.ts"
 import type { Call } from "../call/Call.ts"
 import type { Instance, Receipt } from "../call/Instance.ts"
 import { Usage } from "../call/Usage.ts"
-import { DirectCall } from "./DirectCall.ts"
+import { DirectCall, type DirectOutcome } from "./DirectCall.ts"
 import type { Guest } from "./Guest.ts"
 import * as GuestCall from "./GuestCall.ts"
 import type { GuestCodec } from "./GuestCodec.ts"
@@ -47,7 +47,7 @@ export class GuestInstance implements Instance {
     if (exit !== undefined) call.exited(exit, entered.hasBegun)
   }
 
-  callNow(index: number, codec: GuestCodec, payload: unknown, context: Context.Context<never>): unknown {
+  callDirectly(index: number, codec: GuestCodec, payload: unknown, context: Context.Context<never>): DirectOutcome {
     return this.direct.run(index, codec, payload, context)
   }
 

@@ -1,4 +1,5 @@
 /** The limits of a guest, checked and complete. */
+import * as Count from "@fiberhost/core/Count"
 import type { Limits } from "./Guest.ts"
 import { maxValueBytes } from "./GuestMemory.ts"
 
@@ -7,11 +8,6 @@ export const of = (limits: {
   readonly hostCalls?: number | undefined
   readonly valueBytes?: number | undefined
 }): Limits => ({
-  hostCalls: count("hostCalls", limits.hostCalls ?? Infinity),
-  valueBytes: Math.min(maxValueBytes, count("valueBytes", limits.valueBytes ?? maxValueBytes))
+  hostCalls: Count.orInfinity("limits.hostCalls", limits.hostCalls ?? Infinity, 1),
+  valueBytes: Math.min(maxValueBytes, Count.orInfinity("limits.valueBytes", limits.valueBytes ?? maxValueBytes, 1))
 })
-
-const count = (name: string, value: number): number => {
-  if (value === Infinity || (Number.isInteger(value) && value >= 1)) return value
-  throw new RangeError(`limits.${name} is ${value}: it must be an integer of at least 1`)
-}

@@ -60,9 +60,9 @@ export class GuestMemory {
   }
 
   /**
-   * Host to guest: allocates exactly the value's length (the guest frees with the length it was given) and copies its first
-   * `length` bytes. `source`: a view of the value, where there is one.
-   * Undefined when the guest has no memory left: `__fp_malloc` then answers offset 0 and does not trap.
+   * Host to guest: the first `length` bytes of the value, copied into as many that are allocated: the guest frees with the
+   * length it was given. `source`: a view of the value, where there is one. Undefined when the guest has no memory left:
+   * `__fp_malloc` then answers offset 0 and does not trap.
    */
   tryWrite(value: Uint8Array, length: number = value.length, source?: DataView): bigint | undefined {
     const ptr = this.malloc(length)

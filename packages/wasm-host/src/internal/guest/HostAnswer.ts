@@ -41,7 +41,7 @@ export interface Recipient {
   /** The answer as MessagePack: the first `size` of `bytes`, and perhaps a view of them, which are his for as long as this runs. */
   receive(bytes: Uint8Array, size: number, view?: DataView): void
   /** Why a function failed behind an interruption Err: its guest does not hear of that. */
-  unheard(error: HostCallError.HostCallError): void
+  onUnheard(error: HostCallError.HostCallError): void
 }
 
 /** Gives the recipient the answer. Why there is none, and no Err for that, if there is none. */
@@ -76,12 +76,12 @@ export const write = (
 export const bytesOf = (
   signature: Signature,
   exit: HostExit,
-  { valueBytes, unheard }: Pick<Recipient, "valueBytes" | "unheard">
+  { valueBytes, onUnheard }: Pick<Recipient, "valueBytes" | "onUnheard">
 ): Result.Result<Uint8Array, HostCallError.HostCallError> => {
   let answer: Uint8Array | undefined
   const refused = write(signature, exit, {
     valueBytes,
-    unheard,
+    onUnheard,
     receive(bytes, size) {
       answer = Exit.isSuccess(exit) && exit.value === bytes ? bytes : bytes.slice(0, size)
     }
@@ -97,7 +97,7 @@ const instead = (
 ): HostCallError.HostCallError | undefined => {
   if (onInterrupt === undefined) return error
   // Neither is news to whoever interrupted the call, or closed the guest.
-  if (error.reason._tag !== "Interrupted" && error.reason._tag !== "Closed") recipient.unheard(error)
+  if (error.reason._tag !== "Interrupted" && error.reason._tag !== "Closed") recipient.onUnheard(error)
   recipient.receive(onInterrupt, onInterrupt.length)
   return undefined
 }

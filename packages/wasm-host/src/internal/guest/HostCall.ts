@@ -210,8 +210,8 @@ const complete = (hostCall: HostCall, exit: HostExit): void => {
 /** The same, as bytes of its own. */
 const written = ({ context, guest, owner, signature }: HostCall, exit: HostExit): HostExit => {
   const { valueBytes } = guest.limits
-  const unheard = (error: HostCallError.HostCallError) => guest.tellUnheard(error, owner, context)
-  const bytes = HostAnswer.bytesOf(signature, exit, { valueBytes, unheard })
+  const onUnheard = (error: HostCallError.HostCallError) => guest.tellUnheard(error, owner, context)
+  const bytes = HostAnswer.bytesOf(signature, exit, { valueBytes, onUnheard })
   return Result.isSuccess(bytes) ? Exit.succeed(bytes.success) : Exit.fail(bytes.failure)
 }
 
@@ -277,7 +277,7 @@ class Answer implements HostAnswer.Recipient, Turn {
     else if (result !== "void") this.value = Signature.toRaw(result, bytes.subarray(0, size))
   }
 
-  unheard(error: HostCallError.HostCallError): void {
+  onUnheard(error: HostCallError.HostCallError): void {
     const { call, guest, hostCall } = this
     guest.tellUnheard(error, call, (hostCall ?? call ?? guest).context)
   }

@@ -183,7 +183,7 @@ export class GuestServer implements Connection.Server, Answering {
         hosts: load.imports.map((signature, index) => this.hostOf(load.guest, signature, index)),
         context: nobody,
         limits: load.limits,
-        unheard: (error, owner) => this.tellUnheard(load.guest, error, owner?.id ?? 0),
+        onUnheard: (error, owner) => this.tellUnheard(load.guest, error, owner?.id ?? 0),
         onChange: (guest) => SharedStats.write(cell, guest)
       })
       SharedStats.write(cell, guest)

@@ -12,7 +12,7 @@ import * as Option from "effect/Option"
 import * as GuestError from "../../GuestError.ts"
 import type { Call } from "../call/Call.ts"
 import type { Instance, Receipt, Stats } from "../call/Instance.ts"
-import { notNow } from "../guest/DirectCall.ts"
+import { type DirectOutcome, notDirect } from "../guest/DirectCall.ts"
 import type { Limits } from "../guest/Guest.ts"
 import type { HostExit } from "../guest/HostAnswer.ts"
 import * as HostAnswer from "../guest/HostAnswer.ts"
@@ -93,8 +93,8 @@ export class RemoteGuest implements Instance {
   }
 
   /** It is on no stack of this thread. */
-  callNow(): unknown {
-    return notNow
+  callDirectly(): DirectOutcome {
+    return notDirect
   }
 
   /** Whether it is on its thread's stack, also by its start function. */

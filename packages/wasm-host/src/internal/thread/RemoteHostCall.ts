@@ -97,8 +97,8 @@ export const answer = (
     return
   }
   const { valueBytes } = guest.limits
-  const unheard = (error: HostCallError.HostCallError) => log(error, runs)
-  const answer = HostAnswer.bytesOf(signature, exit, { valueBytes, unheard })
+  const onUnheard = (error: HostCallError.HostCallError) => log(error, runs)
+  const answer = HostAnswer.bytesOf(signature, exit, { valueBytes, onUnheard })
   // The guest does not look at it, so nobody else would hear of it.
   if (unanswered && Result.isFailure(answer) && !wasStopped(answer.failure)) log(answer.failure, runs)
   if ((flags & Connection.blockingFlag) !== 0) reply.answer(answer)
@@ -129,7 +129,7 @@ class Reply implements HostAnswer.Recipient {
     this.guest.thread.connection.replyRange(this.id, bytes, 0, size, view)
   }
 
-  unheard(error: HostCallError.HostCallError): void {
+  onUnheard(error: HostCallError.HostCallError): void {
     log(error, this.runs)
   }
 }

@@ -1,0 +1,49 @@
+/**
+ * What a guest imports: its contract's host functions, and the resolve of its async exports. Made with the instance, and ends
+ * with it. Each is entered from the guest's stack: what it throws goes through the guest's frames, and is the guest's end.
+ */
+import * as GuestError from "../../GuestError.ts"
+import * as Link from "../module/Link.ts"
+import type { Guest } from "./Guest.ts"
+import * as GuestCall from "./GuestCall.ts"
+import * as HostCall from "./HostCall.ts"
+import * as StackRoom from "./StackRoom.ts"
+
+/** `imports`: the functions that the module imports, by name. It gets no others. */
+export const make = (guest: Guest, imports: ReadonlyArray<string>): WebAssembly.Imports => {
+  const functions: Record<string, (...raws: Array<never>) => unknown> = {
+    [Link.hostResolve]: (asyncValue: bigint, answer: bigint) => {
+      begin(guest)
+      try {
+        GuestCall.resolved(guest, asyncValue, answer)
+      } catch (error) {
+        throw thrown(guest, error)
+      }
+    }
+  }
+  const used = new Set(imports)
+  for (const [index, { name }] of guest.signature.imports.entries()) {
+    if (!used.has(Link.functionPrefix + name)) continue
+    functions[Link.functionPrefix + name] = (...raws: Array<number | bigint>) => {
+      begin(guest)
+      try {
+        return HostCall.run(guest, index, raws)
+      } catch (error) {
+        throw thrown(guest, error)
+      }
+    }
+  }
+  return { [Link.importModule]: functions }
+}
+
+/** Guest to host: an import begins. */
+const begin = (guest: Guest): void => {
+  if (guest.unwinding !== undefined) throw guest.unwinding
+  StackRoom.check()
+}
+
+/** Guest to host: what an import threw. A fault that it found ends the entry, also where the guest catches exceptions. */
+const thrown = (guest: Guest, error: unknown): unknown => {
+  if (error instanceof GuestError.GuestFault) guest.unwinding ??= error
+  return error
+}
