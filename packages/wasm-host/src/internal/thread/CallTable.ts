@@ -10,23 +10,16 @@ import { Usage } from "../call/Usage.ts"
 /** Columns: whether its caller has left, then what `Usage` has. */
 const columns = 7
 const rows = 64 * 1024
-const rowBytes = columns * Float64Array.BYTES_PER_ELEMENT
-const initialRows = 64
+const bytes = rows * columns * Float64Array.BYTES_PER_ELEMENT
 
 export class CallTable {
   readonly memory: SharedArrayBuffer
   private readonly cells: Float64Array
 
-  constructor(memory = new SharedArrayBuffer(initialRows * rowBytes, { maxByteLength: rows * rowBytes })) {
+  /** It has all rows from the start: pages that no call has used take no memory, and the thread finds the row of any call. */
+  constructor(memory = new SharedArrayBuffer(bytes)) {
     this.memory = memory
     this.cells = new Float64Array(memory)
-  }
-
-  /** Owner's side: a call of this id is sent. */
-  add(id: number): void {
-    const end = (id + 1) * rowBytes
-    if (end <= this.memory.byteLength || end > this.memory.maxByteLength) return
-    this.memory.grow(Math.min(this.memory.maxByteLength, 2 * end))
   }
 
   /** Owner's side: the call has been answered, and its id may be another's. */

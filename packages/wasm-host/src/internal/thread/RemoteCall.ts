@@ -85,7 +85,6 @@ export class RemoteCall implements Connection.OutgoingCall, Entered {
     const id = this.guest.thread.send(this)
     if (typeof id !== "number") return this.fail(valueRefused(id))
     this.id = id
-    if (this.flags !== 0) this.guest.thread.table.add(this.id)
   }
 
   writeArguments(writer: Codec.Writer): CodecError | undefined {
