@@ -516,6 +516,37 @@ describe("a thread that is lost", () => {
       })
   )
 
+  it.live("had begun a call whose arguments made another: the first is not repeated, the second is", () =>
+    Effect.gen(function* () {
+      const { load, started } = yield* life()
+      const run = Effect.runForkWith(yield* Effect.context<never>())
+      const begun = yield* Deferred.make<void>()
+      const asked: Array<string> = []
+      const host_sync_string = ({ text }: { readonly text: string }) =>
+        Effect.suspend(() => {
+          if (asked.push(text) > 1) return Effect.succeed(text)
+          return Effect.andThen(Deferred.succeed(begun, undefined), Effect.never)
+        })
+      const guest: Guest = yield* load({ host_sync_string }, {})
+      const made: Array<Fiber.Fiber<number, unknown>> = []
+      const making = (text: unknown) => ({
+        get text() {
+          made.push(run(guest.early()))
+          return text as string
+        }
+      })
+      // Of the three that are sent the thread answers the first, is held up by the second, and does not come to the last.
+      const refused = yield* start(reasonOf(guest.via_host_sync_string(making(1))))
+      const first = yield* start(lossOf(guest.via_host_sync_string(making("first"))))
+      yield* Deferred.await(begun)
+      started[0]!.thread.terminate()
+      assert.strictEqual((yield* Fiber.join(refused))._tag, "ValueRefused")
+      yield* Fiber.join(first)
+      assert.deepStrictEqual(asked, ["first"])
+      assert.deepStrictEqual(yield* Effect.forEach(made, (call) => Fiber.join(call)), [42, 42])
+    })
+  )
+
   it.live("while a guest is loaded there, and while a sync host function is waited for", () =>
     Effect.gen(function* () {
       const { load, started } = yield* life()
