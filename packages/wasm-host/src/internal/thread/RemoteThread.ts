@@ -53,6 +53,8 @@ export class RemoteThread implements Connection.Server {
   readonly reply: ReplyCell
   readonly table: CallTable
   readonly guests = new Map<number, RemoteGuest>()
+  /** Times that a guest was released from a sync host function that held up the thread: it was answered before that had ended. */
+  released = 0
   readonly ready = Deferred.makeUnsafe<void, Thread.ThreadError>()
   /** Why it takes no more guests. */
   lost: GuestError.ThreadLost | undefined
