@@ -3,10 +3,10 @@ import { readFile } from "node:fs/promises"
 import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
 import { assert, describe, it } from "@effect/vitest"
-import type { Thread } from "@fiberhost/core"
+import { Connection, type Thread } from "@fiberhost/core"
 import { NodeGuestThread, NodeHostPool } from "@fiberhost/node"
 import { GuestError, GuestExecutor, GuestLog, GuestThread, Plugin, type Supervisor } from "@fiberhost/wasm-host"
-import { Deferred, Effect, Exit, Fiber, Layer, Logger, References, Schedule, Scope } from "effect"
+import { Deferred, Effect, Exit, Fiber, Layer, Logger, References, Schedule, Scope, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import {
   Conformance,
@@ -52,6 +52,31 @@ const lossOf = (call: Effect.Effect<unknown, unknown>) =>
     assert.instanceOf(reason, GuestError.ThreadLost)
     return reason
   })
+
+/** The calls that a thread is sent from now on: those of its guests, and of the thread itself. */
+const callsTo = ({ port }: Thread.Thread) => {
+  const calls: Array<Connection.IncomingCall> = []
+  const { post } = port
+  Object.assign(port, {
+    post: (message: unknown, transfer: ReadonlyArray<ArrayBuffer>) => {
+      read(structuredClone(message))
+      post(message, transfer)
+    }
+  })
+  let read: (message: unknown) => void = () => {}
+  const server: Connection.Server = {
+    awaitsMessage: false,
+    onCall: (call) => void calls.push(call),
+    onInterrupt: () => {},
+    onAck: () => {},
+    onSignal: () => {}
+  }
+  const listen = (onMessage: (message: unknown) => void) => {
+    read = onMessage
+  }
+  new Connection.Connection({ post: () => {}, listen }, server, assert.fail)
+  return calls
+}
 
 const nothing = { calls: 0, hostCalls: 0, abandoned: 0, heldAsyncValues: 0, alive: true }
 const inHand = (guest: Guest) => {
@@ -524,6 +549,37 @@ describe("a thread that is lost", () => {
       })
   )
 
+  it.live("had begun a call whose arguments made another: the first is not repeated, the second is", () =>
+    Effect.gen(function* () {
+      const { load, started } = yield* life()
+      const run = Effect.runForkWith(yield* Effect.context<never>())
+      const begun = yield* Deferred.make<void>()
+      const asked: Array<string> = []
+      const host_sync_string = ({ text }: { readonly text: string }) =>
+        Effect.suspend(() => {
+          if (asked.push(text) > 1) return Effect.succeed(text)
+          return Effect.andThen(Deferred.succeed(begun, undefined), Effect.never)
+        })
+      const guest: Guest = yield* load({ host_sync_string }, {})
+      const made: Array<Fiber.Fiber<number, unknown>> = []
+      const making = (text: unknown) => ({
+        get text() {
+          made.push(run(guest.early()))
+          return text as string
+        }
+      })
+      // Of the three that are sent the thread answers the first, is held up by the second, and does not come to the last.
+      const refused = yield* start(reasonOf(guest.via_host_sync_string(making(1))))
+      const first = yield* start(lossOf(guest.via_host_sync_string(making("first"))))
+      yield* Deferred.await(begun)
+      started[0]!.thread.terminate()
+      assert.strictEqual((yield* Fiber.join(refused))._tag, "ValueRefused")
+      yield* Fiber.join(first)
+      assert.deepStrictEqual(asked, ["first"])
+      assert.deepStrictEqual(yield* Effect.forEach(made, (call) => Fiber.join(call)), [42, 42])
+    })
+  )
+
   it.live("while a guest is loaded there, and while a sync host function is waited for", () =>
     Effect.gen(function* () {
       const { load, started } = yield* life()
@@ -718,6 +774,76 @@ describe("interruption", () => {
       assert.strictEqual(yield* guest.cleanup({ id: 1000 }), 1000)
       assert.include(started, 1000)
     })
+  )
+
+  it.live("of a thousand calls, while their thread is busy for somebody who waits: it is asked one thing", () =>
+    Effect.gen(function* () {
+      const { load, started } = yield* life({ escalation: { interrupted: "10 millis" } })
+      const begun = yield* Deferred.make<void>()
+      const release = yield* Deferred.make<void>()
+      const guest = yield* load({
+        host_sync_string: ({ text }) =>
+          Effect.as(Effect.andThen(Deferred.succeed(begun, undefined), Deferred.await(release)), text)
+      })
+      const left = yield* Effect.replicateEffect(start(guest.never()), 1000)
+      const waiting = yield* start(guest.via_host_sync_string({ text: "waited for" }))
+      yield* Deferred.await(begun)
+      const asked = callsTo(started[0]!.thread)
+      yield* Fiber.interruptAll(left)
+      yield* eventually(() => assert.isNotEmpty(asked))
+      yield* Effect.sleep("200 millis")
+      assert.lengthOf(asked, 1)
+      yield* Deferred.succeed(release, undefined)
+      assert.strictEqual(yield* Fiber.join(waiting), "waited for")
+      yield* eventually(() => assert.deepStrictEqual(inHand(guest), nothing))
+    })
+  )
+
+  it.effect(
+    "of a call that a sync host function holds up, and of another: the guest has its grace time to return",
+    () =>
+      Effect.gen(function* () {
+        const { executor } = yield* life()
+        const begun = yield* Deferred.make<void>()
+        const release = yield* Deferred.make<void>()
+        // It is still on the stack when the other call is looked at.
+        const answer = `(drop (call $ask_sync (i64.const ${data.hello})))
+          (local.set $value (i64.const 50000000))
+          (loop $busy
+            (local.set $value (i64.sub (local.get $value) (i64.const 1)))
+            (br_if $busy (i64.ne (local.get $value) (i64.const 0))))
+          (call $bump (i32.const 12))`
+        let asked = 0
+        const host = CurtImports.toLayer({
+          ask: ({ text }) => Effect.succeed(text),
+          ask_sync: ({ text }) =>
+            Effect.suspend(() => {
+              if (++asked === 1) return Effect.succeed(text)
+              return Effect.andThen(Deferred.succeed(begun, undefined), Effect.never).pipe(
+                Effect.onInterrupt(() => Deferred.await(release))
+              )
+            })
+        })
+        const guest = yield* Curt.make({ module: compile(plugin({ answer })) }).pipe(
+          Effect.provide(host),
+          Effect.provide(executor)
+        )
+        yield* Effect.addFinalizer(() => Deferred.succeed(release, undefined))
+        const events: Array<string> = []
+        yield* Effect.forkScoped(
+          Stream.runForEach(Plugin.health(guest), ({ _tag }) => Effect.sync(() => events.push(_tag))),
+          { startImmediately: true }
+        )
+        const pending = yield* start(guest.answer())
+        const held = yield* start(guest.answer())
+        yield* Deferred.await(begun)
+        yield* Fiber.interrupt(held)
+        yield* Fiber.interrupt(pending)
+        yield* TestClock.adjust("1 second")
+        assert.strictEqual(yield* guest.text(), "ok")
+        yield* Effect.repeat(Effect.andThen(TestClock.adjust("1 second"), turn), { times: 10 })
+        assert.deepStrictEqual(events, ["Answered"])
+      }).pipe(Effect.provide(Logger.layer([])))
   )
 
   it.live("of a load: nothing is left of it", () =>

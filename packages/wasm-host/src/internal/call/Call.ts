@@ -20,8 +20,8 @@ import { type GuestCodec, passBytes, type Raws, type TypedExit } from "../guest/
 import type { GuestMemory } from "../guest/GuestMemory.ts"
 import * as StackRoom from "../guest/StackRoom.ts"
 import type { CallObservation, CallObserver } from "./CallObserver.ts"
-import * as Escalation from "./Escalation.ts"
-import type { Entered, Instance } from "./Instance.ts"
+import type * as Escalation from "./Escalation.ts"
+import type { Entered } from "./Instance.ts"
 import type { SupervisedGuest } from "./SupervisedGuest.ts"
 import { type EntrySpan, sharedNow, type Usage } from "./Usage.ts"
 
@@ -97,8 +97,8 @@ export class Call implements Caller {
   permit: Admission.Permit | undefined
   /** Its place among the admitted calls of its guest; 0 before. */
   place = 0
-  /** Who has taken it, and what it is there. */
-  instance: Instance | undefined
+  /** Who looks after the instance that has taken it, and what it is there. */
+  watch: Escalation.Watch | undefined
   entered: Entered | undefined
   /** Times that it was begun by an instance that died. */
   attempts = 0
@@ -242,11 +242,11 @@ export class Call implements Caller {
   }
 
   private abandon(departure: Escalation.Departure): void {
-    const { entered, guest, instance } = this
+    const { entered } = this
     if (entered === undefined) return
     entered.abandon()
-    guest.retire()
-    Escalation.start(guest, this, instance!, entered, departure)
+    this.guest.retire()
+    this.watch!.add(this, entered, departure)
   }
 
   private settle(exit: TypedExit): void {

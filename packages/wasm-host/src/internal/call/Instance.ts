@@ -70,6 +70,7 @@ export interface Instance {
   readonly stats: () => Stats
   /**
    * The entry that holds its thread up for nobody: what names an entry on the stack, of any guest there, whose caller does not wait.
+   * It has another name once a sync host function that held it up was answered before that had ended.
    * Undefined when there is none; always in the calling thread, where nobody could look meanwhile.
    */
   readonly strayEntry: () => string | undefined

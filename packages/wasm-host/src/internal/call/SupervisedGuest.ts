@@ -21,6 +21,7 @@ import type { Signature } from "../module/Signature.ts"
 import * as Call from "./Call.ts"
 import type { CallGate } from "./CallGate.ts"
 import type { CallObserver } from "./CallObserver.ts"
+import * as Escalation from "./Escalation.ts"
 import { GuestTimer } from "./GuestTimer.ts"
 import { type Instance, noStats, type Stats } from "./Instance.ts"
 import type { PluginGuest } from "./PluginGuest.ts"
@@ -78,6 +79,8 @@ export class SupervisedGuest implements PluginGuest {
   taken = 0
   /** Undefined while it is being replaced. */
   current: Instance | undefined
+  /** Of the instance that takes calls, or was the last to. */
+  private watch: Escalation.Watch | undefined
   /** The next instance, from when it is known where it will live until it takes calls. */
   private coming: Instance | undefined
   replacer: Replacer | undefined
@@ -196,7 +199,7 @@ export class SupervisedGuest implements PluginGuest {
 
   private give(call: Call.Call, instance: Instance): void {
     this.taken++
-    call.instance = instance
+    call.watch = this.watch
     instance.enter(call)
   }
 
@@ -266,6 +269,7 @@ export class SupervisedGuest implements PluginGuest {
   /** An instance for all calls from now on, and first for those that wait. */
   use(instance: Instance): void {
     this.current = instance
+    this.watch = new Escalation.Watch(this, instance)
     this.coming = undefined
     this.taken = 0
     instance.onDeath((reason) => {

@@ -1,37 +1,42 @@
 /**
- * What is known of the calls on a guest's thread while it is busy: shared memory, one row for each id of the wire.
+ * What is known of the calls on a guest's thread while it is busy, or lost: shared memory, by the ids of the wire.
  *
- * The thread writes what a measured call uses, until it answers it. The owner marks one whose caller has left, so that a
- * thread which comes to it late leaves it out, and clears the row when the call is answered. Calls with an id beyond the
- * table are not measured.
+ * The thread marks each call that it begins, and writes what a measured one uses, until it answers it. The owner marks a
+ * measured one whose caller has left, so that a thread which comes to it late leaves it out, and takes all marks away when
+ * the call is answered. A mark of its own is all that tells whether a call has begun: those that the arguments of others
+ * make while they are written overtake them, or not. Calls with an id beyond the rows are not measured, and those with an
+ * id beyond the marks taken for begun.
  */
 import { Usage } from "../call/Usage.ts"
 
 /** Columns: whether its caller has left, then what `Usage` has. */
 const columns = 7
 const rows = 64 * 1024
-const rowBytes = columns * Float64Array.BYTES_PER_ELEMENT
-const initialRows = 64
+const rowsBytes = rows * columns * Float64Array.BYTES_PER_ELEMENT
+const marks = 1024 * 1024
 
 export class CallTable {
   readonly memory: SharedArrayBuffer
   private readonly cells: Float64Array
+  /** By id, whether the thread has begun the call. */
+  private readonly begun: Uint8Array
 
-  constructor(memory = new SharedArrayBuffer(initialRows * rowBytes, { maxByteLength: rows * rowBytes })) {
+  /** It has all rows from the start: pages that no call has used take no memory, and the thread finds the row of any call. */
+  constructor(memory = new SharedArrayBuffer(rowsBytes + marks)) {
     this.memory = memory
-    this.cells = new Float64Array(memory)
-  }
-
-  /** Owner's side: a call of this id is sent. */
-  add(id: number): void {
-    const end = (id + 1) * rowBytes
-    if (end <= this.memory.byteLength || end > this.memory.maxByteLength) return
-    this.memory.grow(Math.min(this.memory.maxByteLength, 2 * end))
+    this.cells = new Float64Array(memory, 0, rows * columns)
+    this.begun = new Uint8Array(memory, rowsBytes)
   }
 
   /** Owner's side: the call has been answered, and its id may be another's. */
-  clear(id: number): void {
-    this.cells.fill(0, id * columns, (id + 1) * columns)
+  clear(id: number, isMeasured: boolean): void {
+    this.begun[id] = 0
+    if (isMeasured) this.cells.fill(0, id * columns, (id + 1) * columns)
+  }
+
+  /** Owner's side: whether the thread has begun it. */
+  hasBegun(id: number): boolean {
+    return this.begun[id] !== 0
   }
 
   /** Owner's side: nobody waits for it any more. */
@@ -51,6 +56,11 @@ export class CallTable {
     usage.inHost = this.cells[row + 5]!
     usage.hostSince = this.cells[row + 6]!
     return usage
+  }
+
+  /** Worker side: the call begins. */
+  begin(id: number): void {
+    this.begun[id] = 1
   }
 
   /** Worker side: whether nobody waits for it any more. */

@@ -84,7 +84,7 @@ export class GuestServer implements Connection.Server, Answering {
     if (guest === undefined || signature === undefined) return reader.malformed(reader.offset, "no such guest function")
     const args = signature.arguments.map(() => Wire.readValue(reader))
     const { ran, table } = this.options
-    Atomics.add(ran, GuestWire.ran.begun, 1)
+    table.begin(id)
     const isMeasured = (flags & GuestWire.measuredFlag) !== 0
     if (isMeasured && table.isLeft(id)) return this.answer(id, toNobody, guest)
     ran[GuestWire.ran.guest] = target

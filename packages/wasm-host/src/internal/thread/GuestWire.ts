@@ -120,8 +120,8 @@ const bugOf = ({ message }: CodecError): Failure => ({
   hasBegun: true
 })
 
-/** The words of `Start.ran`: the guest and, plus one, the function that began last, and how many guest calls have begun. */
-export const ran = { guest: 0, function: 1, begun: 2 } as const
+/** The words of `Start.ran`: the guest and, plus one, the function that began last. */
+export const ran = { guest: 0, function: 1 } as const
 
 /** What a thread is started with. */
 export const Start = Schema.Struct({

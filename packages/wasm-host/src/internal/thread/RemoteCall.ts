@@ -39,8 +39,6 @@ export class RemoteCall implements Connection.OutgoingCall, Entered {
   spans: ReadonlyArray<readonly [began: number, ended: number]> = []
   /** What it has used in all. */
   private last: Usage | undefined
-  /** Its place among all calls of the thread. */
-  place = 0
   private readonly call: Call
 
   constructor(guest: RemoteGuest, call: Call) {
@@ -74,7 +72,8 @@ export class RemoteCall implements Connection.OutgoingCall, Entered {
   }
 
   get hasBegun(): boolean {
-    return this.guest.thread.hasBegun(this.place)
+    // While it has no id its arguments are being written, and it may be sent.
+    return this.id === 0 || this.guest.thread.table.hasBegun(this.id)
   }
 
   get usage(): Usage | undefined {
@@ -83,10 +82,9 @@ export class RemoteCall implements Connection.OutgoingCall, Entered {
 
   /** Owner to guest: its arguments go to the thread. */
   send(): void {
-    const id = this.guest.thread.send(this)
+    const id = this.guest.thread.connection.call(this)
     if (typeof id !== "number") return this.fail(valueRefused(id))
     this.id = id
-    if (this.flags !== 0) this.guest.thread.table.add(this.id)
   }
 
   writeArguments(writer: Codec.Writer): CodecError | undefined {
@@ -135,13 +133,13 @@ export class RemoteCall implements Connection.OutgoingCall, Entered {
 
   /** Its id may be another call's from now on. */
   private answered(): void {
+    const { table } = this.guest.thread
     if (this.flags !== 0) {
-      const { table } = this.guest.thread
       this.last = table.read(this.id)
       for (const span of this.spans) this.last?.spans.push(span)
       if (this.isSettled) this.call.told(this.spans)
-      table.clear(this.id)
     }
+    table.clear(this.id, this.flags !== 0)
     this.id = 0
   }
 

@@ -102,12 +102,12 @@ export class RemoteGuest implements Instance {
     return SharedStats.isEntered(this.shared)
   }
 
-  /** What tells the entry on the stack from all others, if nobody waits for it. */
+  /** What tells the entry on the stack from all others, if nobody waits for it. One that was released is another from then on. */
   get stray(): string | undefined {
     if (!this.isEntered) return undefined
-    const id = SharedStats.current(this.shared)
-    for (const call of this.calls) if (call.id === id && id !== 0) return undefined
-    return `${this.number}/${SharedStats.read(this.shared, 0).used.entries}`
+    const call = this.thread.connection.pendingCall(SharedStats.current(this.shared))
+    if (call instanceof RemoteCall && this.calls.has(call)) return undefined
+    return `${this.number}/${SharedStats.read(this.shared, 0).used.entries}/${this.thread.released}`
   }
 
   /** A guest of its thread holds up all of them. */

@@ -62,6 +62,7 @@ export class RemoteHostCall extends RunningHostCall<RemoteCall> implements HostF
 
   answerInterrupted(): boolean {
     if (this.isAnswered || this.hasEnded) return false
+    if (this.holdsThread) this.guest.thread.released++
     this.answer(Exit.fail(HostCallError.interrupted(this.signature.name)))
     return true
   }

@@ -3,7 +3,6 @@
  */
 
 import * as Codec from "@fiberhost/core/Codec"
-import type { CodecError } from "@fiberhost/core/CodecError"
 import * as Connection from "@fiberhost/core/Connection"
 import * as HostCallError from "@fiberhost/core/HostCallError"
 import * as HostFunction from "@fiberhost/core/HostFunction"
@@ -53,9 +52,9 @@ export class RemoteThread implements Connection.Server {
   readonly connection: Connection.Connection
   readonly reply: ReplyCell
   readonly table: CallTable
-  /** Guest calls that have been sent. */
-  private sent = 0
   readonly guests = new Map<number, RemoteGuest>()
+  /** Times that a guest was released from a sync host function that held up the thread: it was answered before that had ended. */
+  released = 0
   readonly ready = Deferred.makeUnsafe<void, Thread.ThreadError>()
   /** Why it takes no more guests. */
   lost: GuestError.ThreadLost | undefined
@@ -78,18 +77,6 @@ export class RemoteThread implements Connection.Server {
   /** The owner's part of a load: the guest is known before its start function may call the host. */
   add(guest: RemoteGuest): void {
     this.guests.set(guest.number, guest)
-  }
-
-  /** Owner to guest: a guest call. What does not fit; or its id, and it has its place among all that were sent. */
-  send(call: RemoteCall): number | CodecError {
-    const id = this.connection.call(call)
-    if (typeof id === "number") call.place = this.sent = (this.sent + 1) | 0
-    return id
-  }
-
-  /** Whether the thread has begun the call: it takes them in order. Both counts wrap at 2^32. */
-  hasBegun(place: number): boolean {
-    return ((Atomics.load(this.ran, GuestWire.ran.begun) - place) | 0) >= 0
   }
 
   guestsOf(plugin: string): number {
