@@ -2,7 +2,8 @@
  * Worker side of a pool: the program of one of its threads, on any platform.
  *
  * It makes the handlers from their layer, serves them until the owner says that it should end, and closes them. What the
- * handlers log goes to the owner's loggers.
+ * handlers log goes to the owner's loggers, at their callers' log levels. The spans that they make are children of their
+ * callers' and go to the tracer of the handlers' own layer.
  */
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"

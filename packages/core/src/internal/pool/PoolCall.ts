@@ -7,6 +7,8 @@
  */
 import * as Context from "effect/Context"
 import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
+import type { LogLevel } from "effect/LogLevel"
 import type { CodecError } from "../../CodecError.ts"
 import { type OutgoingCall, tell, typedFlag } from "../../Connection.ts"
 import * as Deadline from "../../Deadline.ts"
@@ -16,6 +18,7 @@ import * as HostFunction from "../../HostFunction.ts"
 import type { Member } from "../../Line.ts"
 import type * as Thread from "../../Thread.ts"
 import * as Wire from "../../Wire.ts"
+import * as CallerContext from "../CallerContext.ts"
 import type { Reader } from "../msgpack/MsgPackReader.ts"
 import type { Writer } from "../msgpack/MsgPackWriter.ts"
 import type { WaitingLine } from "./Pool.ts"
@@ -37,6 +40,7 @@ export abstract class PoolCall implements OutgoingCall, Member<PoolCall> {
   abstract readonly flags: number
   /** When its caller stops waiting, by `performance.now`. */
   private dueAt = Infinity
+  callerContext: CallerContext.CallerContext | undefined
   private thread: PoolThread | undefined
   private id = 0
   private resume: Resume | undefined
@@ -48,10 +52,15 @@ export abstract class PoolCall implements OutgoingCall, Member<PoolCall> {
     this.resume = resume
   }
 
-  /** Its caller's deadline. The pool does not enforce it: it travels on to the function. */
-  inherit(context: Context.Context<never>): void {
+  /**
+   * What its caller's fiber calls under: its deadline, which the pool does not enforce, its span, and its log level if it is
+   * not `logLevel`, which the threads know of. They travel on to the function.
+   */
+  inherit(fiber: Fiber.Fiber<unknown, unknown>, logLevel: LogLevel): void {
+    const { context } = fiber
     const deadline = Context.get(context, Deadline.Current)
     if (deadline !== Infinity) this.dueAt = performance.now() + deadline - Deadline.now(context)
+    this.callerContext = CallerContext.of(fiber, logLevel)
   }
 
   get timeLeft(): number {
