@@ -166,6 +166,9 @@ export const hostPoolSuite = (name: string, pool: Layer.Layer<Work, Thread.Threa
             [level]
           )
         }
+        const silent = Effect.provideService(Layer.build(Layer.fresh(pool)), References.MinimumLogLevel, "None")
+        const other = yield* Effect.provide(Work, yield* silent)
+        assert.strictEqual((yield* other.surroundings()).logLevel, "Info")
       })
     )
 
