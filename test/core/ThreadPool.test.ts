@@ -50,6 +50,8 @@ class Jobs extends HostPool.Service<Jobs>()(
   { initial: Schema.Struct({ greeting: Schema.NonEmptyString }) }
 ) {}
 
+class Notes extends HostPool.Service<Notes>()("test/Notes", [Rpc.make("note", { payload: { text: Schema.String } })]) {}
+
 const numberOf = ({ name }: FakeThread) => Number(name.slice(name.indexOf("#") + 1))
 
 /** A pool whose jobs begin and end where the test can see it. */
@@ -830,6 +832,44 @@ describe("what a thread is given and says", () => {
       }
       const call = jobs.span().pipe(Effect.withParentSpan(Tracer.externalSpan({ traceId: "0x1-a", spanId: "7" })))
       assert.deepStrictEqual(yield* call, Option.some("7 of 0x1-a"))
+    })
+  )
+
+  it.effect("its functions' spans, with what they log, are their callers' children in a tracer of its own", () =>
+    Effect.gen(function* () {
+      const made: Array<Tracer.NativeSpan> = []
+      const tracer = Tracer.make({
+        span: (options) => {
+          const span = new Tracer.NativeSpan(options)
+          made.push(span)
+          return span
+        }
+      })
+      const { layer } = fakeThreads(Notes, () =>
+        Layer.provide(
+          Notes.toLayer({ note: ({ text }) => Effect.withSpan(Effect.logInfo(text), "note") }),
+          Layer.succeed(Tracer.Tracer, tracer)
+        )
+      )
+      const caller = yield* Effect.gen(function* () {
+        const notes = yield* Notes
+        yield* notes.note({ text: "hello" })
+        return yield* Effect.currentSpan
+      }).pipe(
+        Effect.withSpan("caller"),
+        Effect.provide(Layer.provide(ThreadPool.layer(Notes, { program }), layer)),
+        Effect.provide(Logger.layer([]))
+      )
+      const [span, ...others] = made
+      assert.deepStrictEqual([span!.name, span!.traceId, others], ["note", caller.traceId, []])
+      assert.deepStrictEqual(
+        Option.map(span!.parent, ({ spanId }) => spanId),
+        Option.some(caller.spanId)
+      )
+      assert.deepStrictEqual(
+        span!.events.map(([name]) => name),
+        ["hello"]
+      )
     })
   )
 
