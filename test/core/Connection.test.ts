@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { type Codec, CodecError, Connection, Wire } from "@fiberhost/core"
+import { Codec, CodecError, Connection, Wire } from "@fiberhost/core"
 import { Effect, LogLevel, Result, Tracer } from "effect"
 import { portPair, settled, until } from "../fixtures/workThreads.ts"
 
@@ -119,8 +119,22 @@ describe("Connection", () => {
     Effect.gen(function* () {
       const { caller, messages, served } = connect()
       const span = Tracer.externalSpan({ traceId: "a".repeat(32), spanId: "b".repeat(16), sampled: false })
-      const contexts = [undefined, { span, logLevel: undefined }, { span: undefined, logLevel: "None" as const }]
-      for (const callerContext of contexts) {
+      const [none, inSpan, silent] = [new Codec.Writer(), new Codec.Writer(), new Codec.Writer()]
+      none.nil()
+      none.nil()
+      inSpan.str(span.traceId)
+      inSpan.str(span.spanId)
+      inSpan.bool(false)
+      inSpan.nil()
+      silent.nil()
+      silent.int(LogLevel.values.indexOf("None"))
+      const contexts = [
+        [undefined, undefined],
+        [none.take(), { span: undefined, logLevel: undefined }],
+        [inSpan.take(), { span, logLevel: undefined }],
+        [silent.take(), { span: undefined, logLevel: "None" }]
+      ] as const
+      for (const [callerContext] of contexts) {
         caller.call({ ...callOf(bytes(9)).call, timeLeft: 1000, callerContext })
         caller.flush()
       }
@@ -128,7 +142,7 @@ describe("Connection", () => {
       const calls = served.map((it) => (it as [string, Connection.IncomingCall])[1])
       assert.deepStrictEqual(
         calls.map(({ callerContext, timeLeft }) => ({ callerContext, timeLeft })),
-        contexts.map((callerContext) => ({ callerContext, timeLeft: 1000 }))
+        contexts.map(([, callerContext]) => ({ callerContext, timeLeft: 1000 }))
       )
       // Kind, id, target, function, caller, flags, three bytes of milliseconds, four of a length, the value.
       const flags = Connection.typedFlag | Connection.deadlineFlag

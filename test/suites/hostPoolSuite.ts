@@ -102,6 +102,21 @@ export const hostPoolSuite = (name: string, pool: Layer.Layer<Work, Thread.Threa
       }).pipe(together)
     )
 
+    it.effect("calls that are made in different spans at once are each in its own", () =>
+      Effect.gen(function* () {
+        const work = yield* Work
+        const call = Effect.all({ caller: Effect.map(Effect.currentSpan, idsOf), found: work.surroundings() })
+        const calls = Effect.forEach(
+          Array.from({ length: 30 }, (_, i) => Effect.withSpan(call, `caller ${i}`, { sampled: i % 3 > 0 })),
+          (call) => Effect.all([call, call]),
+          { concurrency: "unbounded" }
+        )
+        for (const { caller, found } of (yield* Effect.withSpan(calls, "outer")).flat()) {
+          assert.deepStrictEqual(found.madeIn, Option.some(caller))
+        }
+      })
+    )
+
     it.effect("a function that is called in no span has none", () =>
       Effect.gen(function* () {
         const work = yield* Work

@@ -24,8 +24,8 @@ export interface OutgoingCall {
   readonly flags: number
   /** Milliseconds that the caller waits at most; undefined or `Infinity` for as long as it takes. */
   readonly timeLeft?: number
-  /** What else of the caller the function runs under. */
-  readonly callerContext?: CallerContext.CallerContext | undefined
+  /** What else of the caller the function runs under, as it crosses: see `CallerContext`. */
+  readonly callerContext?: Uint8Array | undefined
   /** Appends one value for each argument, or says what does not fit. */
   readonly writeArguments: (writer: Writer) => CodecError | undefined
   /** The reader stands before one value. */
@@ -44,7 +44,7 @@ export const blockingFlag = 2
 
 /** Before the arguments stands how many milliseconds the caller waits at most. */
 export const deadlineFlag = 32
-/** Then what else of the caller's context crosses: see `CallerContext`. */
+/** Then what else crosses of the caller's context. */
 export const contextFlag = 64
 
 /** What serves the other side's calls. It answers through the connection, each call once. */
@@ -374,7 +374,7 @@ const writeCall = (writer: Writer, call: OutgoingCall): CodecError | undefined =
   const { callerContext } = call
   writer.int(call.flags | (isLimited ? deadlineFlag : 0) | (callerContext === undefined ? 0 : contextFlag))
   if (isLimited) writer.int(Math.max(0, Math.ceil(timeLeft)))
-  if (callerContext !== undefined) CallerContext.write(callerContext, writer)
+  if (callerContext !== undefined) writer.raw(callerContext)
   return call.writeArguments(writer)
 }
 

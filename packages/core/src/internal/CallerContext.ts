@@ -1,6 +1,7 @@
 /**
  * What of its caller's context crosses with a call to another thread, beside its deadline: the span that it is made in,
- * under which the function makes its own, and the log level. Of most calls that is nothing.
+ * under which the function makes its own, and the log level. Of most calls that is nothing; of those that have something,
+ * many have the same, so both sides keep the last.
  */
 import * as Context from "effect/Context"
 import type * as Fiber from "effect/Fiber"
@@ -9,20 +10,31 @@ import * as Option from "effect/Option"
 import * as References from "effect/References"
 import * as Tracer from "effect/Tracer"
 import type { Reader } from "./msgpack/MsgPackReader.ts"
-import type { Writer } from "./msgpack/MsgPackWriter.ts"
+import { Writer } from "./msgpack/MsgPackWriter.ts"
 
 export interface CallerContext {
   readonly span: Tracer.ExternalSpan | undefined
   readonly logLevel: LogLevel.LogLevel | undefined
 }
 
-/** Caller's side: what the fiber has to tell. `usual` is the log level that the other thread knows of. */
-export const of = (fiber: Fiber.Fiber<unknown, unknown>, usual: LogLevel.LogLevel): CallerContext | undefined => {
-  const { minimumLogLevel, span } = fiber.cache
-  if (span === undefined && minimumLogLevel === usual) return undefined
-  const logLevel = minimumLogLevel === usual ? undefined : minimumLogLevel
-  const sent = span === undefined ? undefined : sentSpan(fiber, span)
-  return sent === undefined && logLevel === undefined ? undefined : { span: sent, logLevel }
+/** Caller's side: what a fiber has to tell threads whose log level is `usual`, as it crosses. Undefined when it is nothing. */
+export const teller = (
+  usual: LogLevel.LogLevel
+): ((fiber: Fiber.Fiber<unknown, unknown>) => Uint8Array | undefined) => {
+  let last: Context.Context<never> | undefined
+  let told: Uint8Array | undefined
+  return (fiber) => {
+    const { minimumLogLevel, span } = fiber.cache
+    if (span === undefined && minimumLogLevel === usual) return undefined
+    if (fiber.context !== last) {
+      last = fiber.context
+      told = encode({
+        span: span === undefined ? undefined : sentSpan(fiber, span),
+        logLevel: minimumLogLevel === usual ? undefined : minimumLogLevel
+      })
+    }
+    return told
+  }
 }
 
 /** Callee's side: what the call runs in, on a thread that runs its calls in `context`. */
@@ -31,8 +43,11 @@ export const provide = (context: Context.Context<never>, { logLevel, span }: Cal
   return span === undefined ? levelled : Context.add(levelled, Tracer.ParentSpan, span)
 }
 
+const writer = new Writer()
+
 /** The span, or nil; the log level's number, or nil. */
-export const write = ({ logLevel, span }: CallerContext, writer: Writer): void => {
+const encode = ({ logLevel, span }: CallerContext): Uint8Array | undefined => {
+  if (span === undefined && logLevel === undefined) return undefined
   if (span === undefined) writer.nil()
   else {
     writer.str(span.traceId)
@@ -41,9 +56,18 @@ export const write = ({ logLevel, span }: CallerContext, writer: Writer): void =
   }
   if (logLevel === undefined) writer.nil()
   else writer.int(LogLevel.values.indexOf(logLevel))
+  return writer.take()
 }
 
-export const read = (reader: Reader): CallerContext => ({ span: readSpan(reader), logLevel: readLogLevel(reader) })
+let lastRead: { readonly written: Uint8Array; readonly context: CallerContext } | undefined
+
+export const read = (reader: Reader): CallerContext => {
+  if (lastRead !== undefined && reader.passes(lastRead.written)) return lastRead.context
+  const { offset } = reader
+  const context = { span: readSpan(reader), logLevel: readLogLevel(reader) }
+  lastRead = { written: reader.bytes.slice(offset, reader.offset), context }
+  return context
+}
 
 const readSpan = (reader: Reader): Tracer.ExternalSpan | undefined => {
   if (reader.isNil()) return void reader.nil()

@@ -7,8 +7,6 @@
  */
 import * as Context from "effect/Context"
 import * as Exit from "effect/Exit"
-import type * as Fiber from "effect/Fiber"
-import type { LogLevel } from "effect/LogLevel"
 import type { CodecError } from "../../CodecError.ts"
 import { type OutgoingCall, tell, typedFlag } from "../../Connection.ts"
 import * as Deadline from "../../Deadline.ts"
@@ -18,7 +16,6 @@ import * as HostFunction from "../../HostFunction.ts"
 import type { Member } from "../../Line.ts"
 import type * as Thread from "../../Thread.ts"
 import * as Wire from "../../Wire.ts"
-import * as CallerContext from "../CallerContext.ts"
 import type { Reader } from "../msgpack/MsgPackReader.ts"
 import type { Writer } from "../msgpack/MsgPackWriter.ts"
 import type { WaitingLine } from "./Pool.ts"
@@ -40,7 +37,7 @@ export abstract class PoolCall implements OutgoingCall, Member<PoolCall> {
   abstract readonly flags: number
   /** When its caller stops waiting, by `performance.now`. */
   private dueAt = Infinity
-  callerContext: CallerContext.CallerContext | undefined
+  callerContext: Uint8Array | undefined
   private thread: PoolThread | undefined
   private id = 0
   private resume: Resume | undefined
@@ -52,15 +49,11 @@ export abstract class PoolCall implements OutgoingCall, Member<PoolCall> {
     this.resume = resume
   }
 
-  /**
-   * What its caller's fiber calls under: its deadline, which the pool does not enforce, its span, and its log level if it is
-   * not `logLevel`, which the threads know of. They travel on to the function.
-   */
-  inherit(fiber: Fiber.Fiber<unknown, unknown>, logLevel: LogLevel): void {
-    const { context } = fiber
+  /** What its caller's fiber calls under travels on to the function. Its deadline too: the pool does not enforce it. */
+  inherit(context: Context.Context<never>, told: Uint8Array | undefined): void {
     const deadline = Context.get(context, Deadline.Current)
     if (deadline !== Infinity) this.dueAt = performance.now() + deadline - Deadline.now(context)
-    this.callerContext = CallerContext.of(fiber, logLevel)
+    this.callerContext = told
   }
 
   get timeLeft(): number {

@@ -16,6 +16,7 @@ import type * as HostFunction from "../../HostFunction.ts"
 import type * as Thread from "../../Thread.ts"
 import { Bell } from "../blocking/Bell.ts"
 import { Table } from "../blocking/WaitsFor.ts"
+import * as CallerContext from "../CallerContext.ts"
 import type { Pool } from "./Pool.ts"
 import { PinnedTo, type PoolBackend, type WhenFull } from "./PoolBackend.ts"
 import { BytesCall, type PoolCall, type Resume, TypedCall } from "./PoolCall.ts"
@@ -29,12 +30,13 @@ export const make = (
   logLevel: LogLevel,
   watcher: Effect.Effect<Thread.Watcher | undefined, Thread.ThreadError>
 ): PoolBackend => {
+  const tell = CallerContext.teller(logLevel)
   /** Runs a call in the current fiber. */
   const run = (make: (key: unknown, resume: Resume) => PoolCall, whenFull: WhenFull): Effect.Effect<unknown, unknown> =>
     Effect.callback((resume) => {
       const fiber = Fiber.getCurrent()!
       const call = make(Context.get(fiber.context, PinnedTo), resume)
-      call.inherit(fiber, logLevel)
+      call.inherit(fiber.context, tell(fiber))
       pool.spawn(call, whenFull)
       return call.isSettled ? undefined : Effect.sync(() => call.interrupt())
     })
@@ -56,7 +58,7 @@ export const make = (
         Effect.acquireRelease(
           Effect.withFiber((fiber) => {
             const call = new StreamCall(index, codecs[index]!, Context.get(fiber.context, PinnedTo), payload)
-            call.inherit(fiber, logLevel)
+            call.inherit(fiber.context, tell(fiber))
             pool.spawn(call, whenFull)
             return Effect.succeed(call)
           }),
