@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import { type Codec, CodecError, Connection, Wire } from "@fiberhost/core"
-import { Effect, Result } from "effect"
+import { Codec, CodecError, Connection, Wire } from "@fiberhost/core"
+import { Effect, LogLevel, Result, Tracer } from "effect"
 import { portPair, settled, until } from "../fixtures/workThreads.ts"
 
 const bytes = (...values: ReadonlyArray<number>) => Uint8Array.from(values)
@@ -107,11 +107,74 @@ describe("Connection", () => {
       )
       assert.deepStrictEqual(served[0], [
         "call",
-        { target: 3, index: 2, caller: 1, flags: 1, timeLeft: Infinity },
+        { target: 3, index: 2, caller: 1, flags: 1, timeLeft: Infinity, callerContext: undefined },
         0,
         9
       ])
       assert.deepStrictEqual([caller.pending, server.pending, faults], [[], [], []])
+    })
+  )
+
+  it.effect("carries a caller's span and log level, and of one that has neither not a byte", () =>
+    Effect.gen(function* () {
+      const { caller, messages, served } = connect()
+      const span = Tracer.externalSpan({ traceId: "a".repeat(32), spanId: "b".repeat(16), sampled: false })
+      const [none, inSpan, silent] = [new Codec.Writer(), new Codec.Writer(), new Codec.Writer()]
+      none.nil()
+      none.nil()
+      inSpan.str(span.traceId)
+      inSpan.str(span.spanId)
+      inSpan.bool(false)
+      inSpan.nil()
+      silent.nil()
+      silent.int(LogLevel.values.indexOf("None"))
+      const contexts = [
+        [undefined, undefined],
+        [none.take(), { span: undefined, logLevel: undefined }],
+        [inSpan.take(), { span, logLevel: undefined }],
+        [silent.take(), { span: undefined, logLevel: "None" }]
+      ] as const
+      for (const [callerContext] of contexts) {
+        caller.call({ ...callOf(bytes(9)).call, timeLeft: 1000, callerContext })
+        caller.flush()
+      }
+      yield* settled
+      const calls = served.map((it) => (it as [string, Connection.IncomingCall])[1])
+      assert.deepStrictEqual(
+        calls.map(({ callerContext, timeLeft }) => ({ callerContext, timeLeft })),
+        contexts.map(([, callerContext]) => ({ callerContext, timeLeft: 1000 }))
+      )
+      // Kind, id, target, function, caller, flags, three bytes of milliseconds, four of a length, the value.
+      const flags = Connection.typedFlag | Connection.deadlineFlag
+      const [plain] = messages
+      assert.deepStrictEqual(plain, String.fromCharCode(1, 1, 3, 2, 1, flags, 0xcd, 3, 0xe8, 0, 0, 0, 1, 9))
+    })
+  )
+
+  it.effect("a caller's context that is none is a fault", () =>
+    Effect.gen(function* () {
+      const text = (value: string) => [0xd9, Buffer.byteLength(value), ...Buffer.from(value)]
+      const nil = 0xc0
+      for (const [context, fault] of [
+        [[nil, nil], /nobody is called/],
+        [[...text("trace"), ...text("span"), 0xc2, 0], /nobody is called/],
+        [[...text(""), ...text("span"), 0xc2, nil], /id of a trace or of a span/],
+        [[...text("trace"), ...text("a span"), 0xc2, nil], /id of a trace or of a span/],
+        [[...text("trace"), ...text("\u00e9"), 0xc2, nil], /id of a trace or of a span/],
+        [[...text("x".repeat(65)), ...text("span"), 0xc2, nil], /id of a trace or of a span/],
+        [[7, 7, 0xc2, nil], /string/],
+        [[...text("trace"), ...text("span"), 2, nil], /boolean/],
+        [[nil, LogLevel.values.length], /log level/],
+        [[nil, 0xff], /log level/],
+        [[nil, ...text("Info")], /integer/],
+        [[], /the bytes end in the middle/]
+      ] as const) {
+        const { faults, say } = connect()
+        say(bytes(Wire.Kind.call, 1, 0, 0, 0, Connection.contextFlag, ...context))
+        yield* settled
+        assert.strictEqual(faults.length, 1)
+        assert.match(faults[0]!, fault)
+      }
     })
   )
 

@@ -8,11 +8,14 @@ import {
   Fiber,
   Layer,
   Logger,
+  type LogLevel,
+  Option,
   References,
   Schedule,
   Schema,
   Scope,
-  Stream
+  Stream,
+  Tracer
 } from "effect"
 import { Rpc } from "effect/rpc"
 import { TestClock } from "effect/testing"
@@ -40,10 +43,14 @@ class Jobs extends HostPool.Service<Jobs>()(
     Rpc.make("tail", { success: Schema.Int, stream: true }),
     Rpc.make("log", { payload: { text: Schema.String } }),
     Rpc.make("send", { payload: { value: Codec.cloned((_): _ is object => true, "an object") } }),
-    Rpc.make("greet", { success: Schema.String })
+    Rpc.make("greet", { success: Schema.String }),
+    /** The span that it is called in. */
+    Rpc.make("span", { success: Schema.Option(Schema.String) })
   ],
   { initial: Schema.Struct({ greeting: Schema.NonEmptyString }) }
 ) {}
+
+class Notes extends HostPool.Service<Notes>()("test/Notes", [Rpc.make("note", { payload: { text: Schema.String } })]) {}
 
 const numberOf = ({ name }: FakeThread) => Number(name.slice(name.indexOf("#") + 1))
 
@@ -82,7 +89,11 @@ const jobsPool = Effect.fn(function* (
               Effect.annotateLogs({ job: 1 })
             ),
           send: () => Effect.void,
-          greet: () => Effect.succeed(greeting)
+          greet: () => Effect.succeed(greeting),
+          span: () =>
+            Effect.map(Effect.option(Effect.currentParentSpan), (span) =>
+              Option.map(span, ({ spanId, traceId }) => `${spanId} of ${traceId}`)
+            )
         }
       })
     )
@@ -789,6 +800,76 @@ describe("what a thread is given and says", () => {
         warning,
         { logLevel: "Debug", message: ["detail"], annotations: warning.annotations }
       ])
+    })
+  )
+
+  it.effect("what a caller wants logged, or does not, is its own affair", () =>
+    Effect.gen(function* () {
+      const lines: Array<unknown> = []
+      const logger = Logger.make(({ message }) => {
+        lines.push(message)
+      })
+      yield* Effect.gen(function* () {
+        const { jobs } = yield* jobsPool({ size: 1 })
+        const logged = Effect.fnUntraced(function* (level: LogLevel.LogLevel) {
+          lines.length = 0
+          yield* Effect.provideService(jobs.log({ text: "careful" }), References.MinimumLogLevel, level)
+          return lines.flat()
+        })
+        assert.deepStrictEqual(yield* logged("Debug"), ["careful", '{"id":7}', "detail"])
+        assert.deepStrictEqual(yield* logged("Info"), ["careful", '{"id":7}'])
+        assert.deepStrictEqual(yield* logged("Error"), [])
+      }).pipe(Effect.provide(Logger.layer([logger])))
+    })
+  )
+
+  it.effect("a span whose ids are none that travel stays where it is, and the call is answered", () =>
+    Effect.gen(function* () {
+      const { jobs } = yield* jobsPool({ size: 1 })
+      for (const traceId of ["", "of my own", "\ud800", "x".repeat(65)]) {
+        const call = jobs.span().pipe(Effect.withParentSpan(Tracer.externalSpan({ traceId, spanId: "span" })))
+        assert.isTrue(Option.isNone(yield* call))
+      }
+      const call = jobs.span().pipe(Effect.withParentSpan(Tracer.externalSpan({ traceId: "0x1-a", spanId: "7" })))
+      assert.deepStrictEqual(yield* call, Option.some("7 of 0x1-a"))
+    })
+  )
+
+  it.effect("its functions' spans, with what they log, are their callers' children in a tracer of its own", () =>
+    Effect.gen(function* () {
+      const made: Array<Tracer.NativeSpan> = []
+      const tracer = Tracer.make({
+        span: (options) => {
+          const span = new Tracer.NativeSpan(options)
+          made.push(span)
+          return span
+        }
+      })
+      const { layer } = fakeThreads(Notes, () =>
+        Layer.provide(
+          Notes.toLayer({ note: ({ text }) => Effect.withSpan(Effect.logInfo(text), "note") }),
+          Layer.succeed(Tracer.Tracer, tracer)
+        )
+      )
+      const caller = yield* Effect.gen(function* () {
+        const notes = yield* Notes
+        yield* notes.note({ text: "hello" })
+        return yield* Effect.currentSpan
+      }).pipe(
+        Effect.withSpan("caller"),
+        Effect.provide(Layer.provide(ThreadPool.layer(Notes, { program }), layer)),
+        Effect.provide(Logger.layer([]))
+      )
+      const [span, ...others] = made
+      assert.deepStrictEqual([span!.name, span!.traceId, others], ["note", caller.traceId, []])
+      assert.deepStrictEqual(
+        Option.map(span!.parent, ({ spanId }) => spanId),
+        Option.some(caller.spanId)
+      )
+      assert.deepStrictEqual(
+        span!.events.map(([name]) => name),
+        ["hello"]
+      )
     })
   )
 

@@ -183,6 +183,24 @@ describe("examples/pool", () => {
   })
 })
 
+describe("examples/traced", () => {
+  it("makes one trace of what the application, its plugin and a thread of its pool do", () => {
+    const { lines, status } = run("traced")
+    assert.strictEqual(status, 0)
+    assert.include(lines, "    entry (application)")
+    assert.deepStrictEqual(
+      lines.filter((line) => !/entry|\.log/.test(line)),
+      [
+        "request (application)",
+        "  report/Reporter.report (application)",
+        "    report/Reporter.read_file (application)",
+        "    report/Reporter.sha256 (application)",
+        "      hash (host thread)"
+      ]
+    )
+  })
+})
+
 describe("examples/blocking", () => {
   it("tasks of one executor answer synchronous code of another thread and fibers, in the order in which they are done", () => {
     const { lines, status } = run("blocking")

@@ -1,8 +1,22 @@
 import { assert, layer } from "@effect/vitest"
 import { Deadline, HostCallError, HostPool, type Thread } from "@fiberhost/core"
-import { Effect, Exit, Fiber, Layer, Queue, Schema, SchemaTransformation, Stream } from "effect"
+import {
+  Context,
+  Effect,
+  Exit,
+  Fiber,
+  Layer,
+  LogLevel,
+  Option,
+  Queue,
+  References,
+  Schema,
+  SchemaTransformation,
+  Stream,
+  Tracer
+} from "effect"
 import { TestClock } from "effect/testing"
-import { OddThing, StreamEnd, TooSmall, Work } from "../fixtures/work.ts"
+import { idsOf, OddThing, StreamEnd, TooSmall, Work } from "../fixtures/work.ts"
 
 /** What a host pool promises, wherever it runs its functions. One pool serves all tests that do not close it. */
 export const hostPoolSuite = (name: string, pool: Layer.Layer<Work, Thread.ThreadError>) =>
@@ -58,6 +72,118 @@ export const hostPoolSuite = (name: string, pool: Layer.Layer<Work, Thread.Threa
         assert.isAtMost(left, 3_600_000)
         assert.isAbove(left, 0)
         assert.isAbove(yield* work.timeLeft().pipe(Deadline.within(1e17)), 1e15)
+      })
+    )
+
+    it.effect("a function runs in the span that it is called in, and makes its own under it", () =>
+      Effect.gen(function* () {
+        const work = yield* Work
+        for (const sampled of [true, false]) {
+          const calls = Effect.gen(function* () {
+            const caller = idsOf(yield* Effect.currentSpan)
+            const id = `${name}: ${sampled}`
+            const found = [
+              yield* work.surroundings(),
+              yield* work.surroundings.try(),
+              ...(yield* Stream.runCollect(work.surroundingsOf({ elements: 3 }))),
+              yield* Effect.retry(work.surroundingsAfter({ id, failures: 2 }), { times: 2 })
+            ]
+            return found.map((surroundings) => ({ caller, surroundings }))
+          })
+          for (const { caller, surroundings } of yield* Effect.withSpan(calls, "caller", { sampled })) {
+            assert.strictEqual(caller.sampled, sampled)
+            assert.deepStrictEqual(surroundings.span, Option.some(caller))
+            assert.deepStrictEqual(surroundings.madeIn, Option.some(caller))
+            const { made } = surroundings
+            assert.deepStrictEqual(made, { ...caller, spanId: made.spanId })
+            assert.notStrictEqual(made.spanId, caller.spanId)
+          }
+        }
+      }).pipe(together)
+    )
+
+    it.effect("calls that are made in different spans at once are each in its own", () =>
+      Effect.gen(function* () {
+        const work = yield* Work
+        const call = Effect.all({ caller: Effect.map(Effect.currentSpan, idsOf), found: work.surroundings() })
+        const calls = Effect.forEach(
+          Array.from({ length: 30 }, (_, i) => Effect.withSpan(call, `caller ${i}`, { sampled: i % 3 > 0 })),
+          (call) => Effect.all([call, call]),
+          { concurrency: "unbounded" }
+        )
+        for (const { caller, found } of (yield* Effect.withSpan(calls, "outer")).flat()) {
+          assert.deepStrictEqual(found.madeIn, Option.some(caller))
+        }
+      })
+    )
+
+    it.effect("a function that is called in no span has none", () =>
+      Effect.gen(function* () {
+        const work = yield* Work
+        const { surroundings, surroundingsOf } = HostPool.promises(work)
+        const found = [
+          yield* work.surroundings(),
+          ...(yield* Stream.runCollect(work.surroundingsOf({ elements: 1 }))),
+          yield* Effect.promise(() => surroundings()).pipe(Effect.withSpan("not the promise's"))
+        ]
+        yield* Effect.promise(async () => {
+          for await (const surroundings of surroundingsOf({ elements: 1 })) found.push(surroundings)
+        })
+        for (const { made, madeIn, span } of found) {
+          assert.isTrue(Option.isNone(span))
+          assert.isTrue(Option.isNone(madeIn))
+          assert.isTrue(made.sampled)
+        }
+      })
+    )
+
+    it.effect("a function that is interrupted is in its caller's span to its end", () =>
+      Effect.gen(function* () {
+        const work = yield* Work
+        const id = `${name}: in a span`
+        const [caller, call] = yield* Effect.gen(function* () {
+          const hang = Effect.forkDetach(work.surroundingsAtEnd({ id }), { startImmediately: true })
+          return [idsOf(yield* Effect.currentSpan), yield* hang] as const
+        }).pipe(Effect.withSpan("caller"))
+        yield* work.double({ n: 1 })
+        yield* Fiber.interrupt(call)
+        yield* soon(Effect.map(work.atEnd({ id }), Option.isSome))
+        assert.deepStrictEqual((yield* Effect.fromOption(yield* work.atEnd({ id }))).madeIn, Option.some(caller))
+      }).pipe(together)
+    )
+
+    it.effect("a span that is kept to itself is passed over, and of a tracer that is off nothing is recorded", () =>
+      Effect.gen(function* () {
+        const work = yield* Work
+        const inner = work
+          .surroundings()
+          .pipe(Effect.withSpan("hidden", { annotations: Context.make(Tracer.DisablePropagation, true) }))
+        const { found, outer } = yield* Effect.all({
+          found: inner,
+          outer: Effect.map(Effect.currentSpan, idsOf)
+        }).pipe(Effect.withSpan("outer"))
+        assert.deepStrictEqual(found.madeIn, Option.some(outer))
+        const off = yield* work.surroundings().pipe(Effect.withTracerEnabled(false), Effect.withSpan("outer"))
+        assert.isFalse(off.made.sampled)
+      })
+    )
+
+    it.effect("a function runs at its caller's log level", () =>
+      Effect.gen(function* () {
+        const work = yield* Work
+        assert.strictEqual((yield* work.surroundings()).logLevel, "Info")
+        for (const level of LogLevel.values) {
+          const at = Effect.provideService(References.MinimumLogLevel, level)
+          assert.strictEqual((yield* at(work.surroundings())).logLevel, level)
+          const streamed = yield* at(Stream.runCollect(work.surroundingsOf({ elements: 1 })))
+          assert.deepStrictEqual(
+            streamed.map(({ logLevel }) => logLevel),
+            [level]
+          )
+        }
+        const silent = Effect.provideService(Layer.build(Layer.fresh(pool)), References.MinimumLogLevel, "None")
+        const other = yield* Effect.provide(Work, yield* silent)
+        assert.strictEqual((yield* other.surroundings()).logLevel, "Info")
       })
     )
 

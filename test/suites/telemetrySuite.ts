@@ -1,9 +1,17 @@
 import { assert, layer } from "@effect/vitest"
+import { HostPool } from "@fiberhost/core"
 import { Abi, GuestCall, GuestTelemetry, Plugin } from "@fiberhost/wasm-host"
 import { Deferred, Effect, Fiber, Layer, Logger, Metric, Option, Schema, Tracer } from "effect"
 import { Rpc } from "effect/rpc"
 import { TestClock } from "effect/testing"
-import { Conformance, ConformanceImports, conformanceModule, hostOf } from "../fixtures/conformance.ts"
+import {
+  Conformance,
+  ConformanceImports,
+  conformanceModule,
+  hostOf,
+  spanText,
+  whichSpan
+} from "../fixtures/conformance.ts"
 import { HostError } from "../fixtures/conformanceTypes.ts"
 import { eventually } from "../fixtures/eventually.ts"
 import type { Topology } from "../fixtures/topologies.ts"
@@ -13,6 +21,10 @@ class Retried extends Plugin.Service<Retried>()("retried/Guest", {
   imports: ConformanceImports,
   exports: [
     Rpc.make("via_host_try", { payload: { id: Abi.U32 }, success: Abi.U32, error: HostError }).annotate(
+      Abi.Idempotent,
+      true
+    ),
+    Rpc.make("via_host_echo", { payload: { text: Schema.String }, success: Schema.String }).annotate(
       Abi.Idempotent,
       true
     ),
@@ -38,6 +50,7 @@ export const telemetrySuite = ({ conformance, executor, name }: Topology) =>
     const guestOf = (replaced: Parameters<typeof hostOf>[0] = {}) =>
       Conformance.make({ module: conformanceModule }).pipe(Effect.provide(hostOf(replaced)))
     const spanIdOf = ({ spanId }: Tracer.Span) => spanId
+    const nameOf = (tag: string) => `conformance/Conformance.${tag}`
     const parentOf = (span: Tracer.Span) => Option.map(span.parent, ({ spanId }) => spanId)
 
     it.effect("without the layer no span is made", () =>
@@ -76,6 +89,38 @@ export const telemetrySuite = ({ conformance, executor, name }: Topology) =>
         )
         assert.strictEqual(call!.attributes.get("outcome"), "answered")
         assert.isTrue(spans.every(({ status }) => status._tag === "Ended"))
+      })
+    )
+
+    it.effect("what a host function makes is a child of its span, wherever it runs", () =>
+      Effect.gen(function* () {
+        for (const sampled of [true, false]) {
+          const { spans, tracer } = yield* remembered
+          const guest = yield* Effect.provide(guestOf(), GuestTelemetry.layer)
+          const call = guest.via_host_echo({ text: whichSpan })
+          const answer = yield* call.pipe(Effect.withSpan("outer", { sampled }), Effect.withTracer(tracer))
+          const [outer, span, hostCall] = ["outer", ...["via_host_echo", "host_echo"].map(nameOf)].map((name) =>
+            spans.find((span) => span.name === name)
+          )
+          assert.strictEqual(answer, spanText(hostCall!))
+          assert.deepStrictEqual(parentOf(hostCall!), Option.some(span!.spanId))
+          assert.deepStrictEqual(parentOf(span!), Option.some(outer!.spanId))
+          for (const it of spans) assert.deepStrictEqual([it.traceId, it.sampled], [outer!.traceId, sampled])
+        }
+      })
+    )
+
+    it.effect("without the layer what a host function makes is a child of its caller's span", () =>
+      Effect.gen(function* () {
+        const guest = yield* guestOf()
+        const call = guest.via_host_echo({ text: whichSpan })
+        assert.strictEqual(yield* call, "none")
+        for (const sampled of [true, false]) {
+          const { answer, outer } = yield* Effect.all({ answer: call, outer: Effect.currentSpan }).pipe(
+            Effect.withSpan("outer", { sampled })
+          )
+          assert.strictEqual(answer, spanText(outer))
+        }
       })
     )
 
@@ -129,6 +174,35 @@ export const telemetrySuite = ({ conformance, executor, name }: Topology) =>
           named("entry").map((entry) => Option.getOrThrow(parentOf(entry))),
           Array(3).fill(span!.spanId)
         )
+      })
+    )
+
+    it.effect("a call that is begun again calls its host functions in spans of the same call", () =>
+      Effect.gen(function* () {
+        const { spans, tracer } = yield* remembered
+        const guest = yield* Effect.provide(
+          Retried.make({ module: conformanceModule, supervisor: {} }),
+          Layer.merge(GuestTelemetry.layer, hostOf())
+        )
+        const hostCalls = () => spans.filter((span) => span.name === "retried/Guest.host_echo")
+        const call = yield* guest
+          .via_host_echo({ text: `${whichSpan} ${name}` })
+          // What the function remembers is its thread's.
+          .pipe(
+            Effect.withTracer(tracer),
+            (call) => HostPool.pinned(call, name),
+            (call) => Effect.forkChild(call, { startImmediately: true })
+          )
+        yield* eventually(() => assert.strictEqual(hostCalls().length, 1))
+        yield* Effect.exit(guest.panic_sync({ message: "no", logged: false }))
+        const answer = yield* Fiber.join(call)
+        const span = spans.find((span) => span.name === "retried/Guest.via_host_echo")
+        const [first, second] = hostCalls()
+        assert.strictEqual(answer, spanText(second!))
+        for (const hostCall of [first, second]) {
+          assert.deepStrictEqual(parentOf(hostCall!), Option.some(span!.spanId))
+          assert.strictEqual(hostCall!.status._tag, "Ended")
+        }
       })
     )
 

@@ -9,6 +9,7 @@
 import { type CodecError, CodecFailure, toCodecError } from "./CodecError.ts"
 import { afterTurn } from "./internal/AfterTurn.ts"
 import { BusyPoll } from "./internal/BusyPoll.ts"
+import * as CallerContext from "./internal/CallerContext.ts"
 import type { Reader } from "./internal/msgpack/MsgPackReader.ts"
 import type { Writer } from "./internal/msgpack/MsgPackWriter.ts"
 import type { Exit } from "./Thread.ts"
@@ -23,6 +24,8 @@ export interface OutgoingCall {
   readonly flags: number
   /** Milliseconds that the caller waits at most; undefined or `Infinity` for as long as it takes. */
   readonly timeLeft?: number
+  /** What else of the caller the function runs under, as it crosses: see `CallerContext`. */
+  readonly callerContext?: Uint8Array | undefined
   /** Appends one value for each argument, or says what does not fit. */
   readonly writeArguments: (writer: Writer) => CodecError | undefined
   /** The reader stands before one value. */
@@ -41,6 +44,8 @@ export const blockingFlag = 2
 
 /** Before the arguments stands how many milliseconds the caller waits at most. */
 export const deadlineFlag = 32
+/** Then what else crosses of the caller's context. */
+export const contextFlag = 64
 
 /** What serves the other side's calls. It answers through the connection, each call once. */
 export interface Server {
@@ -61,6 +66,7 @@ export interface IncomingCall {
   readonly flags: number
   /** Milliseconds that the caller waits at most; `Infinity` for as long as it takes. */
   readonly timeLeft: number
+  readonly callerContext: CallerContext.CallerContext | undefined
 }
 
 export class Connection {
@@ -310,7 +316,8 @@ export class Connection {
         const caller = reader.int()
         const flags = reader.int()
         const timeLeft = (flags & deadlineFlag) === 0 ? Infinity : reader.int()
-        const call = { id, target, index, caller, flags, timeLeft }
+        const callerContext = (flags & contextFlag) === 0 ? undefined : CallerContext.read(reader)
+        const call = { id, target, index, caller, flags, timeLeft, callerContext }
         this.server.onCall(call, reader)
         return this.postOverdue()
       }
@@ -364,8 +371,10 @@ const writeCall = (writer: Writer, call: OutgoingCall): CodecError | undefined =
   const timeLeft = call.timeLeft ?? Infinity
   // What the wire has no integer for is no deadline that anybody lives to see.
   const isLimited = timeLeft < Number.MAX_SAFE_INTEGER
-  writer.int(isLimited ? call.flags | deadlineFlag : call.flags)
+  const { callerContext } = call
+  writer.int(call.flags | (isLimited ? deadlineFlag : 0) | (callerContext === undefined ? 0 : contextFlag))
   if (isLimited) writer.int(Math.max(0, Math.ceil(timeLeft)))
+  if (callerContext !== undefined) writer.raw(callerContext)
   return call.writeArguments(writer)
 }
 

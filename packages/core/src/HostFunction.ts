@@ -75,7 +75,8 @@ export interface Implementation {
   readonly codec: FunctionCodec
   /**
    * What an Effect of `values` runs in, for a caller with this context, but for the scope that `fork` adds. The services, and the
-   * references that were set where its layer was built, are the handler's; all other references the caller's.
+   * references that were set where its layer was built, are the handler's; all other references the caller's, and in any case
+   * the span, the log level, its annotations and its spans.
    */
   readonly context: (caller: Context.Context<never>) => Context.Context<never>
   /** An Effect that has its answer already costs no fiber: see `isExit`. */
@@ -278,6 +279,7 @@ const withoutCaller = <Env>(context: Context.Context<Env>): Context.Context<Env>
 const callers = Context.omit(
   Admission.Current,
   Tracer.ParentSpan,
+  References.MinimumLogLevel,
   References.CurrentLogAnnotations,
   References.CurrentLogSpans,
   Scope.Scope

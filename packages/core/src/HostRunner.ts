@@ -2,7 +2,8 @@
  * Worker side of a pool: the program of one of its threads, on any platform.
  *
  * It makes the handlers from their layer, serves them until the owner says that it should end, and closes them. What the
- * handlers log goes to the owner's loggers.
+ * handlers log goes to the owner's loggers, at their callers' log levels. The spans that they make are children of their
+ * callers', with what was logged in them, and go to the tracer of the handlers' own layer.
  */
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
@@ -69,7 +70,7 @@ export const run = <Self, R extends Rpc.Any, Init, E>(
           server.connection.signal(Signal.startFailed, Signal.encode(Signal.detailCodec, textOf(Cause.pretty(cause))))
         })
       ),
-      Effect.provide(Logger.layer([forward(server.connection)])),
+      Effect.provide(Logger.layer([forward(server.connection), Logger.tracerLogger])),
       Effect.provideService(References.MinimumLogLevel, started.logLevel),
       Effect.provideService(Table, new WaitsFor(started.waits))
     )

@@ -12,6 +12,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
+import * as References from "effect/References"
 import * as Result from "effect/Result"
 import type * as Rpc from "effect/rpc/Rpc"
 import * as Schedule from "effect/Schedule"
@@ -77,6 +78,7 @@ export const make = Effect.fnUntraced(function* <Self, R extends Rpc.Any, Init>(
   const context = yield* Effect.context<Thread.Threads>()
   const threads = yield* Thread.Threads
   const runFork = Effect.runForkWith(context)
+  const logLevel = yield* References.MinimumLogLevel
   // Threads end together, and before what the pool was built from.
   const scope = yield* Scope.make("parallel")
   const grow = () => {
@@ -101,6 +103,7 @@ export const make = Effect.fnUntraced(function* <Self, R extends Rpc.Any, Init>(
     contract: contract.key,
     functions: codecs.map(({ name }) => name),
     initial: yield* initialOf(contract, options.initial as Init),
+    logLevel,
     grace: options.grace ?? "5 seconds"
   })
   const policy = Schedule.toStepWithSleep(options.restart ?? defaultRestart)
@@ -132,7 +135,7 @@ export const make = Effect.fnUntraced(function* <Self, R extends Rpc.Any, Init>(
     yield* Effect.forkIn(Effect.forever(Effect.andThen(Effect.sleep(idleTime), sweep)), scope)
   }
   const watcher = yield* Effect.cached(Scope.provide(threads.watcher ?? Effect.succeed(undefined), yield* Effect.scope))
-  return HostPool.fromBackend<R>(contract, ThreadBackend.make(pool, codecs, watcher))
+  return HostPool.fromBackend<R>(contract, ThreadBackend.make(pool, codecs, logLevel, watcher))
 })
 
 const defaultRestart: Schedule.Schedule<unknown> = Schedule.concat(

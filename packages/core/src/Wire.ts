@@ -8,7 +8,7 @@
  *
  * | Frame | After the id |
  * |---|---|
- * | `call` | target, function, caller, flags, the arguments |
+ * | `call` | target, function, caller, flags, what they announce, the arguments |
  * | `reply` | one value: the answer, or the end of a stream |
  * | `failure` | one value: why there is no answer |
  * | `chunk` | a count, four bytes, and as many values: elements of a streamed answer |

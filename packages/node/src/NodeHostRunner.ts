@@ -1,5 +1,8 @@
 /**
  * Worker side of `NodeHostPool`: what a thread's program is.
+ *
+ * A handler runs in its caller's span, but with the tracer of this thread: give the handlers' layer one that exports, and
+ * the spans that they make join their callers' traces.
  */
 import type * as HostPool from "@fiberhost/core/HostPool"
 import * as HostRunner from "@fiberhost/core/HostRunner"

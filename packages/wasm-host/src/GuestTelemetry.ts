@@ -2,10 +2,11 @@
  * Spans and metrics of guest calls, as a layer over whatever loads plugins: `Layer.provide(app, GuestTelemetry.layer)`.
  *
  * Each call is a span, a child of its caller's, with a child for each entry into the guest and one for each host function,
- * on whatever thread they ran; what a host function does in this thread is a child of its span, and what the guest logs belongs
- * to it. Of a call that another thread took with it when it ended the entries are not known, of one whose caller has left they
- * are known a little later than its end, and of any call the first 1000 are.
- * They go to the `Tracer` of the caller, the metrics to Effect's `Metric`. Without this layer nothing of it is made.
+ * on whatever thread they ran; what a host function does is a child of its span, and what the guest logs belongs to it. Of a call
+ * that another thread took with it when it ended the entries are not known, of one whose caller has left they are known a little
+ * later than its end, and of any call the first 1000 are.
+ * They go to the `Tracer` of the caller, the metrics to Effect's `Metric`. What a host function makes on a pool's thread goes to
+ * the tracer that the pool's handlers have there. Without this layer nothing of it is made.
  *
  * | Metric | Attributes | What |
  * |---|---|---|
@@ -19,6 +20,7 @@ import * as Context from "effect/Context"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Metric from "effect/Metric"
+import * as Option from "effect/Option"
 import * as References from "effect/References"
 import * as Tracer from "effect/Tracer"
 import * as GuestError from "./GuestError.ts"
@@ -116,15 +118,16 @@ const startSpan = (
   startedAt?: number
 ): Tracer.Span | undefined => {
   if (!Context.get(context, References.TracerEnabled)) return undefined
+  const parent = Context.getOption(context, Tracer.ParentSpan)
   const span = Context.get(context, Tracer.Tracer).span({
     name,
-    parent: Context.getOption(context, Tracer.ParentSpan),
+    parent,
     annotations: Context.empty(),
     links: [],
     startTime: startedAt === undefined ? now(context) : nanos(startedAt),
     kind,
     root: false,
-    sampled: true
+    sampled: Option.isNone(parent) || parent.value.sampled
   })
   for (const [key, value] of Object.entries(attributes)) span.attribute(key, value)
   return span

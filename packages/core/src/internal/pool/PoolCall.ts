@@ -37,6 +37,7 @@ export abstract class PoolCall implements OutgoingCall, Member<PoolCall> {
   abstract readonly flags: number
   /** When its caller stops waiting, by `performance.now`. */
   private dueAt = Infinity
+  callerContext: Uint8Array | undefined
   private thread: PoolThread | undefined
   private id = 0
   private resume: Resume | undefined
@@ -48,10 +49,11 @@ export abstract class PoolCall implements OutgoingCall, Member<PoolCall> {
     this.resume = resume
   }
 
-  /** Its caller's deadline. The pool does not enforce it: it travels on to the function. */
-  inherit(context: Context.Context<never>): void {
+  /** What its caller's fiber calls under travels on to the function. Its deadline too: the pool does not enforce it. */
+  inherit(context: Context.Context<never>, told: Uint8Array | undefined): void {
     const deadline = Context.get(context, Deadline.Current)
     if (deadline !== Infinity) this.dueAt = performance.now() + deadline - Deadline.now(context)
+    this.callerContext = told
   }
 
   get timeLeft(): number {

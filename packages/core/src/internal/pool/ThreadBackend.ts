@@ -9,30 +9,34 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import type { LogLevel } from "effect/LogLevel"
 import * as Stream from "effect/Stream"
 import type { FunctionCodec } from "../../FunctionCodec.ts"
 import type * as HostFunction from "../../HostFunction.ts"
 import type * as Thread from "../../Thread.ts"
 import { Bell } from "../blocking/Bell.ts"
 import { Table } from "../blocking/WaitsFor.ts"
+import * as CallerContext from "../CallerContext.ts"
 import type { Pool } from "./Pool.ts"
 import { PinnedTo, type PoolBackend, type WhenFull } from "./PoolBackend.ts"
 import { BytesCall, type PoolCall, type Resume, TypedCall } from "./PoolCall.ts"
 import * as Promises from "./Promises.ts"
 import { StreamCall } from "./StreamCall.ts"
 
-/** `watcher` is started for the first caller on another thread. */
+/** `logLevel` is what threads are started with; `watcher` is started for the first caller on another thread. */
 export const make = (
   pool: Pool,
   codecs: ReadonlyArray<FunctionCodec>,
+  logLevel: LogLevel,
   watcher: Effect.Effect<Thread.Watcher | undefined, Thread.ThreadError>
 ): PoolBackend => {
+  const tell = CallerContext.teller(logLevel)
   /** Runs a call in the current fiber. */
   const run = (make: (key: unknown, resume: Resume) => PoolCall, whenFull: WhenFull): Effect.Effect<unknown, unknown> =>
     Effect.callback((resume) => {
-      const { context } = Fiber.getCurrent()!
-      const call = make(Context.get(context, PinnedTo), resume)
-      call.inherit(context)
+      const fiber = Fiber.getCurrent()!
+      const call = make(Context.get(fiber.context, PinnedTo), resume)
+      call.inherit(fiber.context, tell(fiber))
       pool.spawn(call, whenFull)
       return call.isSettled ? undefined : Effect.sync(() => call.interrupt())
     })
@@ -54,7 +58,7 @@ export const make = (
         Effect.acquireRelease(
           Effect.withFiber((fiber) => {
             const call = new StreamCall(index, codecs[index]!, Context.get(fiber.context, PinnedTo), payload)
-            call.inherit(fiber.context)
+            call.inherit(fiber.context, tell(fiber))
             pool.spawn(call, whenFull)
             return Effect.succeed(call)
           }),

@@ -5,6 +5,7 @@
 import * as Deferred from "effect/Deferred"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import type { LogLevel } from "effect/LogLevel"
 import * as References from "effect/References"
 import * as Thread from "../../Thread.ts"
 import { Table } from "../blocking/WaitsFor.ts"
@@ -17,6 +18,8 @@ export interface Options {
   readonly contract: string
   readonly functions: ReadonlyArray<string>
   readonly initial: Uint8Array
+  /** What is less than that is not logged there, unless a caller wants it. */
+  readonly logLevel: LogLevel
   readonly grace: Duration.Input
 }
 
@@ -39,7 +42,7 @@ export const make =
         const data: Signal.Start = {
           contract: options.contract,
           initial: options.initial,
-          logLevel: yield* References.MinimumLogLevel,
+          logLevel: options.logLevel,
           board: pool.board.memory,
           ...place,
           waits: (yield* Table).memory
@@ -61,8 +64,14 @@ export const make =
           onStartFailed: startFailed,
           onFault: () => pool.vacate(slot),
           onRoom: (thread) => pool.pump(slot, thread),
+          // It was wanted where it was logged: its call's log level may be another than the pool's.
           onLog: ({ annotations, level, messages }) =>
-            runFork(Effect.annotateLogs(Effect.logWithLevel(level)(...messages), { ...annotations, thread: name }))
+            runFork(
+              Effect.logWithLevel(level)(...messages).pipe(
+                Effect.annotateLogs({ ...annotations, thread: name }),
+                Effect.provideService(References.MinimumLogLevel, "All")
+              )
+            )
         })
         thread.onExit((exit) => {
           const loss = poolThread.loss(exit)

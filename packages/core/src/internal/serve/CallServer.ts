@@ -17,6 +17,7 @@ import * as Deadline from "../../Deadline.ts"
 import * as HostCallError from "../../HostCallError.ts"
 import * as HostFunction from "../../HostFunction.ts"
 import type * as Wire from "../../Wire.ts"
+import * as CallerContext from "../CallerContext.ts"
 import type { Reader } from "../msgpack/MsgPackReader.ts"
 import { ElementSender } from "./ElementSender.ts"
 
@@ -81,7 +82,8 @@ export class CallServer implements Connection.Server {
   }
 
   /** Caller to function: the call, step by step: arguments read, the handler run, its answer written. */
-  onCall({ flags, id, index, timeLeft }: Connection.IncomingCall, reader: Reader): void {
+  onCall(call: Connection.IncomingCall, reader: Reader): void {
+    const { flags, id, index } = call
     const { service } = this.options
     const implementation = service.functions[index]
     if (implementation === undefined) return reader.malformed(reader.offset, `there is no function ${index}`)
@@ -90,11 +92,11 @@ export class CallServer implements Connection.Server {
     const payload = isTyped ? codec.readArguments(reader) : reader.plain(() => codec.readArguments(reader))
     if (Result.isFailure(payload)) return this.fail(id, HostFunction.argumentsRefused(codec.name, payload.failure))
     service.onBegin(index)
-    if (codec.streams) return this.serveStream(id, implementation, payload.success, timeLeft)
+    if (codec.streams) return this.serveStream(call, implementation, payload.success)
 
     const effect = implementation.perform(payload.success)
     if (HostFunction.isExit(effect)) return this.answer(id, flags, implementation, effect)
-    const fiber = Effect.runForkWith(service.context)(limited(effect, timeLeft))
+    const fiber = this.fork(call, effect)
     this.running.set(id, { fiber })
     fiber.addObserver((exit) => {
       this.running.delete(id)
@@ -115,14 +117,14 @@ export class CallServer implements Connection.Server {
   }
 
   private serveStream(
-    id: number,
+    call: Connection.IncomingCall,
     { codec, stream }: HostFunction.Implementation,
-    payload: unknown,
-    timeLeft: number
+    payload: unknown
   ): void {
+    const { id } = call
     const sender = new ElementSender(this.connection, id, codec)
     const run = Stream.runForEachArray(stream(payload), sender.send)
-    const fiber = Effect.runForkWith(this.options.service.context)(limited(run, timeLeft))
+    const fiber = this.fork(call, run)
     this.running.set(id, { fiber, sender })
     fiber.addObserver((exit) => {
       this.running.delete(id)
@@ -132,6 +134,16 @@ export class CallServer implements Connection.Server {
       if (error.success instanceof HostCallError.HostCallError) return this.fail(id, error.success)
       this.reply(id, typed, codec, Result.fail(error.success))
     })
+  }
+
+  /** Runs what the call is for, under what crossed of its caller's context. */
+  private fork<A, E>(
+    { callerContext, timeLeft }: Connection.IncomingCall,
+    effect: Effect.Effect<A, E>
+  ): Fiber.Fiber<A, E> {
+    const { context } = this.options.service
+    const given = callerContext === undefined ? context : CallerContext.provide(context, callerContext)
+    return Effect.runForkWith(given)(timeLeft === Infinity ? effect : Deadline.within(effect, timeLeft))
   }
 
   private answer(
@@ -168,9 +180,5 @@ export class CallServer implements Connection.Server {
     this.answered++
   }
 }
-
-/** Under the caller's deadline, if he has one. */
-const limited = <A, E>(effect: Effect.Effect<A, E>, timeLeft: number): Effect.Effect<A, E> =>
-  timeLeft === Infinity ? effect : Deadline.within(effect, timeLeft)
 
 const typed = Connection.typedFlag
