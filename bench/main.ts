@@ -16,9 +16,8 @@ import { heading, table } from "./harness/Table.ts"
 
 const usage = `npm run bench -- NAME [--quick] [--case GLOB] [--rounds N] [--json FILE]
 npm run bench -- report [--from FILES...]`
-// A subject over two threads is compiled on both of them, which takes a second where there are two cores.
-const full: Effort = { rounds: 9, slice: 200, warmUp: 1000 }
-const quick: Effort = { rounds: 5, slice: 100, warmUp: 400 }
+const full: Effort = { rounds: 9, slice: 200, warmUp: 3000 }
+const quick: Effort = { rounds: 5, slice: 60, warmUp: 1500 }
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -83,11 +82,11 @@ if (bench.mixed !== undefined && globs.length > 1) {
   }
 } else if (mixed.length > 0) {
   const inBackground = { ...effort, slice: effort.slice / 10, warmUp: effort.warmUp / 10 }
-  const all = await runMixed(
-    bench.cases,
-    subjects.filter(({ name }) => bench.mixed?.includes(name)),
-    (benchCase) => (mixed.includes(benchCase) ? effort : inBackground)
+  // In a quick run what has met the others is compared with itself alone.
+  const compared = bench.subjects.filter(
+    ({ name, role }) => bench.mixed?.includes(name) && (!values.quick || role === "ours")
   )
+  const all = await runMixed(bench.cases, compared, (benchCase) => (mixed.includes(benchCase) ? effort : inBackground))
   for (const benchCase of mixed) report({ ...all[bench.cases.indexOf(benchCase)]!, name: nameMixed(benchCase) })
 } else {
   for (const benchCase of alone) report(await runCase(benchCase, subjects, effort))

@@ -35,6 +35,7 @@ export interface Row extends Round {
 export interface Effort {
   readonly rounds: number
   readonly slice: number
+  /** How long a subject may take, at most, until it gets no faster. */
   readonly warmUp: number
 }
 
@@ -126,12 +127,27 @@ async function openContest<C extends Case>(
     try {
       const contestant = { subject: name, role, session: await open(benchCase), rounds: [] }
       contest.contestants.add(contestant)
-      await measure(contest, contestant, effort.warmUp)
+      await warmUp(contest, contestant)
     } catch (error) {
       contest.skipped.push({ subject: name, because: messageOf(error) })
     }
   }
   return contest
+}
+
+/** Runs a subject until it gets no faster: compilers take their time, and for each subject another. */
+async function warmUp(contest: Contest, contestant: Contestant): Promise<void> {
+  const { slice, warmUp } = contest.effort
+  const end = performance.now() + warmUp
+  let best = 0
+  let steady = 0
+  while (steady < 4 && performance.now() < end) {
+    const round = await measure(contest, contestant, slice / 2)
+    if (round === undefined) return
+    const { opsPerSec } = round
+    steady = opsPerSec < best * 0.85 ? 0 : opsPerSec > best * 1.1 ? 1 : steady + 1
+    best = Math.max(best, opsPerSec)
+  }
 }
 
 /** Nothing where the subject failed: it is out of the contest. */
