@@ -9,6 +9,7 @@ import { Conformance, conformanceHost, conformanceModule } from "../fixtures/con
 import { eventually } from "../fixtures/eventually.ts"
 import { GuestPool, guestPool } from "../fixtures/guestPool.ts"
 import { pass, Ring, ringHandlers } from "../fixtures/ring.ts"
+import { Holder, Token } from "../fixtures/token.ts"
 import { handlers, TooSmall, Work } from "../fixtures/work.ts"
 import { Crew, type Ending, Gate } from "../fixtures/workCrew.ts"
 
@@ -439,6 +440,54 @@ describe("blocking on what only the blocked thread can answer is refused", () =>
       assert.strictEqual(pass([yield* handleOf(threads)]), "the end")
     }).pipe(Effect.provide(Ring.layer(ringHandlers)))
   )
+})
+
+describe("threads that block on each other", () => {
+  /** Each has handles of those that follow it, of so many. */
+  const holders = Effect.fnUntraced(function* (size: number, known: number) {
+    const pools = yield* Effect.all(
+      Array.from({ length: size }, () =>
+        ThreadPool.make(Holder, { program: new URL("../fixtures/token.worker.ts", import.meta.url), concurrency: 4 })
+      ),
+      { concurrency: "unbounded" }
+    )
+    for (let i = 0; i < size; i++) {
+      const following = Array.from({ length: known }, (_, j) => pools[(i + j + 1) % size]!)
+      const others = yield* Effect.forEach(following, (pool) =>
+        Effect.provideService(NodeBlocking.handle(Holder), Holder, pool)
+      )
+      yield* pools[i]!.meet({ others })
+    }
+    return pools
+  }, Effect.provide(NodeThreads.layer()))
+
+  it.live("are not refused while only one at a time does, whoever it has just answered", () =>
+    Effect.gen(function* () {
+      const pools = yield* holders(3, 2)
+      // One answers in the next turn only, the others at once.
+      yield* Effect.forkChild(pools[0]!.stay())
+      const token = Token.of(300)
+      yield* pools[0]!.take({ token: token.memory })
+      assert.strictEqual(yield* token.ended, "arrived")
+    })
+  )
+
+  for (const size of [2, 3]) {
+    it.live(`are refused when all of them do: ${size}`, () =>
+      Effect.gen(function* () {
+        const pools = yield* holders(size, 1)
+        for (let round = 0; round < 100; round++) {
+          const gate = new SharedArrayBuffer(4)
+          const ends = yield* Effect.all(
+            pools.map((pool) => pool.close({ gate, size })),
+            { concurrency: "unbounded" }
+          )
+          assert.include(ends, "WouldDeadlock")
+          assert.notInclude(ends, "another failure")
+        }
+      })
+    )
+  }
 })
 
 describe("ten thousand calls", () => {
