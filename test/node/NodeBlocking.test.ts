@@ -211,6 +211,24 @@ describe("a handle", () => {
     }).pipe(Effect.provide(work))
   )
 
+  it.live("that ends while its caller takes room leaves that to the owner's calls", () =>
+    Effect.gen(function* () {
+      const pool = yield* Work
+      const scope = yield* Scope.make()
+      const handle = yield* Scope.provide(NodeBlocking.handle(Work), scope)
+      const gate = new Gate()
+      const { answer } = yield* callerThread({ what: "held up", handle, gate: gate.memory }, "workerData")
+      yield* eventually(() => assert.strictEqual(gate.began, 1))
+      assert.strictEqual(HostPool.stats(pool).active, 1)
+      yield* Scope.close(scope, Exit.void)
+      const waiting = yield* Effect.forkChild(pool.double({ n: 21 }), { startImmediately: true })
+      yield* Effect.sleep("100 millis")
+      gate.open()
+      assert.strictEqual(yield* Fiber.join(waiting), 42)
+      assert.notStrictEqual(yield* answer, "started")
+    }).pipe(Effect.provide(NodeHostPool.layer(Work, { program: workProgram, size: 1, concurrency: 1 })))
+  )
+
   it.effect("is opened once, with its own contract, while it lasts", () =>
     Effect.gen(function* () {
       const refused = (open: () => unknown): string => {
