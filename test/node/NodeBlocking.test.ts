@@ -9,6 +9,7 @@ import { Conformance, conformanceHost, conformanceModule } from "../fixtures/con
 import { eventually } from "../fixtures/eventually.ts"
 import { GuestPool, guestPool } from "../fixtures/guestPool.ts"
 import { pass, Ring, ringHandlers } from "../fixtures/ring.ts"
+import { Holder, Token } from "../fixtures/token.ts"
 import { handlers, TooSmall, Work } from "../fixtures/work.ts"
 import { Crew, type Ending, Gate } from "../fixtures/workCrew.ts"
 
@@ -208,6 +209,24 @@ describe("a handle", () => {
       }
       yield* eventually(() => assert.strictEqual(HostPool.stats(pool).active, 0))
     }).pipe(Effect.provide(work))
+  )
+
+  it.live("that ends while its caller takes room leaves that to the owner's calls", () =>
+    Effect.gen(function* () {
+      const pool = yield* Work
+      const scope = yield* Scope.make()
+      const handle = yield* Scope.provide(NodeBlocking.handle(Work), scope)
+      const gate = new Gate()
+      const { answer } = yield* callerThread({ what: "held up", handle, gate: gate.memory }, "workerData")
+      yield* eventually(() => assert.strictEqual(gate.began, 1))
+      assert.strictEqual(HostPool.stats(pool).active, 1)
+      yield* Scope.close(scope, Exit.void)
+      const waiting = yield* Effect.forkChild(pool.double({ n: 21 }), { startImmediately: true })
+      yield* Effect.sleep("100 millis")
+      gate.open()
+      assert.strictEqual(yield* Fiber.join(waiting), 42)
+      assert.notStrictEqual(yield* answer, "started")
+    }).pipe(Effect.provide(NodeHostPool.layer(Work, { program: workProgram, size: 1, concurrency: 1 })))
   )
 
   it.effect("is opened once, with its own contract, while it lasts", () =>
@@ -440,6 +459,54 @@ describe("blocking on what only the blocked thread can answer is refused", () =>
       assert.strictEqual(pass([yield* handleOf(threads)]), "the end")
     }).pipe(Effect.provide(Ring.layer(ringHandlers)))
   )
+})
+
+describe("threads that block on each other", () => {
+  /** Each has handles of those that follow it, of so many. */
+  const holders = Effect.fnUntraced(function* (size: number, known: number) {
+    const pools = yield* Effect.all(
+      Array.from({ length: size }, () =>
+        ThreadPool.make(Holder, { program: new URL("../fixtures/token.worker.ts", import.meta.url), concurrency: 4 })
+      ),
+      { concurrency: "unbounded" }
+    )
+    for (let i = 0; i < size; i++) {
+      const following = Array.from({ length: known }, (_, j) => pools[(i + j + 1) % size]!)
+      const others = yield* Effect.forEach(following, (pool) =>
+        Effect.provideService(NodeBlocking.handle(Holder), Holder, pool)
+      )
+      yield* pools[i]!.meet({ others })
+    }
+    return pools
+  }, Effect.provide(NodeThreads.layer()))
+
+  it.live("are not refused while only one at a time does, whoever it has just answered", () =>
+    Effect.gen(function* () {
+      const pools = yield* holders(3, 2)
+      // One answers in the next turn only, the others at once.
+      yield* Effect.forkChild(pools[0]!.stay())
+      const token = Token.of(300)
+      yield* pools[0]!.take({ token: token.memory })
+      assert.strictEqual(yield* token.ended, "arrived")
+    })
+  )
+
+  for (const size of [2, 3]) {
+    it.live(`are refused when all of them do: ${size}`, () =>
+      Effect.gen(function* () {
+        const pools = yield* holders(size, 1)
+        for (let round = 0; round < 100; round++) {
+          const gate = new SharedArrayBuffer(4)
+          const ends = yield* Effect.all(
+            pools.map((pool) => pool.close({ gate, size })),
+            { concurrency: "unbounded" }
+          )
+          assert.include(ends, "WouldDeadlock")
+          assert.notInclude(ends, "another failure")
+        }
+      })
+    )
+  }
 })
 
 describe("ten thousand calls", () => {

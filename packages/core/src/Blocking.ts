@@ -84,7 +84,11 @@ export type Opened<R extends Rpc.Any> = {
   readonly [Current in Single<R> as Current["_tag"]]: BlockingFunction<Current>
 } & Disposable
 
-/** A handle of the pool, for as long as the scope. Complete once every thread of the pool listens to it. */
+/**
+ * A handle of the pool, for as long as the scope. Complete once every thread of the pool listens to it. A caller's thread that
+ * is terminated cannot say so: what it has in the pool runs, and keeps its room, until the scope ends. So let the scope end with
+ * the thread.
+ */
 export const handle = <Self, R extends Rpc.Any, Init>(
   contract: HostPool.Any<Self, R, Init>,
   channels: Channels

@@ -79,19 +79,23 @@ export class Caller {
     late: { readonly milliseconds: number; readonly goesOn: boolean }
   ): BlockingError.BlockingError | undefined {
     const self = this.channels.threadId
-    while (true) {
-      const { count } = this.bell
-      this.read()
-      if (call.exit !== undefined) return undefined
-      const left = end - performance.now()
-      if (left <= 0) return failed(call.codec.name, new BlockingError.TimedOut({ waitedFor: "reply", ...late }))
-      if (!this.waits.begin(self, this.board.threadId(call.thread.place.slot))) {
-        // Who answered since may wait for this thread by now.
-        if (this.bell.count !== count) continue
-        return failed(call.codec.name, new BlockingError.WouldDeadlock({ detail: circle }))
+    const { slot } = call.thread.place
+    try {
+      while (true) {
+        // Whoever this thread has answered does not wait for it any more.
+        Wire.flushAll()
+        const { count } = this.bell
+        const looking = this.waits.look(self, this.board.threadId(slot))
+        this.read()
+        if (call.exit !== undefined) return undefined
+        const left = end - performance.now()
+        if (left <= 0) return failed(call.codec.name, new BlockingError.TimedOut({ waitedFor: "reply", ...late }))
+        if (!this.waits.begin(self, looking)) {
+          return failed(call.codec.name, new BlockingError.WouldDeadlock({ detail: circle }))
+        }
+        this.bell.wait(count, Math.min(left, pulse))
       }
-      Wire.flushAll()
-      this.bell.wait(count, Math.min(left, pulse))
+    } finally {
       this.waits.end(self)
     }
   }
@@ -132,19 +136,19 @@ export class Caller {
   private waitForRoom(milliseconds: number): Place | Refusal {
     const end = performance.now() + milliseconds
     const self = this.channels.threadId
-    Wire.flushAll()
     try {
       return this.board.waitForRoom<Place | Refusal>(
         () => {
+          // Of several threads it waits for any: that stands in no table, and is looked at again now and then.
+          this.waits.end(self)
+          const [only] = this.board.expected > 1 ? [] : this.ready()
+          const looking = only && this.waits.look(self, this.threadId(only))
           const found = this.look()
           if (found !== undefined) return found
           if (performance.now() >= end) {
             return new BlockingError.TimedOut({ waitedFor: "room", milliseconds, goesOn: false })
           }
-          // Of several threads it waits for any: that stands in no table, and is looked at again now and then.
-          const [only] = this.ready()
-          if (this.board.expected > 1 || only === undefined) return undefined
-          if (this.waits.begin(self, this.threadId(only))) return undefined
+          if (looking === undefined || this.waits.begin(self, looking)) return undefined
           return new BlockingError.WouldDeadlock({ detail: circle })
         },
         () => Math.min(Math.max(0, end - performance.now()), pulse)

@@ -88,9 +88,11 @@ export class Door {
     if (!this.isOpen) return this.calls.fibers
     this.calls.connection.flush()
     this.isOpen = false
-    const { onClosed, onFree, place } = this.options
+    const { channels, onClosed, onFree, place, waits } = this.options
     const places = this.bell.leave(place.slot, place.generation)
     this.channel.close()
+    // He was released, or this thread ends: he is not answered here any more.
+    if (this.bell.opener >= 0) waits.answered(this.bell.opener, channels.threadId)
     const { fibers } = this.calls
     // What has not arrived does so no more. What runs keeps its place until it has ended.
     for (let left = places - fibers.length; left > 0; left--) onFree()

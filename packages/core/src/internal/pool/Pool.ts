@@ -15,6 +15,7 @@ import * as HostCallError from "../../HostCallError.ts"
 import { Line } from "../../Line.ts"
 import type * as Thread from "../../Thread.ts"
 import type { Bell } from "../blocking/Bell.ts"
+import { pulse } from "../blocking/OwnerLife.ts"
 import { Board, Phase, type Place } from "./Board.ts"
 import type { Stats, WhenFull } from "./PoolBackend.ts"
 import type { PoolCall } from "./PoolCall.ts"
@@ -83,10 +84,21 @@ export class Pool {
     if (isOpen && !this.isShared) return
     // Said before it looks: who gives a place back in between tells it.
     this.board.ownerWaits = !isOpen || this.stats.waiting > 0
-    if (isOpen) return
     const { active, waiting } = this.stats
-    if (active === 0 && waiting === 0) Deferred.doneUnsafe(this.idle, Effect.void)
+    if (!isOpen && active === 0 && waiting === 0) Deferred.doneUnsafe(this.idle, Effect.void)
+    this.lookAgain()
   }
+  /** A caller whose handle ended while he took a place gives it back when no thread listens to him: nobody tells of it. */
+  private readonly lookAgain = (): void => {
+    if (this.look !== undefined || !this.isShared || !this.board.ownerWaits) return
+    if (this.phase === "Closed" || Deferred.isDoneUnsafe(this.idle)) return
+    this.look = setTimeout(() => {
+      this.look = undefined
+      this.pumpAll()
+      this.settle()
+    }, pulse)
+  }
+  private look: ReturnType<typeof setTimeout> | undefined
   private readonly waiting = new WaitingLine(this.settle)
   private readonly threads: Array<PoolThread> = []
   readonly concurrency: number
@@ -148,6 +160,7 @@ export class Pool {
     line.add(call)
     if (!this.isShared) return
     this.board.ownerWaits = true
+    this.lookAgain()
     // Room that a caller on another thread gave back before that would be told to nobody.
     this.pumpAll()
   }
@@ -260,6 +273,7 @@ export class Pool {
   /** Settles every call, and takes none from now on. */
   close(): void {
     this.phase = "Closed"
+    clearTimeout(this.look)
     this.board.phase = Phase.Closed
     this.ringAll()
     const closed = new HostCallError.Closed()
