@@ -16,8 +16,8 @@ import { heading, table } from "./harness/Table.ts"
 
 const usage = `npm run bench -- NAME [--quick] [--case GLOB] [--rounds N] [--json FILE]
 npm run bench -- report [--from FILES...]`
-const full: Effort = { rounds: 9, slice: 200, warmUp: 3000 }
-const quick: Effort = { rounds: 5, slice: 60, warmUp: 1500 }
+const full: Effort = { rounds: 9, slice: 200, warmUp: 2000 }
+const quick: Effort = { rounds: 5, slice: 120, warmUp: 650 }
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -86,7 +86,9 @@ if (bench.mixed !== undefined && globs.length > 1) {
   const compared = bench.subjects.filter(
     ({ name, role }) => bench.mixed?.includes(name) && (!values.quick || role === "ours")
   )
-  const all = await runMixed(bench.cases, compared, (benchCase) => (mixed.includes(benchCase) ? effort : inBackground))
+  const all = await runMixed(bench.cases, compared, (benchCase) =>
+    mixed.includes(benchCase) ? { ...effort, warmUp: effort.warmUp / 2 } : inBackground
+  )
   for (const benchCase of mixed) report({ ...all[bench.cases.indexOf(benchCase)]!, name: nameMixed(benchCase) })
 } else {
   for (const benchCase of alone) report(await runCase(benchCase, subjects, effort))

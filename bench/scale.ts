@@ -43,13 +43,16 @@ export const program: Program = { name: "scale", roles: { floor: "floor" }, note
 
 /** `step`: how often a size doubles from one case to the next. */
 function cases(quick: boolean, step: number): ReadonlyMap<string, Measure> {
+  // There are many cases, and what is looked at is where they bend.
+  const warmUp = quick ? 300 : 1000
   return new Map([
-    ...growthCases(step).map((growth) => [growth.name, rates(growth, growing)] as const),
+    ...growthCases(step).map((growth) => [growth.name, rates(growth, growing, warmUp)] as const),
     [
       "first-answer",
       rates(
         firstAnswer,
-        [...fiberhost, floor].filter(({ takes }) => takes?.(firstAnswer) ?? true)
+        [...fiberhost, floor].filter(({ takes }) => takes?.(firstAnswer) ?? true),
+        warmUp
       )
     ],
     ...(["fiberhost", "floor"] as const).map(
@@ -62,9 +65,10 @@ function cases(quick: boolean, step: number): ReadonlyMap<string, Measure> {
 /** From a compiled module to the first answer of its instance. */
 const firstAnswer = { name: "first-answer", inFlight: 1, every: 1, call: "instantiate", pending: false } as const
 
-function rates<C extends Case>(benchCase: C, subjects: ReadonlyArray<Subject<C>>): Measure {
+/** `warmUp`: in milliseconds. */
+function rates<C extends Case>(benchCase: C, subjects: ReadonlyArray<Subject<C>>, warmUp: number): Measure {
   return async (effort) => {
-    const result = await runCase(benchCase, subjects, effort)
+    const result = await runCase(benchCase, subjects, { ...effort, warmUp: Math.min(effort.warmUp, warmUp) })
     console.log(table(result))
     return result.measurements.map(({ subject, rounds }) => ({
       bench: "scale",

@@ -35,7 +35,7 @@ export interface Row extends Round {
 export interface Effort {
   readonly rounds: number
   readonly slice: number
-  /** How long a subject may take, at most, until it gets no faster. */
+  /** How long a subject may take, at most and on average, until it gets no faster. */
   readonly warmUp: number
 }
 
@@ -72,7 +72,13 @@ interface Contestant {
   readonly role: Role
   readonly session: Session
   readonly rounds: Array<Round>
+  /** While it is warmed up: the most calls a second so far, and in how many of its last turns it was about as fast. */
+  best: number
+  steady: number
 }
+
+/** How long a subject that is warmed up runs until it is looked whether it has become faster, in milliseconds. */
+const step = 100
 
 /** A slice that has not ended by then, in milliseconds after its time, lost a call. */
 const patience = 60_000
@@ -125,29 +131,35 @@ async function openContest<C extends Case>(
   for (const { name, role, takes = () => true, open } of subjects) {
     if (!takes(benchCase)) continue
     try {
-      const contestant = { subject: name, role, session: await open(benchCase), rounds: [] }
-      contest.contestants.add(contestant)
-      await warmUp(contest, contestant)
+      const session = await open(benchCase)
+      contest.contestants.add({ subject: name, role, session, rounds: [], best: 0, steady: 0 })
     } catch (error) {
       contest.skipped.push({ subject: name, because: messageOf(error) })
     }
   }
+  await warmUp(contest)
   return contest
 }
 
-/** Runs a subject until it gets no faster: compilers take their time, and for each subject another. */
-async function warmUp(contest: Contest, contestant: Contestant): Promise<void> {
-  const { slice, warmUp } = contest.effort
-  const end = performance.now() + warmUp
-  let best = 0
-  let steady = 0
-  while (steady < 4 && performance.now() < end) {
-    const round = await measure(contest, contestant, slice / 2)
-    if (round === undefined) return
-    const { opsPerSec } = round
-    steady = opsPerSec < best * 0.85 ? 0 : opsPerSec > best * 1.1 ? 1 : steady + 1
-    best = Math.max(best, opsPerSec)
+/** Runs the subjects in turn until none gets faster: compilers take their time, and what one subject taught them they unlearn for another. */
+async function warmUp(contest: Contest): Promise<void> {
+  const { contestants, effort } = contest
+  const end = performance.now() + effort.warmUp * contestants.size
+  while (performance.now() < end) {
+    const unsteady = [...contestants].filter(({ steady }) => steady < 3)
+    // Those that became fast first are looked at once more.
+    for (const contestant of unsteady.length > 0 ? unsteady : [...contestants]) await warmUpOne(contest, contestant)
+    if (unsteady.length === 0 && [...contestants].every(({ steady }) => steady > 0)) return
   }
+}
+
+async function warmUpOne(contest: Contest, contestant: Contestant): Promise<void> {
+  const round = await measure(contest, contestant, step)
+  if (round === undefined) return
+  const { opsPerSec } = round
+  const { best, steady } = contestant
+  contestant.steady = opsPerSec < best * 0.85 ? 0 : opsPerSec > best * 1.1 ? 1 : steady + 1
+  contestant.best = Math.max(best, opsPerSec)
 }
 
 /** Nothing where the subject failed: it is out of the contest. */
