@@ -16,24 +16,24 @@ const Host = Imports.toLayer(
   }))
 )
 
-const Threads = (collector: string) =>
+const Threads = (collectorUrl: string) =>
   Layer.merge(
     NodeGuestThread.layer(),
     NodeHostPool.layer(Hashing, {
       program: new URL("./hashing.worker.ts", import.meta.url),
-      env: { ...process.env, COLLECTOR: collector },
+      env: { ...process.env, COLLECTOR: collectorUrl },
       size: 1
     })
   )
 
-const Traced = (collector: string) =>
+const Traced = (collectorUrl: string) =>
   Reporter.layer({
     module: NodePluginModule.fromFile(new URL("../../guests/report/report.wasm", import.meta.url))
   }).pipe(
     Layer.provide(GuestTelemetry.layer),
     Layer.provide(Host),
-    Layer.provide(Threads(collector)),
-    Layer.merge(tracing("application", collector))
+    Layer.provide(Threads(collectorUrl)),
+    Layer.merge(tracing("application", collectorUrl))
   )
 
 const program = Effect.gen(function* () {

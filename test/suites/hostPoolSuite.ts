@@ -168,7 +168,7 @@ export const hostPoolSuite = (name: string, pool: Layer.Layer<Work, Thread.Threa
       })
     )
 
-    it.effect("a function runs at its caller's log level", () =>
+    it.effect("a function runs at the log level that was set around its caller, otherwise at its pool's", () =>
       Effect.gen(function* () {
         const work = yield* Work
         assert.strictEqual((yield* work.surroundings()).logLevel, "Info")
@@ -183,7 +183,12 @@ export const hostPoolSuite = (name: string, pool: Layer.Layer<Work, Thread.Threa
         }
         const silent = Effect.provideService(Layer.build(Layer.fresh(pool)), References.MinimumLogLevel, "None")
         const other = yield* Effect.provide(Work, yield* silent)
-        assert.strictEqual((yield* other.surroundings()).logLevel, "Info")
+        assert.strictEqual((yield* other.surroundings()).logLevel, "None")
+        const asked = Effect.provideService(other.surroundings(), References.MinimumLogLevel, "Info")
+        assert.strictEqual((yield* asked).logLevel, "Info")
+        // As a caller without Effect has it.
+        const alone = yield* Effect.promise(() => Effect.runPromise(other.surroundings()))
+        assert.strictEqual(alone.logLevel, "None")
       })
     )
 

@@ -76,7 +76,7 @@ export interface Implementation {
   /**
    * What an Effect of `values` runs in, for a caller with this context, but for the scope that `fork` adds. The services, and the
    * references that were set where its layer was built, are the handler's; all other references the caller's, and in any case
-   * the span, the log level, its annotations and its spans.
+   * the span, the log's annotations and spans, and the minimum log level if one was set around the call.
    */
   readonly context: (caller: Context.Context<never>) => Context.Context<never>
   /** An Effect that has its answer already costs no fiber: see `isExit`. */
@@ -170,9 +170,9 @@ const implementation = <Env>(
     return Effect.flatMap(Effect.exit(owned), (exit) => finish(settle(exit)))
   }
   const stream = (payload: unknown): Stream.Stream<unknown, unknown> =>
-    Stream.suspend(() => handler(payload) as unknown as Stream.Stream<unknown, unknown, Env | Scope.Scope>).pipe(
+    Stream.suspend(() => handler(payload) as unknown as Stream.Stream<unknown, unknown, Scope.Scope>).pipe(
       Stream.scoped,
-      Stream.provideContext(context),
+      Stream.updateContext(ownContext),
       Stream.catchCause((cause) => Stream.failCause(streamCause(codec, cause)))
     )
   // A host pool's function of this very contract has a byte face already.
@@ -219,6 +219,8 @@ const contextOf = (services: Context.Context<never>): Implementation["context"] 
     if (caller !== last) {
       last = caller
       merged = Context.merge(caller, services)
+      const level = Context.getOrUndefined(caller, References.MinimumLogLevel)
+      if (level !== undefined) merged = Context.add(merged, References.MinimumLogLevel, level)
     }
     return merged
   }
@@ -279,7 +281,6 @@ const withoutCaller = <Env>(context: Context.Context<Env>): Context.Context<Env>
 const callers = Context.omit(
   Admission.Current,
   Tracer.ParentSpan,
-  References.MinimumLogLevel,
   References.CurrentLogAnnotations,
   References.CurrentLogSpans,
   Scope.Scope

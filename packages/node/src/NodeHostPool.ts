@@ -4,7 +4,8 @@
  * The contract is a class (`HostPool.Service`). Its handlers are a layer in a module of their own, which each thread
  * runs (`NodeHostRunner.run`). `layer` gives the pool to an Effect program, `open` to one without Effect.
  *
- * With a call crosses what it is made under: its deadline, its span and its log level. A caller without Effect has none.
+ * With a call crosses what it is made under: its deadline, its span, and the log level that was set around it. A caller without
+ * Effect has none of them: the pool's log level holds.
  */
 import { availableParallelism } from "node:os"
 import * as HostPool from "@fiberhost/core/HostPool"

@@ -94,7 +94,7 @@ export const make = Effect.fnUntraced(function* (
       yield* close
     }
     const all = threads.map(({ thread }) => thread)
-    const free = all.filter((thread) => !thread.isBlocked)
+    const free = all.filter((thread) => thread.blockedBy === undefined)
     return (free.length > 0 ? free : all).reduce((least, thread) => {
       const more = thread.guestsOf(plugin) - least.guestsOf(plugin)
       return more < 0 || (more === 0 && thread.guests.size < least.guests.size) ? thread : least

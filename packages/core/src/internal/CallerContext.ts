@@ -1,7 +1,7 @@
 /**
  * What of its caller's context crosses with a call to another thread, beside its deadline: the span that it is made in,
- * under which the function makes its own, and the log level. Of most calls that is nothing; of those that have something,
- * many have the same, so both sides keep the last.
+ * under which the function makes its own, and the log level that was set around it. Of most calls that is nothing; calls in one
+ * span have the same, so both sides keep the last.
  */
 import * as Context from "effect/Context"
 import type * as Fiber from "effect/Fiber"
@@ -21,19 +21,20 @@ export interface CallerContext {
 export const teller = (
   usual: LogLevel.LogLevel
 ): ((fiber: Fiber.Fiber<unknown, unknown>) => Uint8Array | undefined) => {
-  let last: Context.Context<never> | undefined
-  let told: Uint8Array | undefined
+  /** What was told last, and of what. */
+  let last: { span: unknown; isSampled: boolean; logLevel: unknown; told: Uint8Array | undefined } | undefined
   return (fiber) => {
-    const { minimumLogLevel, span } = fiber.cache
+    const { minimumLogLevel, span, tracerEnabled: isSampled } = fiber.cache
     if (span === undefined && minimumLogLevel === usual) return undefined
-    if (fiber.context !== last) {
-      last = fiber.context
-      told = encode({
-        span: span === undefined ? undefined : sentSpan(fiber, span),
-        logLevel: minimumLogLevel === usual ? undefined : minimumLogLevel
-      })
+    const sent = span === undefined || Context.get(fiber.context, Tracer.DisablePropagation) ? undefined : span
+    // A level that nobody set around the call is the pool's affair.
+    const isSet = minimumLogLevel !== usual && Context.getOrUndefined(fiber.context, References.MinimumLogLevel)
+    const logLevel = isSet ? minimumLogLevel : undefined
+    if (last === undefined || sent !== last.span || isSampled !== last.isSampled || logLevel !== last.logLevel) {
+      const told = encode({ span: sent && sentSpan(sent, isSampled), logLevel })
+      last = { span: sent, isSampled, logLevel, told }
     }
-    return told
+    return last.told
   }
 }
 
@@ -65,7 +66,7 @@ export const read = (reader: Reader): CallerContext => {
   if (lastRead !== undefined && reader.passes(lastRead.written)) return lastRead.context
   const { offset } = reader
   const context = { span: readSpan(reader), logLevel: readLogLevel(reader) }
-  lastRead = { written: reader.bytes.slice(offset, reader.offset), context }
+  lastRead = { written: new Uint8Array(reader.bytes.subarray(offset, reader.offset)), context }
   return context
 }
 
@@ -86,20 +87,19 @@ const readLogLevel = (reader: Reader): LogLevel.LogLevel | undefined => {
   return LogLevel.values[reader.int()] ?? reader.malformed(offset, "a log level is due")
 }
 
-/** What tracers use is hexadecimal, of 16 or 32 digits; a tracer of the user's may have ids of its own. */
+/** Printable ASCII without spaces. What tracers use is hexadecimal, of 16 or 32 digits; a tracer of the user's may have ids of its own. */
 const isId = /^[!-~]{1,64}$/
 
 /**
  * The span that those of the function are children of, as they would be in the caller's own thread. A caller whose tracer
- * is off wants nothing recorded.
+ * is off wants nothing recorded: what is around him says so, if there is a span around him.
  */
-const sentSpan = (fiber: Fiber.Fiber<unknown, unknown>, span: Tracer.AnySpan): Tracer.ExternalSpan | undefined => {
-  if (Context.get(fiber.context, Tracer.DisablePropagation)) return undefined
+const sentSpan = (span: Tracer.AnySpan, isSampled: boolean): Tracer.ExternalSpan | undefined => {
   const sent = propagated(span)
   if (sent === undefined) return undefined
   const { sampled, spanId, traceId } = sent
   if (!isId.test(traceId) || !isId.test(spanId)) return undefined
-  return Tracer.externalSpan({ traceId, spanId, sampled: sampled && fiber.cache.tracerEnabled })
+  return Tracer.externalSpan({ traceId, spanId, sampled: sampled && isSampled })
 }
 
 /** The span, or the nearest one around it that is not kept to itself. */

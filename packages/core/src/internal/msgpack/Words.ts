@@ -1,7 +1,4 @@
-/**
- * Copies a few bytes between two buffers, word by word: 100 of them take 30 ns, one by one 90, and as long with the engine's copy,
- * which is for more.
- */
+/** Copies a few bytes between two buffers, word by word. 100 bytes take 30 ns; one by one, or with the engine's copy, 90. */
 
 /** From this length on the engine's copy is faster. */
 export const longLength = 256

@@ -88,7 +88,10 @@ export class Pool {
     if (!isOpen && active === 0 && waiting === 0) Deferred.doneUnsafe(this.idle, Effect.void)
     this.lookAgain()
   }
-  /** A caller whose handle ended while he took a place gives it back when no thread listens to him: nobody tells of it. */
+  /**
+   * Looks for room again after a pulse, while somebody waits: a caller whose handle ended while he took a place gives it back when no
+   * thread listens to him, and nobody tells of it.
+   */
   private readonly lookAgain = (): void => {
     if (this.look !== undefined || !this.isShared || !this.board.ownerWaits) return
     if (this.phase === "Closed" || Deferred.isDoneUnsafe(this.idle)) return

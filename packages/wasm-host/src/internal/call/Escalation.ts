@@ -68,7 +68,7 @@ export class Watch implements Item {
     timer.add({ dueAt: timer.now + grace, due: () => this.answer(left) })
   }
 
-  /** The call's grace time is over. No host function is begun for it any more, so what it is answered now is the last. */
+  /** The call's grace time is over. What its guest calls from now on is not its own, so what it is answered now is the last. */
   private answer(left: LeftCall): void {
     const answered = left.entered.hostCalls.members.filter((hostCall) => hostCall.answerInterrupted())
     this.kept.push(left)

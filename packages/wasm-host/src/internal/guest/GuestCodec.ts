@@ -74,7 +74,7 @@ export class GuestCodec {
 
   /** Host to guest: the arguments as the export takes them. Throws a `Refused`, and then none is left in the guest's memory. */
   pass(payload: unknown, memory: GuestMemory): Raws {
-    // An array that grows has room for 17.
+    // A literal has room for one; an array that `push` grows, for 17.
     if (this.arguments.length === 1) return [this.arguments[0]!.pass(payload, memory)]
     const raws: Array<number | bigint> = []
     try {

@@ -44,7 +44,7 @@ export interface Recipient {
   onUnheard(error: HostCallError.HostCallError): void
 }
 
-/** Gives the recipient the answer. Why there is none, and no Err for that, if there is none. */
+/** Gives the recipient the answer, or the Err in its place. Returns why there is neither. */
 export const write = (
   signature: Signature,
   exit: HostExit,

@@ -1,6 +1,6 @@
 /**
- * The host calls that a guest call waits for. Who joins or leaves does so in constant time, and keeps his place himself. It owns
- * nothing, and ends with its guest call.
+ * The host calls that a guest call waits for, in no order. One joins or leaves in constant time: each has its index in itself. It
+ * owns nothing, and ends with its guest call.
  */
 import type { RunningHostCall } from "./RunningHostCall.ts"
 

@@ -82,7 +82,7 @@ export abstract class RunningHostCall<Call extends Owner = Owner> {
     return this.observation?.context ?? this.caller
   }
 
-  /** A host function sees its caller's log level and references (clock, tracer), where its layer set none, and its guest call. */
+  /** A host function sees the log level that was set around its caller, his references (clock, tracer) where its layer set none, and its guest call. */
   contextOf(implementation: HostFunction.Implementation): Context.Context<never> {
     return Context.add(this.admitted(implementation), Current, this)
   }
@@ -101,7 +101,6 @@ export abstract class RunningHostCall<Call extends Owner = Owner> {
 
   /** The function waits for something from now on. Whoever wanted to interrupt it while it began did so for now. */
   begun(running: Interruptible): void {
-    if (this.running === running) return
     this.running = running
     if (this.interrupted) running.interruptUnsafe()
   }

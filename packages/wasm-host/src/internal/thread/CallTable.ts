@@ -1,10 +1,10 @@
 /**
  * What is known of the calls on a guest's thread while it is busy, or lost: shared memory, by the ids of the wire.
  *
- * The thread marks each call that it begins, and writes what a measured one uses, until it answers it. The owner marks a
+ * The thread marks each call that it comes to, and writes what a measured one uses, until it answers it. The owner marks a
  * measured one whose caller has left, so that a thread which comes to it late leaves it out, and takes all marks away when
- * the call is answered. A mark of its own is all that tells whether a call has begun: those that the arguments of others
- * make while they are written overtake them, or not. Calls with an id beyond the rows are not measured, and those with an
+ * the call is answered. Each has a mark, because a count would not tell: a call made while another's arguments are written
+ * may reach the thread before it or after it. Calls with an id beyond the rows are not measured, and those with an
  * id beyond the marks taken for begun.
  */
 import { Usage } from "../call/Usage.ts"

@@ -72,7 +72,7 @@ export class RemoteCall implements Connection.OutgoingCall, Entered {
   }
 
   get hasBegun(): boolean {
-    // While it has no id its arguments are being written, and it may be sent.
+    // Without an id its arguments are being written, so it may yet go out, or it was answered.
     return this.id === 0 || this.guest.thread.table.hasBegun(this.id)
   }
 

@@ -104,7 +104,8 @@ export class RemoteGuest implements Instance {
 
   /** What tells the entry on the stack from all others, if nobody waits for it. One that was released is another from then on. */
   get stray(): string | undefined {
-    if (!this.isEntered) return undefined
+    // What holds it up for a call is answered when that call's grace time is over.
+    if (!this.isEntered || this.thread.blockedBy?.owner !== undefined) return undefined
     const call = this.thread.connection.pendingCall(SharedStats.current(this.shared))
     if (call instanceof RemoteCall && this.calls.has(call)) return undefined
     return `${this.number}/${SharedStats.read(this.shared, 0).used.entries}/${this.thread.released}`

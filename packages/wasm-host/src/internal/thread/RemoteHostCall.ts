@@ -33,6 +33,7 @@ export class RemoteHostCall extends RunningHostCall<RemoteCall> implements HostF
     // Its caller had left when the guest called it, and the guest, which may be blocked by it, had not heard of that.
     if (owner?.isSettled === true) this.interrupt()
     guest.hostCalls.add(this)
+    if (this.holdsThread) guest.thread.blockedBy = this
   }
 
   /** A thread that waits for it runs none of its guests. One without a result is waited for now and then. */
@@ -41,7 +42,7 @@ export class RemoteHostCall extends RunningHostCall<RemoteCall> implements HostF
   }
 
   /** Whether the thread waits for it now. */
-  get holdsThread(): boolean {
+  private get holdsThread(): boolean {
     return (this.flags & Connection.blockingFlag) !== 0 && !this.isAnswered
   }
 
@@ -77,6 +78,7 @@ export class RemoteHostCall extends RunningHostCall<RemoteCall> implements HostF
   /** Later answers are dropped. */
   private answer(exit: HostExit): void {
     if (this.isAnswered) return
+    if (this.holdsThread) this.guest.thread.blockedBy = undefined
     this.isAnswered = true
     answer(this.guest, this, this.signature, exit, this)
   }

@@ -53,6 +53,8 @@ export class RemoteThread implements Connection.Server {
   readonly reply: ReplyCell
   readonly table: CallTable
   readonly guests = new Map<number, RemoteGuest>()
+  /** The sync host function of one of its guests that holds it up. */
+  blockedBy: RemoteHostCall.RemoteHostCall | undefined
   /** Times that a guest was released from a sync host function that held up the thread: it was answered before that had ended. */
   released = 0
   readonly ready = Deferred.makeUnsafe<void, Thread.ThreadError>()
@@ -83,14 +85,6 @@ export class RemoteThread implements Connection.Server {
     let count = 0
     for (const guest of this.guests.values()) if (guest.signature.plugin === plugin) count++
     return count
-  }
-
-  /** Whether a sync host function of one of its guests holds it up. */
-  get isBlocked(): boolean {
-    for (const guest of this.guests.values()) {
-      for (const hostCall of guest.hostCalls) if (hostCall.holdsThread) return true
-    }
-    return false
   }
 
   remove(guest: RemoteGuest): void {
