@@ -151,7 +151,7 @@ const implementation = <Env>(
     if (!codec.answersResult) return Exit.fail(HostCallError.fromDefect(codec.name, error.success))
     return Exit.succeed(Result.fail(error.success))
   }
-  const ownContext = contextOf(context as Context.Context<never>)
+  const ownContext = contextOf(context)
   // A handler that throws instead of returning an Effect has a bug like one whose Effect dies.
   const handle = (payload: unknown): Effect.Effect<unknown, unknown> => {
     try {
@@ -170,7 +170,7 @@ const implementation = <Env>(
     return Effect.flatMap(Effect.exit(owned), (exit) => finish(settle(exit)))
   }
   const stream = (payload: unknown): Stream.Stream<unknown, unknown> =>
-    Stream.suspend(() => handler(payload) as unknown as Stream.Stream<unknown, unknown, Scope.Scope>).pipe(
+    Stream.suspend(() => handler(payload) as unknown as Stream.Stream<unknown, unknown, Env | Scope.Scope>).pipe(
       Stream.scoped,
       Stream.updateContext(ownContext),
       Stream.catchCause((cause) => Stream.failCause(streamCause(codec, cause)))
@@ -212,7 +212,7 @@ const encoder =
  * The contexts of a handler that has these services. To merge two costs more than to call a handler, and callers come with one
  * context again and again: that of the fiber which was forked for them all.
  */
-const contextOf = (services: Context.Context<never>): Implementation["context"] => {
+const contextOf = <Env>(services: Context.Context<Env>): ((caller: Context.Context<never>) => Context.Context<Env>) => {
   let last: Context.Context<never> | undefined
   let merged = services
   return (caller) => {

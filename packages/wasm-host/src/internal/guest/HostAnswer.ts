@@ -25,14 +25,20 @@ export class Unwritten {
   }
 }
 
-/** What a handler of this thread answers when it has ended so. */
-export const finished =
-  (codec: FunctionCodec, { settle }: HostFunction.ValueFace) =>
-  (exit: Exit.Exit<unknown, unknown>): HostExit => {
+/** What a host function answers when what was run for it has ended so. */
+export const finished = ({
+  codec,
+  values
+}: HostFunction.Implementation): ((exit: Exit.Exit<unknown, unknown>) => HostExit) => {
+  // It has run elsewhere, and its byte face has this exit.
+  if (values === undefined) return (exit) => exit as HostExit
+  const { settle } = values
+  return (exit) => {
     if (Exit.isSuccess(exit)) return Exit.succeed(new Unwritten(codec, Result.succeed(exit.value)))
     const answer = settle(exit)
     return Exit.isSuccess(answer) ? Exit.succeed(new Unwritten(codec, answer.value)) : Exit.failCause(answer.cause)
   }
+}
 
 /** Who takes the answer to the guest. */
 export interface Recipient {

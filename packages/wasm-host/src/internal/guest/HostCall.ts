@@ -89,16 +89,16 @@ export class HostCall extends RunningHostCall<GuestCall.GuestCall> implements Me
 /** A host function of the guest's own thread: its Effect runs in a fiber, unless it has its answer already. */
 export const inThread = (implementation: HostFunction.Implementation): Host => {
   const { bytes, codec, values } = implementation
+  const finished = HostAnswer.finished(implementation)
   if (values === undefined) {
     return (guest, signature, raws) => {
       const args = HostArguments.take(signature, raws, guest.memory)
       if (Result.isFailure(args)) return Exit.fail(args.failure)
       const effect = bytes(args.success)
-      return HostFunction.isExit(effect) ? effect : new Handling(effect, implementation, asItIs)
+      return HostFunction.isExit(effect) ? effect : new Handling(effect, implementation, finished)
     }
   }
   const { handle } = values
-  const finished = HostAnswer.finished(codec, values)
   return (guest, signature, raws) => {
     const payload = HostArguments.read(codec, signature, raws, guest.memory)
     if (Result.isFailure(payload)) return Exit.fail(payload.failure)
@@ -106,9 +106,6 @@ export const inThread = (implementation: HostFunction.Implementation): Host => {
     return HostFunction.isExit(effect) ? finished(effect) : new Handling(effect, implementation, finished)
   }
 }
-
-/** What a handler's bytes face answers. */
-const asItIs = (exit: Exit.Exit<unknown, unknown>): HostExit => exit as HostExit
 
 /** A handler's Effect, and the fiber that it runs in. */
 class Handling extends Unbegun implements HostFunction.Listener<unknown, unknown> {
@@ -127,7 +124,6 @@ class Handling extends Unbegun implements HostFunction.Listener<unknown, unknown
     this.effect = effect
     this.implementation = implementation
     this.finished = finished
-    this.hostCall = undefined
   }
 
   begin(hostCall: HostCall): HostExit | undefined {
@@ -239,7 +235,6 @@ class Answer implements HostAnswer.Recipient, Turn {
     this.call = owner
     this.hostCall = hostCall
     this.exit = exit
-    this.value = undefined
   }
 
   get kind(): "resolve" {

@@ -64,10 +64,7 @@ export class RemoteGuest implements Instance {
     this.signature = options.signature
     this.hosts = options.hosts.map((implementation) => ({
       implementation,
-      finish:
-        implementation.values === undefined
-          ? (exit) => exit as HostExit
-          : HostAnswer.finished(implementation.codec, implementation.values)
+      finish: HostAnswer.finished(implementation)
     }))
     this.context = options.context
     this.missing = options.missing
