@@ -52,7 +52,7 @@ const run = async (quick: boolean) => {
       )
       const random = randomOf(1)
       // Code is compiled and buffers get their size before it counts.
-      yield* callFor(quick ? 5 : 20, guest, random, ledger, [])
+      yield* callFor(quick ? 5 : 60, guest, random, ledger, [])
       const samples: Array<number> = []
       yield* callFor(seconds, guest, random, ledger, samples)
       yield* Effect.repeat(Effect.sleep(100), { while: () => ledger.lost > 0, times: 100 })

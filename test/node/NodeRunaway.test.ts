@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { NodeGuestThread } from "@fiberhost/node"
 import { GuestCall, GuestError, GuestExecutor, Plugin, type Supervisor } from "@fiberhost/wasm-host"
-import { Deferred, Effect, Fiber, Layer, Logger } from "effect"
+import { Deferred, Effect, Fiber, Layer, Logger, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { Conformance, conformanceHost, conformanceModule } from "../fixtures/conformance.ts"
 import { eventually, turn } from "../fixtures/eventually.ts"
@@ -88,6 +88,46 @@ describe("a guest that does not return", () => {
       yield* untilSettled(next)
       assert.isNumber(yield* Fiber.join(next))
     }).pipe(Effect.provide(threads({})))
+  )
+
+  it.effect(
+    "a call that is over does not end the thread while a sync host function of another is still to be answered",
+    () =>
+      Effect.gen(function* () {
+        const release = yield* Deferred.make<void>()
+        const began: Array<string> = []
+        const stubborn = (name: string) =>
+          Effect.andThen(
+            Effect.sync(() => began.push(name)),
+            Deferred.await(release)
+          )
+        const guest = yield* guestOf(
+          {},
+          {
+            host_try: ({ id }) => Effect.uninterruptible(Effect.as(stubborn("async"), id)),
+            host_sync_result: ({ text }) => Effect.uninterruptible(Effect.as(stubborn("sync"), text))
+          }
+        )
+        yield* Effect.addFinalizer(() => Deferred.succeed(release, undefined))
+        const events: Array<string> = []
+        yield* Effect.forkScoped(
+          Stream.runForEach(Plugin.health(guest), ({ _tag }) => Effect.sync(() => events.push(_tag))),
+          { startImmediately: true }
+        )
+        // The grace time of one that is overdue is 50 ms, that of one that is interrupted 1 second.
+        const overdue = yield* start(guest.via_host_try({ id: 1 }).pipe(GuestCall.withDeadline("100 millis")))
+        yield* eventually(() => assert.deepStrictEqual(began, ["async"]))
+        const blocking = yield* start(guest.via_host_sync_result({ text: "" }))
+        yield* eventually(() => assert.deepStrictEqual(began, ["async", "sync"]))
+        yield* Fiber.interrupt(blocking)
+        yield* TestClock.adjust("100 millis")
+        assert.strictEqual((yield* reasonOf(Fiber.join(overdue)))._tag, "DeadlineExceeded")
+        yield* Effect.forEach(Array(16).keys(), () => Effect.andThen(TestClock.adjust("50 millis"), turn))
+        assert.deepStrictEqual(events, ["Answered"])
+        yield* TestClock.adjust("100 millis")
+        yield* eventually(() => assert.deepStrictEqual(events, ["Answered", "Answered"]))
+        assert.isNumber(yield* guest.early())
+      }).pipe(Effect.scoped, Effect.provide(threads({})))
   )
 
   it.live("that loops where nobody waits any more, after an interruption, is stopped too", () =>

@@ -14,6 +14,7 @@ const columns = 7
 const rows = 64 * 1024
 const rowsBytes = rows * columns * Float64Array.BYTES_PER_ELEMENT
 const marks = 1024 * 1024
+const bytes = rowsBytes + marks
 
 export class CallTable {
   readonly memory: SharedArrayBuffer
@@ -21,8 +22,12 @@ export class CallTable {
   /** By id, whether the thread has begun the call. */
   private readonly begun: Uint8Array
 
-  /** It has all rows from the start: pages that no call has used take no memory, and the thread finds the row of any call. */
-  constructor(memory = new SharedArrayBuffer(rowsBytes + marks)) {
+  /**
+   * It has all rows from the start: pages that no call has used take no memory, and the thread finds the row of any call.
+   * With a `maxByteLength` it is mapped by itself, so that all of it goes back to the system with its thread; otherwise it
+   * is a part of the process's heap, which grows with each thread that ends.
+   */
+  constructor(memory = new SharedArrayBuffer(bytes, { maxByteLength: bytes })) {
     this.memory = memory
     this.cells = new Float64Array(memory, 0, rows * columns)
     this.begun = new Uint8Array(memory, rowsBytes)
