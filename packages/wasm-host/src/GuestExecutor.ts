@@ -18,7 +18,7 @@ import type { Instance } from "./internal/call/Instance.ts"
 import * as Guest from "./internal/guest/Guest.ts"
 import { GuestInstance } from "./internal/guest/GuestInstance.ts"
 import * as GuestLimits from "./internal/guest/GuestLimits.ts"
-import * as HostCall from "./internal/guest/HostCall.ts"
+import * as InThreadHost from "./internal/guest/InThreadHost.ts"
 import * as Link from "./internal/module/Link.ts"
 import * as ModuleCache from "./internal/module/ModuleCache.ts"
 import * as PluginModule from "./PluginModule.ts"
@@ -119,7 +119,7 @@ export const make = Effect.fnUntraced(function* (
               new Guest.Guest({
                 ...PluginModule.instantiable(module),
                 signature,
-                hosts: hosts.map(HostCall.inThread),
+                hosts: hosts.map(InThreadHost.make),
                 context,
                 limits: guestLimits,
                 onUnheard: (error, _owner, context) => void Effect.runForkWith(context)(Effect.logError(error))

@@ -5,14 +5,12 @@
  * which is soon after its call is interrupted, and when its guest ends.
  */
 import * as HostCallError from "@fiberhost/core/HostCallError"
-import * as HostFunction from "@fiberhost/core/HostFunction"
 import type { Member } from "@fiberhost/core/Line"
-import type * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Result from "effect/Result"
-import * as GuestError from "../../GuestError.ts"
-import * as Signature from "../module/Signature.ts"
-import type { Guest, Turn } from "./Guest.ts"
+import type * as Signature from "../module/Signature.ts"
+import { AnswerToGuest, unwind } from "./AnswerToGuest.ts"
+import type { Guest } from "./Guest.ts"
 import type * as GuestCall from "./GuestCall.ts"
 import type { Raws } from "./GuestCodec.ts"
 import type { HostExit } from "./HostAnswer.ts"
@@ -86,60 +84,6 @@ export class HostCall extends RunningHostCall<GuestCall.GuestCall> implements Me
   }
 }
 
-/** A host function of the guest's own thread: its Effect runs in a fiber, unless it has its answer already. */
-export const inThread = (implementation: HostFunction.Implementation): Host => {
-  const { bytes, codec, values } = implementation
-  const finished = HostAnswer.finished(implementation)
-  if (values === undefined) {
-    return (guest, signature, raws) => {
-      const args = HostArguments.take(signature, raws, guest.memory)
-      if (Result.isFailure(args)) return Exit.fail(args.failure)
-      const effect = bytes(args.success)
-      return HostFunction.isExit(effect) ? effect : new Handling(effect, implementation, finished)
-    }
-  }
-  const { handle } = values
-  return (guest, signature, raws) => {
-    const payload = HostArguments.read(codec, signature, raws, guest.memory)
-    if (Result.isFailure(payload)) return Exit.fail(payload.failure)
-    const effect = handle(payload.success)
-    return HostFunction.isExit(effect) ? finished(effect) : new Handling(effect, implementation, finished)
-  }
-}
-
-/** A handler's Effect, and the fiber that it runs in. */
-class Handling extends Unbegun implements HostFunction.Listener<unknown, unknown> {
-  private readonly effect: Effect.Effect<unknown, unknown>
-  private readonly implementation: HostFunction.Implementation
-  private readonly finished: (exit: Exit.Exit<unknown, unknown>) => HostExit
-  private hostCall: HostCall | undefined
-
-  /** `finished`: what is answered when the handler has ended so. */
-  constructor(
-    effect: Effect.Effect<unknown, unknown>,
-    implementation: HostFunction.Implementation,
-    finished: (exit: Exit.Exit<unknown, unknown>) => HostExit
-  ) {
-    super()
-    this.effect = effect
-    this.implementation = implementation
-    this.finished = finished
-  }
-
-  begin(hostCall: HostCall): HostExit | undefined {
-    this.hostCall = hostCall
-    const running = HostFunction.fork(this.effect, hostCall.contextOf(this.implementation), this)
-    const exit = running.pollUnsafe()
-    if (exit !== undefined) return this.finished(exit)
-    hostCall.begun(running)
-    return undefined
-  }
-
-  exited(exit: Exit.Exit<unknown, unknown>): void {
-    this.hostCall!.exited(this.finished(exit))
-  }
-}
-
 /**
  * The host call, step by step: arguments out of guest memory, the function, and its answer: at once for a sync function, at
  * once or through `complete` for an async one. Called by the guest, so what it throws unwinds the guest.
@@ -159,7 +103,7 @@ export const run = (guest: Guest, index: number, raws: Raws): number | bigint | 
   }
   if (guest.dead !== undefined) throw unwind(guest, guest.dead)
   if (exit === undefined && !signature.sync) return (hostCall!.asyncValue = guest.asyncValues.allocate())
-  const value = new Answer(guest, signature, owner, hostCall, exit ?? unfinished(signature)).pass()
+  const value = new AnswerToGuest(guest, signature, owner, hostCall, exit ?? unfinished(signature)).pass()
   if (signature.sync) return value
   return value === undefined ? guest.asyncValues.allocate() : guest.asyncValues.ready(value as bigint)
 }
@@ -200,7 +144,7 @@ const complete = (hostCall: HostCall, exit: HostExit): void => {
   if (guest.dead !== undefined) return
   // Whoever answered may write to the value before the guest's turn comes.
   const kept = guest.lock.isHeld ? written(hostCall, exit) : exit
-  guest.enter(new Answer(guest, signature, owner, hostCall, kept))
+  guest.enter(new AnswerToGuest(guest, signature, owner, hostCall, kept))
 }
 
 /** The same, as bytes of its own. */
@@ -210,89 +154,3 @@ const written = ({ context, guest, owner, signature }: HostCall, exit: HostExit)
   const bytes = HostAnswer.bytesOf(signature, exit, { valueBytes, onUnheard })
   return Result.isSuccess(bytes) ? Exit.succeed(bytes.success) : Exit.fail(bytes.failure)
 }
-
-/** An answer on its way to the guest. */
-class Answer implements HostAnswer.Recipient, Turn {
-  private readonly guest: Guest
-  private readonly signature: Signature.Signature
-  readonly call: GuestCall.GuestCall | undefined
-  private readonly hostCall: HostCall | undefined
-  private readonly exit: HostExit
-  private size = 0
-  /** As an import returns it, or as it lies in guest memory for an async one. Undefined when there is none, or no room for it. */
-  private value: number | bigint | undefined
-
-  /** `hostCall`: undefined of a function that had its exit at once, and that nobody observes. */
-  constructor(
-    guest: Guest,
-    signature: Signature.Signature,
-    owner: GuestCall.GuestCall | undefined,
-    hostCall: HostCall | undefined,
-    exit: HostExit
-  ) {
-    this.guest = guest
-    this.signature = signature
-    this.call = owner
-    this.hostCall = hostCall
-    this.exit = exit
-  }
-
-  get kind(): "resolve" {
-    return "resolve"
-  }
-
-  get valueBytes(): number {
-    return this.guest.limits.valueBytes
-  }
-
-  /** Host to guest: resolves what the guest waits for. */
-  enter(): void {
-    const { guest, hostCall } = this
-    const value = this.pass()
-    if (value === undefined) return
-    // Of one that was answered while it began it is known only now.
-    guest.resolve(hostCall!.asyncValue, value as bigint)
-    guest.asyncValues.retire(hostCall!.asyncValue)
-  }
-
-  /**
-   * Host to guest: undefined when an async one has no answer, or no room for it: the guest's future will never be answered, so the
-   * call that waits for it fails, and others go on. A sync one unwinds its guest then: no value may be made up, and the guest waits
-   * for one on its stack.
-   */
-  pass(): number | bigint | undefined {
-    const refused = HostAnswer.write(this.signature, this.exit, this)
-    return refused === undefined && this.value !== undefined ? this.value : this.failed(refused)
-  }
-
-  receive(bytes: Uint8Array, size: number, view?: DataView): void {
-    const { result, sync } = this.signature
-    this.size = size
-    if (!sync || result === "bytes") this.value = this.guest.memory.tryWrite(bytes, size, view)
-    else if (result !== "void") this.value = Signature.toRaw(result, bytes.subarray(0, size))
-  }
-
-  onUnheard(error: HostCallError.HostCallError): void {
-    const { call, guest, hostCall } = this
-    guest.tellUnheard(error, call, (hostCall ?? call ?? guest).context)
-  }
-
-  private failed(refused: HostCallError.HostCallError | undefined): undefined {
-    const { call, guest } = this
-    const { result, sync } = this.signature
-    // A sync one that returns nothing.
-    if (refused === undefined && sync && result === "void") return undefined
-    const reason =
-      refused === undefined
-        ? new GuestError.OutOfMemory({ bytes: this.size })
-        : new GuestError.HostFunctionFailed({ error: refused })
-    if (sync) throw unwind(guest, reason)
-    guest.abandoned++
-    if (call?.isSettled === false) call.fail(reason)
-    return undefined
-  }
-}
-
-/** What the host throws through guest frames on purpose. */
-const unwind = (guest: Guest, reason: GuestError.Reason): GuestError.GuestFault =>
-  (guest.unwinding = new GuestError.GuestFault(reason))
