@@ -324,7 +324,8 @@ for (const [where, layer, oneAtATime] of anywhere) {
         const isFull = new Int32Array(new SharedArrayBuffer(4))
         const { answer } = yield* callerThread({ what: "room", handle, isFull }, "workerData")
         yield* eventually(() => assert.strictEqual(Atomics.load(isFull, 0), 1))
-        assert.strictEqual(HostPool.stats(pool).active, 1)
+        // It has room, and its call is on the way to the pool.
+        yield* eventually(() => assert.strictEqual(HostPool.stats(pool).active, 1))
         // Nothing shows that it waits by now. It is told the same when it comes to that later.
         yield* Effect.promise(() => new Promise((resolve) => setTimeout(resolve, 50)))
         yield* Scope.close(scope, Exit.void)
