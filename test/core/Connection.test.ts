@@ -1,4 +1,4 @@
-import { assert, describe, it } from "@effect/vitest"
+import { afterEach, assert, beforeEach, describe, it, vi } from "@effect/vitest"
 import { Codec, CodecError, Connection, Wire } from "@fiberhost/core"
 import { Effect, LogLevel, Result, Tracer } from "effect"
 import { portPair, settled, until } from "../fixtures/workThreads.ts"
@@ -338,6 +338,10 @@ describe("Connection", () => {
 })
 
 describe("a port that can be polled", () => {
+  // A turn ends after a millisecond of the wall clock, which a busy machine may take for any line: here it stands still.
+  beforeEach(() => void vi.spyOn(performance, "now").mockReturnValue(1000))
+  afterEach(() => void vi.restoreAllMocks())
+
   /** A server's end whose messages wait in `waiting`, and the messages of `count` calls. */
   const polling = (count: number, awaitsMessage: (served: number) => boolean) => {
     const waiting: Array<unknown> = []
