@@ -15,7 +15,8 @@ import * as Queue from "effect/Queue"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Admission from "./Admission.ts"
-import { ExecutorError, type StreamHandle, Task, type TaskHandle } from "./TaskHandle.ts"
+import { Line } from "./Line.ts"
+import { ExecutorError, type Stoppable, type StreamHandle, Task, type TaskHandle } from "./TaskHandle.ts"
 
 export { Closed, NoRoom } from "./Admission.ts"
 export { ExecutorError, ExecutorReason, Interrupted } from "./TaskHandle.ts"
@@ -82,7 +83,7 @@ type OnExit<A, E> = (exit: Exit.Exit<A, E | ExecutorError>) => void
 const makeUnsafe = (options: Options | undefined): Executor["Service"] => {
   const admission = Admission.make(options)
   // Everything that was let in or stands in line, and has not settled.
-  const tasks = new Set<Pick<Task<unknown, unknown, unknown>, "stop">>()
+  const tasks = new Line<Stoppable>()
 
   /** Makes the permit's holder a task; it may have settled on return. */
   const take = <A, E, R>(
@@ -93,10 +94,10 @@ const makeUnsafe = (options: Options | undefined): Executor["Service"] => {
   ): Task<A, E, R> => {
     // The spawner's effect requires R, so its context has it.
     const task = new Task(permit, effect, context as Context.Context<R>, (task, exit) => {
-      tasks.delete(task)
+      tasks.remove(task)
       onExit?.(exit)
     })
-    tasks.add(task)
+    tasks.push(task)
     permit.onChange = permit.state === "Active" ? undefined : () => task.advance()
     task.advance()
     return task
@@ -152,7 +153,7 @@ const makeUnsafe = (options: Options | undefined): Executor["Service"] => {
 
   const close = Effect.withFiber((fiber) => {
     admission.close()
-    for (const task of tasks) task.stop("Closed", fiber.id)
+    for (const task of tasks.members) task.stop("Closed", fiber.id)
     return admission.drain
   })
 

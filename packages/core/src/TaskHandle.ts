@@ -17,6 +17,7 @@ import type * as Queue from "effect/Queue"
 import * as Scheduler from "effect/Scheduler"
 import * as Schema from "effect/Schema"
 import * as Admission from "./Admission.ts"
+import type { Member } from "./Line.ts"
 
 /** The task was interrupted: by its handle, or by itself. */
 export class Interrupted extends Schema.TaggedError<Interrupted>("@fiberhost/core/Interrupted")("Interrupted", {}) {
@@ -89,12 +90,23 @@ export interface StreamHandle<out A, out E = never> {
 }
 
 /**
+ * What an executor knows of its tasks, whatever they answer.
+ *
+ * @internal
+ */
+export interface Stoppable extends Member<Stoppable> {
+  readonly stop: (reason: "Interrupted" | "Closed", interruptor?: number) => void
+}
+
+/**
  * Executor side: one task from its admission to its exit. It takes over the permit and gives it back when it settles;
  * whichever way that happens, it happens in `settle`, once.
  *
  * @internal
  */
-export class Task<A, E, R> implements TaskHandle<A, E> {
+export class Task<A, E, R> implements TaskHandle<A, E>, Stoppable {
+  previous: Stoppable | undefined = undefined
+  next: Stoppable | undefined = undefined
   readonly id = ++lastId
   exit: Exit.Exit<A, E | ExecutorError> | undefined = undefined
   private readonly permit: Admission.Permit

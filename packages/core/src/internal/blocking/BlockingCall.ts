@@ -5,19 +5,22 @@ import { type OutgoingCall, typedFlag } from "../../Connection.ts"
 import type { FunctionCodec } from "../../FunctionCodec.ts"
 import * as HostCallError from "../../HostCallError.ts"
 import * as HostFunction from "../../HostFunction.ts"
+import type { Member } from "../../Line.ts"
 import type * as Thread from "../../Thread.ts"
 import * as Wire from "../../Wire.ts"
 import type { Reader } from "../msgpack/MsgPackReader.ts"
 import type { Writer } from "../msgpack/MsgPackWriter.ts"
 import type { ThreadConnection } from "./ThreadConnection.ts"
 
-export class BlockingCall implements OutgoingCall {
+export class BlockingCall implements OutgoingCall, Member<BlockingCall> {
   readonly target = 0
   readonly caller = 0
   readonly flags = typedFlag
   readonly index: number
   readonly codec: FunctionCodec
   readonly thread: ThreadConnection
+  previous: BlockingCall | undefined = undefined
+  next: BlockingCall | undefined = undefined
   /** Its answer, or why there is none; undefined while it is waited for. */
   exit: Exit.Exit<unknown, unknown> | undefined
   private payload: unknown

@@ -11,6 +11,7 @@ import * as BlockingError from "../../BlockingError.ts"
 import type { FunctionCodec } from "../../FunctionCodec.ts"
 import * as HostCallError from "../../HostCallError.ts"
 import * as HostFunction from "../../HostFunction.ts"
+import { Line } from "../../Line.ts"
 import * as Wire from "../../Wire.ts"
 import { Board, Phase, type Place } from "../pool/Board.ts"
 import { Bell } from "./Bell.ts"
@@ -35,7 +36,7 @@ export class Caller {
   private readonly waits: WaitsFor
   /** By slot. */
   private readonly threads = new Map<number, ThreadConnection>()
-  private readonly calls = new Set<BlockingCall>()
+  private readonly calls = new Line<BlockingCall>()
   private readonly owner: OwnerLife
 
   constructor(handle: Handle, codecs: ReadonlyArray<FunctionCodec>, channels: Channels) {
@@ -115,7 +116,7 @@ export class Caller {
       for (const thread of this.threads.values()) thread.close()
       this.threads.clear()
     }
-    for (const call of this.calls) if (call.exit !== undefined) this.calls.delete(call)
+    for (const call of this.calls.members) if (call.exit !== undefined) this.calls.remove(call)
   }
 
   /** Interrupts what is not answered, and leaves. */
@@ -171,10 +172,11 @@ export class Caller {
   private send(index: number, payload: unknown, place: Place): Result.Result<BlockingCall, Failure> {
     const codec = this.codecs[index]!
     const call = new BlockingCall(index, codec, this.threadOf(place), payload)
-    this.calls.add(call)
     const refused = call.send()
-    if (refused === undefined) return Result.succeed(call)
-    this.calls.delete(call)
+    if (refused === undefined) {
+      this.calls.push(call)
+      return Result.succeed(call)
+    }
     this.giveBack(place)
     return Result.fail(HostFunction.argumentsRefused(codec.name, refused))
   }
@@ -263,7 +265,7 @@ export class Caller {
   }
 
   private settle(reason: () => HostCallError.Closed | BlockingError.Released): void {
-    for (const call of this.calls) {
+    for (const call of this.calls.members) {
       const why = reason()
       if (why._tag === "Closed") call.fail(why)
       else call.exit ??= Exit.fail(failed(call.codec.name, why))

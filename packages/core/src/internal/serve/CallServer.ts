@@ -16,6 +16,7 @@ import * as Connection from "../../Connection.ts"
 import * as Deadline from "../../Deadline.ts"
 import * as HostCallError from "../../HostCallError.ts"
 import * as HostFunction from "../../HostFunction.ts"
+import { IdTable } from "../../IdTable.ts"
 import type * as Wire from "../../Wire.ts"
 import * as CallerContext from "../CallerContext.ts"
 import type { Reader } from "../msgpack/MsgPackReader.ts"
@@ -42,15 +43,19 @@ export interface Options {
   readonly isBusy: () => boolean
 }
 
+/** A call that has no answer yet. */
+interface Running {
+  readonly fiber: Fiber.Fiber<unknown, unknown>
+  /** Of a stream. */
+  readonly sender?: ElementSender
+}
+
 export class CallServer implements Connection.Server {
   readonly connection: Connection.Connection
   private readonly options: Options
   /** Answers that have not been posted. */
   private answered = 0
-  private readonly running = new Map<
-    number,
-    { readonly fiber: Fiber.Fiber<unknown, unknown>; sender?: ElementSender }
-  >()
+  private readonly running = new IdTable<Running>()
 
   constructor(options: Options) {
     this.options = options
@@ -78,7 +83,7 @@ export class CallServer implements Connection.Server {
 
   /** What runs. It is answered when it has ended. */
   get fibers(): ReadonlyArray<Fiber.Fiber<unknown, unknown>> {
-    return Array.from(this.running.values(), ({ fiber }) => fiber)
+    return this.running.values.map(({ fiber }) => fiber)
   }
 
   /** Caller to function: the call, step by step: arguments read, the handler run, its answer written. */

@@ -8,6 +8,7 @@
 import type * as Admission from "@fiberhost/core/Admission"
 import * as Connection from "@fiberhost/core/Connection"
 import * as Deadline from "@fiberhost/core/Deadline"
+import type { Line, Member } from "@fiberhost/core/Line"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -21,6 +22,7 @@ import type { GuestMemory } from "../guest/GuestMemory.ts"
 import * as StackRoom from "../guest/StackRoom.ts"
 import type { CallObservation, CallObserver } from "./CallObserver.ts"
 import type * as Escalation from "./Escalation.ts"
+import type { Item } from "./GuestTimer.ts"
 import type { Entered } from "./Instance.ts"
 import type { SupervisedGuest } from "./SupervisedGuest.ts"
 import { type EntrySpan, sharedNow, type Usage } from "./Usage.ts"
@@ -76,7 +78,7 @@ const admit = (call: Call): void => {
   call.permit = permit
 
   if (permit.state === "Active") return call.guest.enter(call)
-  call.guest.outside.add(call)
+  call.wait(call.guest.outside)
   permit.onChange = () => {
     if (permit.state === "Refused") return call.fail(GuestError.closed)
     if (permit.state !== "Active") return
@@ -86,7 +88,10 @@ const admit = (call: Call): void => {
   }
 }
 
-export class Call implements Caller {
+export class Call implements Caller, Item, Member<Call> {
+  previous: Call | undefined = undefined
+  next: Call | undefined = undefined
+  timed = -1
   readonly guest: SupervisedGuest
   readonly index: number
   readonly payload: unknown
@@ -97,6 +102,8 @@ export class Call implements Caller {
   permit: Admission.Permit | undefined
   /** Its place among the admitted calls of its guest; 0 before. */
   place = 0
+  /** Where it waits while no instance has it. */
+  line: Line<Call> | undefined
   /** Who looks after the instance that has taken it, and what it is there. */
   watch: Escalation.Watch | undefined
   entered: Entered | undefined
@@ -156,6 +163,17 @@ export class Call implements Caller {
 
   get codec(): GuestCodec {
     return this.guest.functionOf(this.index).codec
+  }
+
+  wait(line: Line<Call>): void {
+    this.line = line
+    line.push(this)
+  }
+
+  /** It waits no longer, if it did. */
+  stopWaiting(): void {
+    this.line?.remove(this)
+    this.line = undefined
   }
 
   /** Told by an instance: how the call ended there. One that has not begun can be taken by the next instance. */

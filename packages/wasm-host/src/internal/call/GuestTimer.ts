@@ -13,13 +13,15 @@ import type * as Fiber from "effect/Fiber"
 export interface Item {
   /** Milliseconds of Effect's `Clock`. */
   readonly dueAt: number
+  /** The timer's: where it is among the items, or -1 when it is in none. */
+  timed: number
   /** Called once, after it was taken out. */
   readonly due: () => void
 }
 
 export class GuestTimer {
   private readonly context: Context.Context<never>
-  private readonly items = new Set<Item>()
+  private readonly items: Array<Item> = []
   private sleeper: Fiber.Fiber<void> | undefined
   private wakesAt = Infinity
 
@@ -33,17 +35,25 @@ export class GuestTimer {
   }
 
   add(item: Item): void {
-    this.items.add(item)
+    item.timed = this.items.length
+    this.items.push(item)
     if (item.dueAt < this.wakesAt) this.sleepUntil(item.dueAt)
   }
 
-  /** The sleeper is not woken for that: it may wake once for nothing. */
+  /** If it is there: the last one takes its place. The sleeper is not woken for that: it may wake once for nothing. */
   remove(item: Item): void {
-    this.items.delete(item)
+    if (item.timed < 0) return
+    const last = this.items.pop()!
+    if (last !== item) {
+      this.items[item.timed] = last
+      last.timed = item.timed
+    }
+    item.timed = -1
   }
 
   close(): void {
-    this.items.clear()
+    for (const item of this.items) item.timed = -1
+    this.items.length = 0
     this.sleeper?.interruptUnsafe()
     this.sleeper = undefined
     this.wakesAt = -Infinity
@@ -64,9 +74,11 @@ export class GuestTimer {
     this.sleeper = undefined
     this.wakesAt = Infinity
     const { now } = this
-    for (const item of Array.from(this.items)) {
+    for (const item of this.items.slice()) {
       // What is told first may remove others.
-      if (item.dueAt <= now && this.items.delete(item)) Connection.tell(() => item.due(), undefined)
+      if (item.dueAt > now || item.timed < 0) continue
+      this.remove(item)
+      Connection.tell(() => item.due(), undefined)
     }
     let earliest = Infinity
     for (const { dueAt } of this.items) earliest = Math.min(earliest, dueAt)

@@ -7,6 +7,7 @@
  * answered with what happened, unless its function is idempotent.
  */
 import type * as FunctionCodec from "@fiberhost/core/FunctionCodec"
+import { Line } from "@fiberhost/core/Line"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -74,7 +75,7 @@ export class SupervisedGuest implements PluginGuest {
   /** How many calls have not settled. The instances have those that have entered. */
   inHand = 0
   /** Calls that no instance has, and not all of them may enter one: they wait for room. */
-  readonly outside = new Set<Call.Call>()
+  readonly outside = new Line<Call.Call>()
   /** Calls that the current instance was given. */
   taken = 0
   /** Undefined while it is being replaced. */
@@ -92,7 +93,7 @@ export class SupervisedGuest implements PluginGuest {
   /** Why no instance will come any more. */
   over: GuestError.Reason | undefined
   /** Calls that have been admitted and that no instance has: there is none, or those before them have not entered it. */
-  private readonly waiting = new Set<Call.Call>()
+  private readonly waiting = new Line<Call.Call>()
   /** How many calls have been admitted. */
   private admitted = 0
   /** Those who wait for the last call of an instance look whether it was that. */
@@ -182,15 +183,15 @@ export class SupervisedGuest implements PluginGuest {
 
   /** The call has room: it enters the instance, or waits for the next. */
   enter(call: Call.Call): void {
-    const { current, outside, waiting } = this
-    if (outside.size > 0) outside.delete(call)
+    const { current, waiting } = this
+    call.stopWaiting()
     if (call.isSettled) return
     if (call.place === 0) call.place = ++this.admitted
     if (this.over !== undefined) return call.fail(this.over)
     if (current === undefined || waiting.size > 0 || (current.dead !== undefined && this.replacer !== undefined)) {
       const refusal = this.refusal(call.context)
       if (refusal !== undefined) return call.fail(refusal)
-      waiting.add(call)
+      call.wait(waiting)
       return
     }
     if (current.dead !== undefined) return call.fail(current.dead)
@@ -222,9 +223,8 @@ export class SupervisedGuest implements PluginGuest {
   /** The call has settled, or its caller has left. */
   left(call: Call.Call): void {
     this.inHand--
-    if (this.outside.size > 0) this.outside.delete(call)
-    if (this.waiting.size > 0) this.waiting.delete(call)
-    if (call.dueAt !== Infinity) this.timer.remove(call)
+    call.stopWaiting()
+    this.timer.remove(call)
     this.retire()
     const { current, replacer } = this
     if (replacer === undefined || current === undefined || current.dead !== undefined) return
@@ -260,7 +260,7 @@ export class SupervisedGuest implements PluginGuest {
   place(coming: Instance | undefined): void {
     this.coming = coming
     if (coming === undefined) return
-    for (const call of [...this.waiting, ...this.outside]) {
+    for (const call of [...this.waiting.members, ...this.outside.members]) {
       const refusal = this.refusal(call.context)
       if (refusal !== undefined) call.fail(refusal)
     }
@@ -292,10 +292,12 @@ export class SupervisedGuest implements PluginGuest {
    */
   private enterWaiting(instance: Instance): void {
     while (this.waiting.size > 0) {
-      for (const call of Array.from(this.waiting).sort((one, other) => one.place - other.place)) {
+      for (const call of this.waiting.members.toSorted((one, other) => one.place - other.place)) {
         if (this.current !== instance || instance.dead !== undefined) return
         // One that was told before it may have made it leave.
-        if (this.waiting.delete(call)) this.give(call, instance)
+        if (call.line !== this.waiting) continue
+        call.stopWaiting()
+        this.give(call, instance)
       }
     }
   }
@@ -303,7 +305,7 @@ export class SupervisedGuest implements PluginGuest {
   /** No instance will come any more: callers are told at once, and from now on. */
   end(reason: GuestError.Reason): void {
     this.over ??= reason
-    for (const call of [...this.waiting, ...this.outside]) call.fail(this.over)
+    for (const call of [...this.waiting.members, ...this.outside.members]) call.fail(this.over)
   }
 
   close(): void {

@@ -24,6 +24,7 @@ import { GuestMemory } from "./GuestMemory.ts"
 import type { HostExit } from "./HostAnswer.ts"
 import type * as HostCall from "./HostCall.ts"
 import * as RunningHostCall from "./RunningHostCall.ts"
+import { Unresolved } from "./Unresolved.ts"
 
 /** What a guest may use while it runs. */
 export interface Limits {
@@ -82,8 +83,7 @@ export class Guest {
   readonly lock = new EntryLock<Turn>((turn) => this.run(turn))
   /** Calls whose callers wait for an answer, entered or not. */
   readonly calls = new Line<GuestCall.GuestCall>()
-  /** Async calls that the guest has not resolved, by the offset of their AsyncValue; also those whose caller left. */
-  readonly unresolved = new Map<number, GuestCall.GuestCall>()
+  readonly unresolved = new Unresolved()
   readonly hostCalls = new Line<HostCall.HostCall>()
   /** Why host functions were not started, by name. */
   readonly refusals = new Map<string, HostExit>()

@@ -20,6 +20,7 @@ import type { Raws } from "./GuestCodec.ts"
 import type { GuestMemory } from "./GuestMemory.ts"
 import { HostCalls } from "./HostCalls.ts"
 import type { Admitted } from "./RunningHostCall.ts"
+import type { Resolvable } from "./Unresolved.ts"
 
 /** How a call ended in its guest. */
 export type GuestExit<A = unknown> = Exit.Exit<A, unknown>
@@ -100,9 +101,11 @@ interface Early {
   exit: GuestExit
 }
 
-export class GuestCall<A = unknown> implements Member<GuestCall>, Turn {
+export class GuestCall<A = unknown> implements Member<GuestCall>, Resolvable, Turn {
   previous: GuestCall | undefined = undefined
   next: GuestCall | undefined = undefined
+  offset = 0
+  sameSlot: GuestCall | undefined = undefined
   readonly guest: Guest
   readonly index: number
   readonly signature: Signature.Signature
@@ -174,9 +177,9 @@ export class GuestCall<A = unknown> implements Member<GuestCall>, Turn {
     this.hasReturned = true
     const offset = FatPtr.offsetOf(asyncValue)
     if (!this.guest.asyncValues.mayBeAt(offset)) throw violation(`it returned ${asyncValue}, which is no AsyncValue`)
-    if (this.guest.unresolved.has(offset)) throw violation("it returned the AsyncValue of another call")
+    if (this.guest.unresolved.get(offset) !== undefined) throw violation("it returned the AsyncValue of another call")
     if (this.early === undefined) {
-      this.guest.unresolved.set(offset, this)
+      this.guest.unresolved.add(offset, this)
       return
     }
     if (this.early.asyncValue !== asyncValue) throw violation("it answered an AsyncValue that is no call's")
@@ -185,7 +188,7 @@ export class GuestCall<A = unknown> implements Member<GuestCall>, Turn {
 
   /** The guest resolved it after its export had returned. */
   answered(asyncValue: bigint, answer: bigint): void {
-    this.guest.unresolved.delete(FatPtr.offsetOf(asyncValue))
+    this.guest.unresolved.remove(this)
     this.finish(asyncValue, this.take(answer))
   }
 

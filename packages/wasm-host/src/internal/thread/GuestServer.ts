@@ -10,6 +10,7 @@
 import * as Codec from "@fiberhost/core/Codec"
 import * as Connection from "@fiberhost/core/Connection"
 import * as HostCallError from "@fiberhost/core/HostCallError"
+import { IdTable } from "@fiberhost/core/IdTable"
 import * as Wire from "@fiberhost/core/Wire"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
@@ -45,7 +46,7 @@ export class GuestServer implements Connection.Server, Answering {
   private readonly options: Options
   private readonly connection: Connection.Connection
   private readonly guests = new Map<number, Guest.Guest>()
-  private readonly calls = new Map<number, GuestCall.GuestCall<Uint8Array>>()
+  private readonly calls = new IdTable<GuestCall.GuestCall<Uint8Array>>()
   /** The failure that was told last. */
   private last: { readonly failure: GuestWire.Failure; readonly bytes: Uint8Array } | undefined
   /** Guests that are being closed, and the thread itself once it is. */

@@ -6,6 +6,7 @@ import type * as Admission from "@fiberhost/core/Admission"
 import type * as Codec from "@fiberhost/core/Codec"
 import type { CodecError } from "@fiberhost/core/CodecError"
 import type * as Connection from "@fiberhost/core/Connection"
+import type { Member } from "@fiberhost/core/Line"
 import * as Wire from "@fiberhost/core/Wire"
 import type * as Context from "effect/Context"
 import * as Exit from "effect/Exit"
@@ -22,7 +23,9 @@ import type { Signature } from "../module/Signature.ts"
 import * as GuestWire from "./GuestWire.ts"
 import type { RemoteGuest } from "./RemoteGuest.ts"
 
-export class RemoteCall implements Connection.OutgoingCall, Entered {
+export class RemoteCall implements Connection.OutgoingCall, Entered, Member<RemoteCall> {
+  previous: RemoteCall | undefined = undefined
+  next: RemoteCall | undefined = undefined
   readonly caller = 0
   readonly flags: number
   readonly guest: RemoteGuest
@@ -48,7 +51,7 @@ export class RemoteCall implements Connection.OutgoingCall, Entered {
       ? 0
       : GuestWire.measuredFlag | (call.observer === undefined ? 0 : GuestWire.observedFlag)
     this.call = call
-    guest.calls.add(this)
+    guest.calls.push(this)
   }
 
   get target(): number {
@@ -152,7 +155,7 @@ export class RemoteCall implements Connection.OutgoingCall, Entered {
 
   private leave(): void {
     this.isSettled = true
-    this.guest.calls.delete(this)
+    this.guest.calls.remove(this)
   }
 }
 

@@ -3,6 +3,7 @@
  * the scope that loaded it, or with its thread.
  */
 import type * as HostFunction from "@fiberhost/core/HostFunction"
+import { Line } from "@fiberhost/core/Line"
 import type * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -43,8 +44,8 @@ export class RemoteGuest implements Instance {
   readonly context: Context.Context<never>
   readonly sharedStats = SharedStats.memory()
   /** Calls whose callers wait for an answer, entered or not. */
-  readonly calls = new Set<RemoteCall>()
-  readonly hostCalls = new Set<RemoteHostCall>()
+  readonly calls = new Line<RemoteCall>()
+  readonly hostCalls = new Line<RemoteHostCall>()
   /** Why nothing is sent to it any more. */
   dead: GuestError.Reason | undefined
   private listener: ((reason: GuestError.Reason) => void) | undefined
@@ -104,7 +105,7 @@ export class RemoteGuest implements Instance {
     // What holds it up for a call is answered when that call's grace time is over.
     if (!this.isEntered || this.thread.blockedBy?.owner !== undefined) return undefined
     const call = this.thread.connection.pendingCall(SharedStats.current(this.shared))
-    if (call instanceof RemoteCall && this.calls.has(call)) return undefined
+    if (call instanceof RemoteCall && call.guest === this && !call.isSettled) return undefined
     return `${this.number}/${SharedStats.read(this.shared, 0).used.entries}/${this.thread.released}`
   }
 
@@ -131,7 +132,7 @@ export class RemoteGuest implements Instance {
   /** It takes no more calls. Those that its thread has not come to need not wait until it has. */
   died(reason: GuestError.Reason): void {
     this.dead ??= reason
-    for (const call of this.calls) if (!call.hasBegun) call.fail(this.dead, false)
+    for (const call of this.calls.members) if (!call.hasBegun) call.fail(this.dead, false)
     const { listener } = this
     this.listener = undefined
     listener?.(this.dead)
@@ -145,8 +146,8 @@ export class RemoteGuest implements Instance {
   /** Its thread has ended, or it is closed: every call settles, every host function is interrupted. */
   end(reason: GuestError.Reason): void {
     this.dead ??= reason
-    for (const call of this.calls) call.fail(this.dead, call.hasBegun)
-    for (const hostCall of this.hostCalls) hostCall.interrupt()
+    for (const call of this.calls.members) call.fail(this.dead, call.hasBegun)
+    for (const hostCall of this.hostCalls.members) hostCall.interrupt()
     this.died(reason)
   }
 
@@ -158,8 +159,8 @@ export class RemoteGuest implements Instance {
   close(grace: Duration.Input): Effect.Effect<void> {
     return Effect.withFiber((self) => {
       const around = new Set(RunningHostCall.hostCallsAround(self.context))
-      const except = Array.from(this.hostCalls).filter((hostCall) => around.has(hostCall))
-      const others = Array.from(this.hostCalls).filter((hostCall) => !around.has(hostCall))
+      const except = this.hostCalls.members.filter((hostCall) => around.has(hostCall))
+      const others = this.hostCalls.members.filter((hostCall) => !around.has(hostCall))
       const unload = ControlCall.run(this.thread.connection, GuestWire.control.unload, {
         guest: this.number,
         except: except.map(({ id }) => id)
@@ -178,7 +179,7 @@ export class RemoteGuest implements Instance {
       return Effect.flatMap(Effect.forkDetach(unload, { startImmediately: true }), (unloading) => {
         // Of a guest that died its thread says of each call whether it had begun, and then that it is unloaded.
         if (this.dead === undefined) this.end(GuestError.closed)
-        else for (const hostCall of this.hostCalls) hostCall.interrupt()
+        else for (const hostCall of this.hostCalls.members) hostCall.interrupt()
         const returned = this.awaitReturn(Fiber.await(unloading), grace)
         if (except.every(({ blocks }) => blocks === undefined)) return Effect.andThen(ended, returned)
         // A thread that waits for the host function which closes it cannot answer before that has ended.

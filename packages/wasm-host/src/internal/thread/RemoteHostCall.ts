@@ -6,6 +6,7 @@
 import * as Connection from "@fiberhost/core/Connection"
 import * as HostCallError from "@fiberhost/core/HostCallError"
 import * as HostFunction from "@fiberhost/core/HostFunction"
+import type { Member } from "@fiberhost/core/Line"
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -18,7 +19,12 @@ import * as GuestWire from "./GuestWire.ts"
 import type { RemoteCall } from "./RemoteCall.ts"
 import type { RemoteGuest, RemoteHost } from "./RemoteGuest.ts"
 
-export class RemoteHostCall extends RunningHostCall<RemoteCall> implements HostFunction.Listener<unknown, unknown> {
+export class RemoteHostCall
+  extends RunningHostCall<RemoteCall>
+  implements HostFunction.Listener<unknown, unknown>, Member<RemoteHostCall>
+{
+  previous: RemoteHostCall | undefined = undefined
+  next: RemoteHostCall | undefined = undefined
   readonly guest: RemoteGuest
   readonly id: number
   readonly flags: number
@@ -32,7 +38,7 @@ export class RemoteHostCall extends RunningHostCall<RemoteCall> implements HostF
     this.flags = flags
     // Its caller had left when the guest called it, and the guest, which may be blocked by it, had not heard of that.
     if (owner?.isSettled === true) this.interrupt()
-    guest.hostCalls.add(this)
+    guest.hostCalls.push(this)
     if (this.holdsThread) guest.thread.blockedBy = this
   }
 
@@ -69,7 +75,7 @@ export class RemoteHostCall extends RunningHostCall<RemoteCall> implements HostF
   }
 
   private end(exit: HostExit): void {
-    this.guest.hostCalls.delete(this)
+    this.guest.hostCalls.remove(this)
     this.leave(exit)
     this.answer(exit)
     this.come()

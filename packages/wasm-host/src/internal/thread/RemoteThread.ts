@@ -6,6 +6,7 @@ import * as Codec from "@fiberhost/core/Codec"
 import * as Connection from "@fiberhost/core/Connection"
 import * as HostCallError from "@fiberhost/core/HostCallError"
 import * as HostFunction from "@fiberhost/core/HostFunction"
+import { IdTable } from "@fiberhost/core/IdTable"
 import * as Thread from "@fiberhost/core/Thread"
 import * as Wire from "@fiberhost/core/Wire"
 import * as Deferred from "effect/Deferred"
@@ -62,7 +63,7 @@ export class RemoteThread implements Connection.Server {
   lost: GuestError.ThreadLost | undefined
   private readonly ended = Deferred.makeUnsafe<void>()
   private readonly ran: Int32Array
-  private readonly hostCalls = new Map<number, RemoteHostCall.RemoteHostCall>()
+  private readonly hostCalls = new IdTable<RemoteHostCall.RemoteHostCall>()
   private readonly thread: Thread.Thread
   private fault: string | undefined
 
