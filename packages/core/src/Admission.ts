@@ -18,6 +18,7 @@ import { identity } from "effect/Function"
 import * as Scheduler from "effect/Scheduler"
 import * as Schema from "effect/Schema"
 import * as Count from "./Count.ts"
+import * as LastContext from "./LastContext.ts"
 import { Line } from "./Line.ts"
 
 /** `concurrency` tasks are active and `capacity` wait: `waiting` is how many did when the entrant was refused. */
@@ -139,6 +140,7 @@ class AdmissionImpl implements Admission {
   readonly capacity: number
   readonly waiting = new Line<PermitImpl>()
   readonly suspended = new Line<PermitImpl>()
+  private readonly outerOf = LastContext.memo(outerOf)
   readonly dispatcher = Context.get(Context.empty(), Scheduler.Scheduler).makeDispatcher()
   active = 0
   nested = 0
@@ -159,7 +161,7 @@ class AdmissionImpl implements Admission {
   }
 
   tryEnter(context: Context.Context<never>): PermitImpl | Refusal {
-    const outer = outerOf(context)
+    const outer = this.outerOf(context)
     const nested = outer !== undefined && isUnder(outer, this)
     if (this.phase !== "Open" && (this.phase === "Closed" || !nested)) return "Closed"
     if (nested) {
@@ -176,7 +178,9 @@ class AdmissionImpl implements Admission {
 
   request(context: Context.Context<never>): PermitImpl | "Closed" {
     const entry = this.tryEnter(context)
-    return entry === "NoRoom" ? this.suspended.push(new PermitImpl(this, outerOf(context), "Suspended", false)) : entry
+    return entry === "NoRoom"
+      ? this.suspended.push(new PermitImpl(this, this.outerOf(context), "Suspended", false))
+      : entry
   }
 
   enter(restore: Restore = identity): Effect.Effect<Permit, Closed> {

@@ -24,6 +24,7 @@ import type { CodecError } from "./CodecError.ts"
 import type { FunctionCodec } from "./FunctionCodec.ts"
 import * as HostCallError from "./HostCallError.ts"
 import type { Reader } from "./internal/msgpack/MsgPackReader.ts"
+import * as LastContext from "./LastContext.ts"
 import * as Wire from "./Wire.ts"
 
 /** What implements a host function: an Effect of the decoded payload, with any services; a Stream if it is streamed. */
@@ -208,23 +209,13 @@ const encoder =
     return Result.isSuccess(bytes) ? Exit.succeed(bytes.success) : Exit.fail(answerRefused(codec.name, bytes.failure))
   }
 
-/**
- * The contexts of a handler that has these services. To merge two costs more than to call a handler, and callers come with one
- * context again and again: that of the fiber which was forked for them all.
- */
-const contextOf = <Env>(services: Context.Context<Env>): ((caller: Context.Context<never>) => Context.Context<Env>) => {
-  let last: Context.Context<never> | undefined
-  let merged = services
-  return (caller) => {
-    if (caller !== last) {
-      last = caller
-      merged = Context.merge(caller, services)
-      const level = Context.getOrUndefined(caller, References.MinimumLogLevel)
-      if (level !== undefined) merged = Context.add(merged, References.MinimumLogLevel, level)
-    }
-    return merged
-  }
-}
+/** The contexts of a handler that has these services. To merge two costs more than to call a handler. */
+const contextOf = <Env>(services: Context.Context<Env>): ((caller: Context.Context<never>) => Context.Context<Env>) =>
+  LastContext.memo((caller) => {
+    const merged = Context.merge(caller, services)
+    const level = Context.getOrUndefined(caller, References.MinimumLogLevel)
+    return level === undefined ? merged : Context.add(merged, References.MinimumLogLevel, level)
+  })
 
 /**
  * V8 decides once for each place in the code whether what it allocates goes straight to old space, by how much of it survived a

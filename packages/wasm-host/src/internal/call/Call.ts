@@ -35,7 +35,7 @@ export const run = (guest: SupervisedGuest, index: number, payload: unknown): Ef
   Effect.callback((resume) => {
     // It is registered in the caller's fiber, so this is its context.
     const { context } = Fiber.getCurrent()!
-    const hasDeadline = Context.get(context, Deadline.Current) !== Infinity
+    const hasDeadline = guest.deadlineOf(context) !== Infinity
     const outcome = hasDeadline ? notDirect : guest.callDirectly(index, payload, context)
     if (outcome !== notDirect) return resume(outcome instanceof DirectFailure ? outcome.exit : Exit.succeed(outcome))
     // A stack that ended on the way would leave the call, and its guest, in between.
@@ -132,7 +132,7 @@ export class Call implements Caller, Item, Member<Call> {
     this.index = index
     this.payload = payload
     this.resume = resume
-    const inherited = Context.get(context, Deadline.Current)
+    const inherited = guest.deadlineOf(context)
     const allowed = guest.functionOf(index).allowed
     this.context = allowed === Infinity ? context : Deadline.add(context, allowed)
     this.dueAt = this.context === context ? inherited : Context.get(this.context, Deadline.Current)

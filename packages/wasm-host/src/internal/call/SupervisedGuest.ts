@@ -6,7 +6,9 @@
  * an instance dies goes to the next, in order, with its place in the executor and its deadline; one that has begun is
  * answered with what happened, unless its function is idempotent.
  */
+import * as Deadline from "@fiberhost/core/Deadline"
 import type * as FunctionCodec from "@fiberhost/core/FunctionCodec"
+import * as LastContext from "@fiberhost/core/LastContext"
 import { Line } from "@fiberhost/core/Line"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
@@ -17,6 +19,7 @@ import * as GuestError from "../../GuestError.ts"
 import type * as Supervisor from "../../Supervisor.ts"
 import { type DirectOutcome, notDirect } from "../guest/DirectCall.ts"
 import { GuestCodec } from "../guest/GuestCodec.ts"
+import * as RunningHostCall from "../guest/RunningHostCall.ts"
 import * as StackRoom from "../guest/StackRoom.ts"
 import type { Signature } from "../module/Signature.ts"
 import * as Call from "./Call.ts"
@@ -72,6 +75,10 @@ export class SupervisedGuest implements PluginGuest {
   readonly missing: ReadonlyArray<string>
   readonly observer: CallObserver | undefined
   readonly timer: GuestTimer
+  /** The deadline that a caller has already. */
+  readonly deadlineOf = LastContext.memo((context) => Context.get(context, Deadline.Current))
+  /** The host function that a caller is, or runs in, if it is one. */
+  private readonly hostCallOf = LastContext.memo((context) => Context.get(context, RunningHostCall.Current))
   /** How many calls have not settled. The instances have those that have entered. */
   inHand = 0
   /** Calls that no instance has, and not all of them may enter one: they wait for room. */
@@ -175,7 +182,8 @@ export class SupervisedGuest implements PluginGuest {
   /** Why a caller with this context would wait for ever: for what waits for it. */
   refusal(context: Context.Context<never>): GuestError.Reason | undefined {
     const { current } = this
-    const hostFunction = (current ?? this.coming)?.blockedBy(context)
+    const hostFunction =
+      this.hostCallOf(context) === undefined ? undefined : (current ?? this.coming)?.blockedBy(context)
     if (hostFunction !== undefined) return new GuestError.WouldDeadlock({ hostFunction })
     if (current === undefined && Preparation.isOf(this, context)) return new GuestError.WaitsForItself()
     return undefined

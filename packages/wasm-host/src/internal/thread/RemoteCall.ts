@@ -30,8 +30,7 @@ export class RemoteCall implements Connection.OutgoingCall, Entered, Member<Remo
   readonly flags: number
   readonly guest: RemoteGuest
   readonly signature: Signature
-  /** Host functions that it waits for. They pass to the guest when it settles before them. */
-  readonly hostCalls = new HostCalls()
+  private running: HostCalls | undefined
   /** The last line that the guest logged for this call. */
   logged: string | undefined
   admitted: Admitted | undefined
@@ -52,6 +51,11 @@ export class RemoteCall implements Connection.OutgoingCall, Entered, Member<Remo
       : GuestWire.measuredFlag | (call.observer === undefined ? 0 : GuestWire.observedFlag)
     this.call = call
     guest.calls.push(this)
+  }
+
+  /** Host functions that it waits for. They pass to the guest when it settles before them. */
+  get hostCalls(): HostCalls {
+    return (this.running ??= new HostCalls())
   }
 
   get target(): number {
@@ -131,7 +135,7 @@ export class RemoteCall implements Connection.OutgoingCall, Entered, Member<Remo
       if (this.flags !== 0) thread.table.leave(this.id)
       thread.connection.interrupt(this.id)
     }
-    for (const hostCall of this.hostCalls.members) hostCall.interrupt()
+    if (this.running !== undefined) for (const hostCall of this.running.members) hostCall.interrupt()
   }
 
   /** Its id may be another call's from now on. */
@@ -149,7 +153,7 @@ export class RemoteCall implements Connection.OutgoingCall, Entered, Member<Remo
   private settle(exit: TypedExit, hasBegun = true): void {
     if (this.isSettled) return
     this.leave()
-    this.hostCalls.pass()
+    this.running?.pass()
     this.call.exited(exit, hasBegun)
   }
 
