@@ -23,6 +23,7 @@ import * as Admission from "./Admission.ts"
 import type { CodecError } from "./CodecError.ts"
 import type { FunctionCodec } from "./FunctionCodec.ts"
 import * as HostCallError from "./HostCallError.ts"
+import * as DieYoung from "./internal/DieYoung.ts"
 import type { Reader } from "./internal/msgpack/MsgPackReader.ts"
 import * as LastContext from "./LastContext.ts"
 import * as Wire from "./Wire.ts"
@@ -128,7 +129,7 @@ export const implement = Effect.fnUntraced(function* <H extends object, E = neve
   handlers: H | Effect.Effect<H, E, Env>
 ): Effect.fn.Return<ReadonlyMap<string, Implementation>, E, Env | Services<H>> {
   const context = withoutCaller(yield* Effect.context<Services<H>>())
-  showThatContextsDieYoung()
+  DieYoung.show()
   const erased = Effect.isEffect(handlers) ? yield* handlers : handlers
   const implementations = new Map<string, Implementation>()
   for (const [tag, codec] of codecs) {
@@ -216,18 +217,6 @@ const contextOf = <Env>(services: Context.Context<Env>): ((caller: Context.Conte
     const level = Context.getOrUndefined(caller, References.MinimumLogLevel)
     return level === undefined ? merged : Context.add(merged, References.MinimumLogLevel, level)
   })
-
-/**
- * V8 decides once for each place in the code whether what it allocates goes straight to old space, by how much of it survived a
- * collection. In a program that starts, all contexts do. Those of host calls then would, keep what they refer to until a full
- * collection, and make a call that waits cost twice as much where 64 do at once (docs/speed.md). What dies at once, before the
- * first calls, decides otherwise.
- */
-const showThatContextsDieYoung = (): void => {
-  for (let i = 0; i < 1000; i++) Context.add(Context.empty(), Scope.Scope, neverClosed)
-}
-
-const neverClosed = Scope.makeUnsafe()
 
 /** Who waits for a handler's end. An object: a closure for each would cost as much memory as what it is told of. */
 export interface Listener<A, E> {

@@ -24,7 +24,7 @@ import type { Stats } from "./internal/call/Instance.ts"
 import { loadGuest } from "./internal/call/LoadGuest.ts"
 import * as PluginDouble from "./internal/call/PluginDouble.ts"
 import type { PluginGuest } from "./internal/call/PluginGuest.ts"
-import { DirectFailure, notDirect } from "./internal/guest/DirectCall.ts"
+import { NoAnswer } from "./internal/guest/DirectCall.ts"
 import type * as Link from "./internal/module/Link.ts"
 import * as Signature from "./internal/module/Signature.ts"
 import type * as PluginModule from "./PluginModule.ts"
@@ -208,28 +208,33 @@ const typed = <R extends Rpc.Any>(
   guests: ReadonlyArray<PluginGuest>,
   health: Stream.Stream<Supervisor.Event>
 ): Plugin<R> => {
-  const [first, ...others] = guests
   const functions: Record<string, unknown> = {}
+  const only = guests.length === 1 ? guests[0]! : undefined
   for (let index = 0; index < names.length; index++) {
     const { name, twin } = names[index]!
-    const call =
-      others.length === 0
-        ? (payload: unknown) => first!.call(index, payload)
-        : (payload: unknown) => Effect.suspend(() => leastBusy(guests).call(index, payload))
-    functions[name] = call
+    functions[name] =
+      only === undefined
+        ? (payload: unknown) => Effect.suspend(() => leastBusy(guests).call(index, payload))
+        : (payload: unknown) => only.call(index, payload)
     if (twin === undefined) continue
-    functions[twin] = (payload: unknown) => {
-      const chosen = others.length === 0 ? first! : leastBusy(guests)
-      const outcome = chosen.callDirectly(index, payload, noContext)
-      if (outcome === notDirect) return callOnStack(plugin, name, chosen, chosen.call(index, payload))
-      return outcome instanceof DirectFailure ? Effect.runSync(outcome.exit) : outcome
-    }
+    functions[twin] =
+      only === undefined
+        ? (payload: unknown) => callOnStack(plugin, name, leastBusy(guests), index, payload)
+        : (payload: unknown) => callOnStack(plugin, name, only, index, payload)
   }
   return Object.assign(functions, { [GuestsTypeId]: guests, [HealthTypeId]: health }) as unknown as Plugin<R>
 }
 
-/** The twin where a whole call is needed: it is answered before this returns, or is `Busy`. */
-const callOnStack = (
+/** A call by a twin, which is answered before this returns. */
+const callOnStack = (plugin: string, name: string, guest: PluginGuest, index: number, payload: unknown): unknown => {
+  const outcome = guest.callDirectly(index, payload, noContext)
+  if (!(outcome instanceof NoAnswer)) return outcome
+  if (outcome.exit !== undefined) return Effect.runSync(outcome.exit)
+  return callWholly(plugin, name, guest, guest.call(index, payload))
+}
+
+/** A whole call, where it is needed: it is answered before this returns, or is `Busy`. */
+const callWholly = (
   plugin: string,
   name: string,
   guest: PluginGuest,

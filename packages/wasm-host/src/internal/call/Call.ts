@@ -15,7 +15,7 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Result from "effect/Result"
 import * as GuestError from "../../GuestError.ts"
-import { DirectFailure, notDirect } from "../guest/DirectCall.ts"
+import { NoAnswer, notDirect } from "../guest/DirectCall.ts"
 import type { Caller } from "../guest/GuestCall.ts"
 import { type GuestCodec, passBytes, type Raws, type TypedExit } from "../guest/GuestCodec.ts"
 import type { GuestMemory } from "../guest/GuestMemory.ts"
@@ -37,7 +37,8 @@ export const run = (guest: SupervisedGuest, index: number, payload: unknown): Ef
     const { context } = Fiber.getCurrent()!
     const hasDeadline = guest.deadlineOf(context) !== Infinity
     const outcome = hasDeadline ? notDirect : guest.callDirectly(index, payload, context)
-    if (outcome !== notDirect) return resume(outcome instanceof DirectFailure ? outcome.exit : Exit.succeed(outcome))
+    if (!(outcome instanceof NoAnswer)) return resume(Exit.succeed(outcome))
+    if (outcome.exit !== undefined) return resume(outcome.exit)
     // A stack that ended on the way would leave the call, and its guest, in between.
     StackRoom.check()
     const call = new Call(guest, index, payload, context, resume)

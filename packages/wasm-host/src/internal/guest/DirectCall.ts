@@ -13,7 +13,7 @@ import type { GuestCodec, Raws, TypedExit } from "./GuestCodec.ts"
 import type { GuestMemory } from "./GuestMemory.ts"
 
 /** What comes of a call that is to be answered on this stack. */
-export type DirectOutcome = DirectAnswer | DirectFailure | typeof notDirect
+export type DirectOutcome = DirectAnswer | NoAnswer
 
 /** The value that the function answers, of the type that its contract says. */
 export interface DirectAnswer {
@@ -21,17 +21,17 @@ export interface DirectAnswer {
 }
 declare const answer: unique symbol
 
-/** The call was made, and has no answer. */
-export class DirectFailure {
-  readonly exit: TypedExit
+/** The call has no answer, and why: its exit, unless it was not made. */
+export class NoAnswer {
+  readonly exit: TypedExit | undefined
 
-  constructor(exit: TypedExit) {
+  constructor(exit: TypedExit | undefined) {
     this.exit = exit
   }
 }
 
 /** The call was not made: its guest is busy, or is no more, or it needs what only a whole call has. */
-export const notDirect: unique symbol = Symbol("notDirect")
+export const notDirect = new NoAnswer(undefined)
 
 export class DirectCall implements Entry {
   private context: Context.Context<never> = Context.empty()
@@ -55,14 +55,13 @@ export class DirectCall implements Entry {
     this.index = index
     this.context = context
     guest.begin(this)
-    let outcome: DirectAnswer | DirectFailure
+    let outcome: DirectOutcome
     try {
       outcome = codec.invoke(guest.exportOf(index), payload, guest) as DirectAnswer
     } catch (thrown) {
       outcome = this.failed(codec, thrown)
     }
-    if (this.owner !== undefined) outcome = this.left(outcome)
-    if (guest.needsFinish) this.finish()
+    if (this.owner !== undefined || guest.needsFinish) outcome = this.finish(outcome)
     guest.end()
     guest.lock.release()
     guest.deliver()
@@ -80,38 +79,42 @@ export class DirectCall implements Entry {
   }
 
   /** It ends in the guest's death, or in what its codec or its contract says. */
-  private failed(codec: GuestCodec, thrown: unknown): DirectFailure {
+  private failed(codec: GuestCodec, thrown: unknown): NoAnswer {
     try {
-      return new DirectFailure(codec.exitOfThrown(thrown))
+      return new NoAnswer(codec.exitOfThrown(thrown))
     } catch {
       const { call } = this
       this.guest.poison(thrown, call)
-      return new DirectFailure(call.takeExit()!)
+      return new NoAnswer(call.takeExit()!)
     }
   }
 
-  /** One that a host function looked at may have been failed for it. Those that it did not wait for pass to the guest. */
-  private left<Outcome>(outcome: Outcome): Outcome | DirectFailure {
-    const owner = this.owner!
-    this.owner = undefined
-    owner.permit?.leave()
-    if (owner.isSettled) return new DirectFailure(owner.takeExit()!)
-    owner.settle(Exit.void)
-    return outcome
-  }
-
   /** What goes wrong after the answer is the guest's end, and not the call's. */
-  private finish(): void {
+  private finish(outcome: DirectOutcome): DirectOutcome {
     const { guest } = this
+    const left = this.left(outcome)
+    if (guest.dead !== undefined) return left
     try {
       // The guest may have caught what the host threw, and gone on.
       if (guest.unwinding !== undefined) throw guest.unwinding
       guest.asyncValues.sweep()
     } catch (thrown) {
       const { call } = this
-      this.left(undefined)
+      this.left(outcome)
       guest.poison(thrown, call)
     }
+    return left
+  }
+
+  /** One that a host function looked at may have been failed for it. Those that it did not wait for pass to the guest. */
+  private left(outcome: DirectOutcome): DirectOutcome {
+    const { owner } = this
+    if (owner === undefined) return outcome
+    this.owner = undefined
+    owner.permit?.leave()
+    if (owner.isSettled) return new NoAnswer(owner.takeExit()!)
+    owner.settle(Exit.void)
+    return outcome
   }
 }
 

@@ -78,8 +78,8 @@ export class Guest {
   readonly context: Context.Context<never>
   readonly limits: Limits
   private readonly onUnheard: Options["onUnheard"]
-  /** The refusals that it has told of in the entry on the stack. */
-  private told: Set<string> | undefined
+  /** The refusals that it has told of in the entry on the stack, or in the last that there were some in. */
+  private told = { entry: 0, refusals: new Set<string>() }
   readonly lock = new EntryLock<Turn>((turn) => this.run(turn))
   /** Calls whose callers wait for an answer, entered or not. */
   readonly calls = new Line<GuestCall.GuestCall>()
@@ -100,8 +100,6 @@ export class Guest {
   dead: GuestError.Reason | undefined
   /** What it is on the stack for. */
   private entry: Entry | undefined
-  /** Whether it is on the stack. */
-  entered = false
   /** Set before the host unwinds the guest, so that a guest that catches exceptions does not go on. */
   unwinding: GuestError.GuestFault | undefined
   private readonly signaturesChecked: boolean
@@ -134,7 +132,11 @@ export class Guest {
 
   /** The guest function of this index of the contract, which is not missing. */
   exportOf(index: number): Export {
-    return (this.functions[index] ??= this.exports[Link.functionPrefix + this.signature.exports[index]!.name] as Export)
+    return this.functions[index] ?? this.look(index)
+  }
+
+  private look(index: number): Export {
+    return (this.functions[index] = this.exports[Link.functionPrefix + this.signature.exports[index]!.name] as Export)
   }
 
   get stats(): Stats {
@@ -182,7 +184,6 @@ export class Guest {
   /** An entry comes on the stack, which its caller has the lock for. */
   begin(entry: Entry): void {
     this.entry = entry
-    this.entered = true
     this.used.entries++
     this.changed?.(this)
   }
@@ -190,9 +191,12 @@ export class Guest {
   /** It has left the stack. */
   end(): void {
     this.entry = undefined
-    this.entered = false
-    this.told = undefined
     this.changed?.(this)
+  }
+
+  /** Whether it is on the stack. */
+  get entered(): boolean {
+    return this.entry !== undefined
   }
 
   /** The call that the entry on the stack runs for. */
@@ -211,8 +215,9 @@ export class Guest {
     const { _tag } = error.reason
     if (_tag === "TooManyHostCalls" || _tag === "ArgumentsRefused") {
       const refusal = `${error.function} ${_tag}`
-      if (this.told?.has(refusal) === true) return
-      ;(this.told ??= new Set()).add(refusal)
+      if (this.told.entry !== this.used.entries) this.told = { entry: this.used.entries, refusals: new Set() }
+      if (this.told.refusals.has(refusal)) return
+      this.told.refusals.add(refusal)
     }
     this.onUnheard(error, owner, context)
   }
@@ -276,7 +281,7 @@ export class Guest {
 
   /** Whether what is on the stack has left something to do, or to find out, before the guest can be left. */
   get needsFinish(): boolean {
-    return this.dead === undefined && (this.unwinding !== undefined || this.asyncValues.held > 0)
+    return this.unwinding !== undefined || this.asyncValues.held > 0
   }
 
   /** Resumes callers whose calls the guest has settled, unless it is on the stack. */

@@ -26,6 +26,8 @@ export class GuestCodec {
   private readonly valueBytes: number
   readonly signature: Signature.Signature
   private readonly arguments: ReadonlyArray<GuestArgument>
+  /** The argument of a function that takes one. */
+  private readonly only: GuestArgument | undefined
   /** The answer of a raw one, where it needs no codec. */
   private readonly ofRaw: ((raw: number | bigint) => unknown) | undefined
 
@@ -44,6 +46,7 @@ export class GuestCodec {
     this.arguments = codec.arguments.map(
       (argument, i) => new GuestArgument(argument, this.signature.arguments[i]!, valueBytes)
     )
+    this.only = this.arguments.length === 1 ? this.arguments[0] : undefined
     const { result } = this.signature
     this.ofRaw =
       result === "bytes" || result === "void" || codec.successKind === undefined ? undefined : Signature.valueOf(result)
@@ -75,7 +78,7 @@ export class GuestCodec {
   /** Host to guest: the arguments as the export takes them. Throws a `Refused`, and then none is left in the guest's memory. */
   pass(payload: unknown, memory: GuestMemory): Raws {
     // A literal has room for one; an array that `push` grows, for 17.
-    if (this.arguments.length === 1) return [this.arguments[0]!.pass(payload, memory)]
+    if (this.only !== undefined) return [this.only.pass(payload, memory)]
     const raws: Array<number | bigint> = []
     try {
       for (const argument of this.arguments) raws.push(argument.pass(payload, memory))
@@ -88,16 +91,23 @@ export class GuestCodec {
 
   /** A sync function, called and answered: its value. Throws a `Refused`, and whatever ends the guest. */
   invoke(run: Export, payload: unknown, guest: Guest): unknown {
-    const { memory } = guest
-    const { arguments: args } = this
-    const raws = args.length === 1 ? undefined : this.pass(payload, memory)
-    const raw = raws === undefined ? args[0]!.pass(payload, memory) : 0
+    const { only } = this
+    if (only === undefined) return this.invokeWith(run, this.pass(payload, guest.memory), guest)
+    const raw = only.pass(payload, guest.memory)
     // A getter of the payload may have closed it.
     if (guest.dead !== undefined) throw new Refused(guest.dead)
-    const answer = raws === undefined ? run(raw) : run(...raws)
+    return this.answered(run(raw), guest)
+  }
+
+  private invokeWith(run: Export, raws: Raws, guest: Guest): unknown {
+    if (guest.dead !== undefined) throw new Refused(guest.dead)
+    return this.answered(run(...raws), guest)
+  }
+
+  private answered(answer: number | bigint | undefined, guest: Guest): unknown {
     // The guest has caught what the host threw: its answer is none.
     if (guest.unwinding !== undefined) throw guest.unwinding
-    return this.valueOf(answer, memory)
+    return this.valueOf(answer, guest.memory)
   }
 
   /** Guest to host: the answer, as the export returned it or resolved its AsyncValue with it. */
