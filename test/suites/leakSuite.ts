@@ -4,7 +4,7 @@ import { Effect, Fiber, Layer, Metric } from "effect"
 import { Allocations, total } from "../fixtures/allocations.ts"
 import { Conformance, conformanceModule, hostOf } from "../fixtures/conformance.ts"
 import { eventually } from "../fixtures/eventually.ts"
-import { collectGarbage } from "../fixtures/garbage.ts"
+import { collectGarbage, collectYoungGarbage } from "../fixtures/garbage.ts"
 import { newResources, resources } from "../fixtures/resources.ts"
 import type { Topology } from "../fixtures/topologies.ts"
 import { compile, plugin, Wat } from "../fixtures/wat.ts"
@@ -17,6 +17,8 @@ export const leakSuite = (topology: Topology, streams: ReadonlyArray<readonly [c
       ([calls, width]) => steadyStream(topology, calls, width),
       300_000
     )
+
+    it.live("what calls leave is collected while it is young", () => leaveYoungGarbage(topology), 60_000)
 
     it.live(
       "a thousand instances, one after another and at once",
@@ -44,6 +46,33 @@ export const leakSuite = (topology: Topology, streams: ReadonlyArray<readonly [c
       60_000
     )
   })
+
+/**
+ * What lives as long as the guest is in old space. If it referred to calls that have ended, also by way of what is no longer used
+ * itself, the engine would keep all that they refer to until a full collection.
+ */
+const leaveYoungGarbage = Effect.fn(function* ({ conformance, counted }: Topology) {
+  const host = hostOf({ host_echo: ({ text }) => Effect.promise(() => Promise.resolve(text)) })
+  const context = yield* Layer.build(Layer.merge(counted, Layer.provide(host, conformance)))
+  const guest = yield* Effect.provide(Conformance.make({ module: conformanceModule }), context)
+  const stream = (calls: number) =>
+    Effect.all(
+      Array.from({ length: 64 }, () => Effect.repeat(guest.via_host_echo({ text: "text" }), { times: calls })),
+      { concurrency: "unbounded", discard: true }
+    )
+  const kept: Array<number> = []
+  yield* stream(100)
+  for (let round = 0; round < 3; round++) {
+    // In use for two collections, so it is in old space.
+    collectGarbage()
+    const before = collectGarbage()
+    yield* stream(200)
+    collectYoungGarbage()
+    kept.push(collectYoungGarbage() - before)
+  }
+  // One call and its host call are 2 KiB.
+  assert.isBelow(Math.min(...kept), 64 * 200 * 400)
+})
 
 /**
  * Makes `count` calls of one guest, `width` of them at any moment, each waiting for one host call. Everything that the

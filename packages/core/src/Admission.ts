@@ -17,8 +17,8 @@ import * as Exit from "effect/Exit"
 import { identity } from "effect/Function"
 import * as Scheduler from "effect/Scheduler"
 import * as Schema from "effect/Schema"
+import * as ContextReader from "./ContextReader.ts"
 import * as Count from "./Count.ts"
-import * as LastContext from "./LastContext.ts"
 import { Line } from "./Line.ts"
 
 /** `concurrency` tasks are active and `capacity` wait: `waiting` is how many did when the entrant was refused. */
@@ -140,7 +140,7 @@ class AdmissionImpl implements Admission {
   readonly capacity: number
   readonly waiting = new Line<PermitImpl>()
   readonly suspended = new Line<PermitImpl>()
-  private readonly outerOf = LastContext.memo(outerOf)
+  private readonly currentOf = ContextReader.make(Current)
   readonly dispatcher = Context.get(Context.empty(), Scheduler.Scheduler).makeDispatcher()
   active = 0
   nested = 0
@@ -217,7 +217,7 @@ class AdmissionImpl implements Admission {
     return Effect.withFiber((fiber) => {
       if (this.phase === "Open") this.phase = "Draining"
       this.refuse(this.suspended)
-      const outer = outerOf(fiber.context)
+      const outer = this.outerOf(fiber.context)
       if (this.isIdle || (outer !== undefined && isUnder(outer, this))) return Effect.void
       return Deferred.await((this.idle ??= Deferred.makeUnsafe()))
     })
@@ -225,6 +225,11 @@ class AdmissionImpl implements Admission {
 
   get isIdle(): boolean {
     return this.active === 0 && this.nested === 0 && this.waiting.size === 0
+  }
+
+  /** The permit of the task that a fiber runs in. Every permit is one of these. */
+  private outerOf(context: Context.Context<never>): PermitImpl | undefined {
+    return this.currentOf(context) as PermitImpl | undefined
   }
 
   /** Called by a permit that leaves `state`. */
@@ -307,8 +312,6 @@ const turn = (permit: PermitImpl, restore: Restore): Effect.Effect<Permit, Close
     ),
     (exit) => (Exit.isFailure(exit) ? void permit.leave() : undefined)
   )
-
-const outerOf = (context: Context.Context<never>) => Context.get(context, Current) as PermitImpl | undefined
 
 /**
  * Whether `permit` or one around it is an active one of `admission`. Permits given back are unlinked on the way, or a

@@ -25,7 +25,6 @@ import type { FunctionCodec } from "./FunctionCodec.ts"
 import * as HostCallError from "./HostCallError.ts"
 import * as DieYoung from "./internal/DieYoung.ts"
 import type { Reader } from "./internal/msgpack/MsgPackReader.ts"
-import * as LastContext from "./LastContext.ts"
 import * as Wire from "./Wire.ts"
 
 /** What implements a host function: an Effect of the decoded payload, with any services; a Stream if it is streamed. */
@@ -210,13 +209,23 @@ const encoder =
     return Result.isSuccess(bytes) ? Exit.succeed(bytes.success) : Exit.fail(answerRefused(codec.name, bytes.failure))
   }
 
-/** The contexts of a handler that has these services. To merge two costs more than to call a handler. */
-const contextOf = <Env>(services: Context.Context<Env>): ((caller: Context.Context<never>) => Context.Context<Env>) =>
-  LastContext.memo((caller) => {
-    const merged = Context.merge(caller, services)
-    const level = Context.getOrUndefined(caller, References.MinimumLogLevel)
-    return level === undefined ? merged : Context.add(merged, References.MinimumLogLevel, level)
-  })
+/**
+ * The contexts of a handler that has these services. To merge two costs more than to call a handler, and callers come with one
+ * context again and again: that of the fiber which was forked for them all.
+ */
+const contextOf = <Env>(services: Context.Context<Env>): ((caller: Context.Context<never>) => Context.Context<Env>) => {
+  let last: Context.Context<never> | undefined
+  let merged = services
+  return (caller) => {
+    if (caller !== last) {
+      last = caller
+      merged = Context.merge(caller, services)
+      const level = Context.getOrUndefined(caller, References.MinimumLogLevel)
+      if (level !== undefined) merged = Context.add(merged, References.MinimumLogLevel, level)
+    }
+    return merged
+  }
+}
 
 /** Who waits for a handler's end. An object: a closure for each would cost as much memory as what it is told of. */
 export interface Listener<A, E> {

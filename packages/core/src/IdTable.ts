@@ -1,9 +1,10 @@
 /**
- * What is known by an id that is used again when it is free, such as that of a call on the wire: so ids stay small. It owns nothing,
- * and ends with its owner.
+ * What is known by an id that is used again when it is free, as `Connection` gives them: so ids stay small. It owns nothing, and ends
+ * with its owner. It gets as long as the most ids that were taken at once.
  *
- * An array, because what comes and goes in a `Map` or a `Set` makes a new table every so often, to which V8 has the old one point.
- * Once a table is in old space all that was in later ones survives until a full collection (docs/speed.md).
+ * An array and not a `Map`: what that would keep of those that have left is in docs/speed.md.
+ *
+ * @internal
  */
 export class IdTable<A> {
   size = 0
@@ -24,8 +25,8 @@ export class IdTable<A> {
     this.size--
   }
 
-  /** All that is there now, by id: a copy. */
-  get values(): ReadonlyArray<A> {
+  /** Those that are there now, by id: a copy. */
+  get members(): ReadonlyArray<A> {
     return this.items.filter((item) => item !== undefined)
   }
 }

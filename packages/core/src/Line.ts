@@ -23,7 +23,7 @@ export class Line<A extends Member<A>> {
     return member
   }
 
-  /** The member is in this line. Who keeps one that has left keeps no others. */
+  /** The member is in this line: to remove one twice breaks it. Who keeps one that has left keeps no others. */
   remove(member: A): void {
     if (member.previous === undefined) this.first = member.next
     else member.previous.next = member.next

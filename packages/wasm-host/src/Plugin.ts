@@ -217,31 +217,23 @@ const typed = <R extends Rpc.Any>(
         ? (payload: unknown) => Effect.suspend(() => leastBusy(guests).call(index, payload))
         : (payload: unknown) => only.call(index, payload)
     if (twin === undefined) continue
-    functions[twin] =
-      only === undefined
-        ? (payload: unknown) => callOnStack(plugin, name, leastBusy(guests), index, payload)
-        : (payload: unknown) => callOnStack(plugin, name, only, index, payload)
+    functions[twin] = (payload: unknown) => callOnStack(plugin, name, only ?? leastBusy(guests), index, payload)
   }
   return Object.assign(functions, { [GuestsTypeId]: guests, [HealthTypeId]: health }) as unknown as Plugin<R>
 }
 
-/** A call by a twin, which is answered before this returns. */
+/** A twin's call: on this stack, or as a whole call. */
 const callOnStack = (plugin: string, name: string, guest: PluginGuest, index: number, payload: unknown): unknown => {
   const outcome = guest.callDirectly(index, payload, noContext)
   if (!(outcome instanceof NoAnswer)) return outcome
   if (outcome.exit !== undefined) return Effect.runSync(outcome.exit)
-  return callWholly(plugin, name, guest, guest.call(index, payload))
+  return callWholly(plugin, name, guest, index, payload)
 }
 
-/** A whole call, where it is needed: it is answered before this returns, or is `Busy`. */
-const callWholly = (
-  plugin: string,
-  name: string,
-  guest: PluginGuest,
-  call: Effect.Effect<unknown, unknown>
-): unknown => {
+/** A twin's call that cannot be direct: it is answered before this returns, or is `Busy`. */
+const callWholly = (plugin: string, name: string, guest: PluginGuest, index: number, payload: unknown): unknown => {
   // A guest on another thread would be entered all the same, later and for nobody.
-  const fiber = guest.inCallingThread ? Effect.runFork(call) : undefined
+  const fiber = guest.inCallingThread ? Effect.runFork(guest.call(index, payload)) : undefined
   const exit = fiber?.pollUnsafe()
   if (exit !== undefined) return Effect.runSync(exit)
   // Nobody would take the answer.

@@ -172,6 +172,7 @@ export class Caller {
   private send(index: number, payload: unknown, place: Place): Result.Result<BlockingCall, Failure> {
     const codec = this.codecs[index]!
     const call = new BlockingCall(index, codec, this.threadOf(place), payload)
+    // In the line only once it is sent: a getter of its payload may read, which takes out what has settled.
     const refused = call.send()
     if (refused === undefined) {
       this.calls.push(call)

@@ -83,7 +83,7 @@ export class CallServer implements Connection.Server {
 
   /** What runs. It is answered when it has ended. */
   get fibers(): ReadonlyArray<Fiber.Fiber<unknown, unknown>> {
-    return this.running.values.map(({ fiber }) => fiber)
+    return this.running.members.map(({ fiber }) => fiber)
   }
 
   /** Caller to function: the call, step by step: arguments read, the handler run, its answer written. */

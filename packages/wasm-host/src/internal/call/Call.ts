@@ -92,7 +92,7 @@ const admit = (call: Call): void => {
 export class Call implements Caller, Item, Member<Call> {
   previous: Call | undefined = undefined
   next: Call | undefined = undefined
-  timed = -1
+  timerIndex = -1
   readonly guest: SupervisedGuest
   readonly index: number
   readonly payload: unknown

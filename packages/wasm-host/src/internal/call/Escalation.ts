@@ -49,7 +49,7 @@ export class Watch implements Item {
   private straySince = 0
   /** When it looks next. */
   dueAt = Infinity
-  timed = -1
+  timerIndex = -1
 
   constructor(guest: SupervisedGuest, instance: Instance) {
     this.guest = guest
@@ -66,7 +66,7 @@ export class Watch implements Item {
     const grace = entered.hasBegun ? gate.grace[departure] : Math.max(interrupted, overdue)
     const left: LeftCall = { name: this.guest.nameOf(call.index), entered, departure, grace }
     this.lookAtStack()
-    timer.add({ dueAt: timer.now + grace, timed: -1, due: () => this.answer(left) })
+    timer.add({ dueAt: timer.now + grace, timerIndex: -1, due: () => this.answer(left) })
   }
 
   /** The call's grace time is over. What its guest calls from now on is not its own, so what it is answered now is the last. */

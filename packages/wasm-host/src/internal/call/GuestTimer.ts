@@ -13,9 +13,9 @@ import type * as Fiber from "effect/Fiber"
 export interface Item {
   /** Milliseconds of Effect's `Clock`. */
   readonly dueAt: number
-  /** The timer's: where it is among the items, or -1 when it is in none. */
-  timed: number
-  /** Called once, after it was taken out. */
+  /** Its index among the timer's items, -1 while it is in none: it begins so, and then only the timer writes it. */
+  timerIndex: number
+  /** Called once, after it was taken out; in no order among those that are due at once. */
   readonly due: () => void
 }
 
@@ -35,24 +35,24 @@ export class GuestTimer {
   }
 
   add(item: Item): void {
-    item.timed = this.items.length
+    item.timerIndex = this.items.length
     this.items.push(item)
     if (item.dueAt < this.wakesAt) this.sleepUntil(item.dueAt)
   }
 
   /** If it is there: the last one takes its place. The sleeper is not woken for that: it may wake once for nothing. */
   remove(item: Item): void {
-    if (item.timed < 0) return
+    if (item.timerIndex < 0) return
     const last = this.items.pop()!
     if (last !== item) {
-      this.items[item.timed] = last
-      last.timed = item.timed
+      this.items[item.timerIndex] = last
+      last.timerIndex = item.timerIndex
     }
-    item.timed = -1
+    item.timerIndex = -1
   }
 
   close(): void {
-    for (const item of this.items) item.timed = -1
+    for (const item of this.items) item.timerIndex = -1
     this.items.length = 0
     this.sleeper?.interruptUnsafe()
     this.sleeper = undefined
@@ -76,7 +76,7 @@ export class GuestTimer {
     const { now } = this
     for (const item of this.items.slice()) {
       // What is told first may remove others.
-      if (item.dueAt > now || item.timed < 0) continue
+      if (item.dueAt > now || item.timerIndex < 0) continue
       this.remove(item)
       Connection.tell(() => item.due(), undefined)
     }

@@ -6,9 +6,9 @@
  * an instance dies goes to the next, in order, with its place in the executor and its deadline; one that has begun is
  * answered with what happened, unless its function is idempotent.
  */
+import * as ContextReader from "@fiberhost/core/ContextReader"
 import * as Deadline from "@fiberhost/core/Deadline"
 import type * as FunctionCodec from "@fiberhost/core/FunctionCodec"
-import * as LastContext from "@fiberhost/core/LastContext"
 import { Line } from "@fiberhost/core/Line"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
@@ -76,9 +76,9 @@ export class SupervisedGuest implements PluginGuest {
   readonly observer: CallObserver | undefined
   readonly timer: GuestTimer
   /** The deadline that a caller has already. */
-  readonly deadlineOf = LastContext.memo((context) => Context.get(context, Deadline.Current))
-  /** The host function that a caller is, or runs in, if it is one. */
-  private readonly hostCallOf = LastContext.memo((context) => Context.get(context, RunningHostCall.Current))
+  readonly deadlineOf = ContextReader.make(Deadline.Current)
+  /** The host call that a caller runs in. */
+  private readonly hostCallOf = ContextReader.make(RunningHostCall.Current)
   /** How many calls have not settled. The instances have those that have entered. */
   inHand = 0
   /** Calls that no instance has, and not all of them may enter one: they wait for room. */
@@ -182,6 +182,7 @@ export class SupervisedGuest implements PluginGuest {
   /** Why a caller with this context would wait for ever: for what waits for it. */
   refusal(context: Context.Context<never>): GuestError.Reason | undefined {
     const { current } = this
+    // Nothing that could block waits for any other caller.
     const hostFunction =
       this.hostCallOf(context) === undefined ? undefined : (current ?? this.coming)?.blockedBy(context)
     if (hostFunction !== undefined) return new GuestError.WouldDeadlock({ hostFunction })

@@ -21,7 +21,7 @@ export interface DirectAnswer {
 }
 declare const answer: unique symbol
 
-/** The call has no answer, and why: its exit, unless it was not made. */
+/** The call has no answer. `exit` says how it ended; undefined when it was not made: see `notDirect`. */
 export class NoAnswer {
   readonly exit: TypedExit | undefined
 
@@ -92,18 +92,20 @@ export class DirectCall implements Entry {
   /** What goes wrong after the answer is the guest's end, and not the call's. */
   private finish(outcome: DirectOutcome): DirectOutcome {
     const { guest } = this
-    const left = this.left(outcome)
-    if (guest.dead !== undefined) return left
+    const ended = this.left(outcome)
+    // Whoever killed it has told its calls, and nothing in it is freed any more.
+    if (guest.dead !== undefined) return ended
     try {
       // The guest may have caught what the host threw, and gone on.
       if (guest.unwinding !== undefined) throw guest.unwinding
       guest.asyncValues.sweep()
     } catch (thrown) {
+      // The end is told by the name of a call, which is settled already.
       const { call } = this
       this.left(outcome)
       guest.poison(thrown, call)
     }
-    return left
+    return ended
   }
 
   /** One that a host function looked at may have been failed for it. Those that it did not wait for pass to the guest. */

@@ -78,7 +78,7 @@ export class Guest {
   readonly context: Context.Context<never>
   readonly limits: Limits
   private readonly onUnheard: Options["onUnheard"]
-  /** The refusals that it has told of in the entry on the stack, or in the last that there were some in. */
+  /** The refusals that it has told of since the entry of this number began. */
   private told = { entry: 0, refusals: new Set<string>() }
   readonly lock = new EntryLock<Turn>((turn) => this.run(turn))
   /** Calls whose callers wait for an answer, entered or not. */
@@ -132,10 +132,10 @@ export class Guest {
 
   /** The guest function of this index of the contract, which is not missing. */
   exportOf(index: number): Export {
-    return this.functions[index] ?? this.look(index)
+    return this.functions[index] ?? this.findExport(index)
   }
 
-  private look(index: number): Export {
+  private findExport(index: number): Export {
     return (this.functions[index] = this.exports[Link.functionPrefix + this.signature.exports[index]!.name] as Export)
   }
 
@@ -210,7 +210,7 @@ export class Guest {
     this.deliver()
   }
 
-  /** Why a host function has no answer; why it was not started, once in an entry: a guest may ask a million times. */
+  /** Why a host function has no answer; why it was not started, once until the next entry: a guest may ask a million times. */
   tellUnheard(error: HostCallError, owner: GuestCall.GuestCall | undefined, context: Context.Context<never>): void {
     const { _tag } = error.reason
     if (_tag === "TooManyHostCalls" || _tag === "ArgumentsRefused") {

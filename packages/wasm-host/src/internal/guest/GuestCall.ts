@@ -20,7 +20,6 @@ import type { Raws } from "./GuestCodec.ts"
 import type { GuestMemory } from "./GuestMemory.ts"
 import { HostCalls } from "./HostCalls.ts"
 import type { Admitted } from "./RunningHostCall.ts"
-import type { Resolvable } from "./Unresolved.ts"
 
 /** How a call ended in its guest. */
 export type GuestExit<A = unknown> = Exit.Exit<A, unknown>
@@ -101,9 +100,10 @@ interface Early {
   exit: GuestExit
 }
 
-export class GuestCall<A = unknown> implements Member<GuestCall>, Resolvable, Turn {
+export class GuestCall<A = unknown> implements Member<GuestCall>, Turn {
   previous: GuestCall | undefined = undefined
   next: GuestCall | undefined = undefined
+  /** Of `Unresolved`: where its AsyncValue lies, and the next call of the same slot. */
   offset = 0
   sameSlot: GuestCall | undefined = undefined
   readonly guest: Guest

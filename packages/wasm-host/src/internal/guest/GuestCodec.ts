@@ -26,7 +26,7 @@ export class GuestCodec {
   private readonly valueBytes: number
   readonly signature: Signature.Signature
   private readonly arguments: ReadonlyArray<GuestArgument>
-  /** The argument of a function that takes one. */
+  /** Its only argument; undefined when it takes none, or several. */
   private readonly only: GuestArgument | undefined
   /** The answer of a raw one, where it needs no codec. */
   private readonly ofRaw: ((raw: number | bigint) => unknown) | undefined
@@ -99,6 +99,7 @@ export class GuestCodec {
     return this.answered(run(raw), guest)
   }
 
+  /** The same for none or several: a method of its own, so that the frequent one stays small. */
   private invokeWith(run: Export, raws: Raws, guest: Guest): unknown {
     if (guest.dead !== undefined) throw new Refused(guest.dead)
     return this.answered(run(...raws), guest)

@@ -2,21 +2,14 @@
  * The async calls that a guest has not resolved, also those whose callers have left, by the offset of their AsyncValue. It owns
  * nothing, and ends with its guest.
  *
- * A hash table that keeps its chains in the calls themselves: see `IdTable` for what a `Map` would keep of those that have left.
+ * A hash table chained through the calls themselves, and not a `Map`: what that would keep of those that have left is in docs/speed.md.
  */
 import type { GuestCall } from "./GuestCall.ts"
 
-/** What the table keeps in each call. */
-export interface Resolvable {
-  /** Of its AsyncValue in guest memory, once that is known. */
-  offset: number
-  /** The next of the same slot. */
-  sameSlot: GuestCall | undefined
-}
-
 export class Unresolved {
-  /** As many as a power of two. */
-  private slots: Array<GuestCall | undefined> = new Array(16).fill(undefined)
+  /** A hash without its last `shift` bits is a slot. */
+  private shift = 28
+  private slots: Array<GuestCall | undefined> = new Array(2 ** (32 - this.shift)).fill(undefined)
   private size = 0
 
   get(offset: number): GuestCall | undefined {
@@ -45,7 +38,7 @@ export class Unresolved {
   }
 
   clear(): void {
-    for (const call of this.calls()) call.sameSlot = undefined
+    for (const call of this.members()) call.sameSlot = undefined
     this.slots.fill(undefined)
     this.size = 0
   }
@@ -57,19 +50,20 @@ export class Unresolved {
   }
 
   private grow(): void {
-    const calls = this.calls()
+    const calls = this.members()
+    this.shift--
     this.slots = new Array(2 * this.slots.length).fill(undefined)
     for (const call of calls) this.put(call)
   }
 
-  private calls(): ReadonlyArray<GuestCall> {
+  private members(): ReadonlyArray<GuestCall> {
     const calls: Array<GuestCall> = []
     for (let call of this.slots) for (; call !== undefined; call = call.sameSlot) calls.push(call)
     return calls
   }
 
-  /** Spread by the golden ratio: a guest aligns, and could choose them to share a slot. */
+  /** Offsets are aligned: their product with the golden ratio is spread. A guest that chooses some of one slot slows its own calls. */
   private slotOf(offset: number): number {
-    return (Math.imul(offset, 0x9e37_79b1) >>> 16) & (this.slots.length - 1)
+    return Math.imul(offset, 0x9e37_79b1) >>> this.shift
   }
 }
