@@ -20,13 +20,18 @@ export interface Age extends Member<Age> {
   readonly number: number
 }
 
+/** An import's AsyncValue that its guest may still read. */
+interface Retired extends Member<Retired> {
+  readonly asyncValue: bigint
+  readonly stamp: number
+}
+
 export class AsyncValues {
   private readonly memory: GuestMemory
   private next = 1
   private readonly unsettled = new Line<Age>()
-  /** Resolved imports, in the order of their stamps; those before `freed` are gone. */
-  private retired: Array<{ readonly asyncValue: bigint; readonly stamp: number }> = []
-  private freed = 0
+  /** Resolved imports, in the order of their stamps. */
+  private readonly retired = new Line<Retired>()
 
   constructor(memory: GuestMemory) {
     this.memory = memory
@@ -34,7 +39,7 @@ export class AsyncValues {
 
   /** Resolved AsyncValues of imports that wait for older calls to settle. */
   get held(): number {
-    return this.retired.length - this.freed
+    return this.retired.size
   }
 
   /** Numbers a call that enters the guest. */
@@ -67,19 +72,17 @@ export class AsyncValues {
 
   /** An import is resolved: its AsyncValue may go when the calls that are in the guest now have settled. */
   retire(asyncValue: bigint): void {
-    this.retired.push({ asyncValue, stamp: this.next })
+    this.retired.push({ asyncValue, stamp: this.next, previous: undefined, next: undefined })
   }
 
   /** Frees what no call can read any more. Called between entries. */
   sweep(): void {
-    if (this.retired.length === 0) return
+    const { retired } = this
+    if (retired.size === 0) return
     const age = this.unsettled.first?.number ?? this.next
-    while (this.freed < this.retired.length && this.retired[this.freed]!.stamp <= age) {
-      this.memory.release(this.retired[this.freed++]!.asyncValue)
+    for (let first = retired.first; first !== undefined && first.stamp <= age; first = retired.first) {
+      retired.remove(first)
+      this.memory.release(first.asyncValue)
     }
-    if (this.freed === this.retired.length) this.retired.length = 0
-    else if (this.freed > 1024) this.retired = this.retired.slice(this.freed)
-    else return
-    this.freed = 0
   }
 }

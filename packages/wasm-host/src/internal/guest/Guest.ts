@@ -105,7 +105,8 @@ export class Guest {
   private readonly signaturesChecked: boolean
   /** Says that its statistics have changed. */
   readonly changed: ((guest: Guest) => void) | undefined
-  private settled: Array<GuestCall.GuestCall> = []
+  /** Calls that have their exits, and whose callers are not resumed yet. */
+  private readonly settled = new Line<GuestCall.GuestCall>()
   private delivering = false
 
   /** Throws what the engine throws when no instance can be made, or the module's start function fails. */
@@ -286,18 +287,14 @@ export class Guest {
 
   /** Resumes callers whose calls the guest has settled, unless it is on the stack. */
   deliver(): void {
-    if (this.settled.length > 0) this.resumeSettled()
+    if (this.settled.size > 0) this.resumeSettled()
   }
 
   /** A resumed caller may enter the guest again, and settle others: they are resumed by the loop that is running. */
   private resumeSettled(): void {
     if (this.delivering || this.lock.isHeld) return
     this.delivering = true
-    while (this.settled.length > 0) {
-      const settled = this.settled
-      this.settled = []
-      for (const call of settled) Connection.tell(resume, call)
-    }
+    for (let call = this.settled.shift(); call !== undefined; call = this.settled.shift()) Connection.tell(resume, call)
     this.delivering = false
   }
 }

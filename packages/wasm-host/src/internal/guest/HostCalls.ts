@@ -31,6 +31,8 @@ export class HostCalls {
 
   /** They have no owner any more. */
   pass(): void {
+    // To set a length costs more than most calls have to pass on.
+    if (this.calls.length === 0) return
     for (const hostCall of this.calls) hostCall.owner = undefined
     this.calls.length = 0
   }
