@@ -1,5 +1,5 @@
 import { assert, describe, layer } from "@effect/vitest"
-import { Abi, GuestCall, type GuestExecutor, Plugin } from "@fiberhost/wasm-host"
+import { Abi, GuestCall, GuestError, type GuestExecutor, Plugin } from "@fiberhost/wasm-host"
 import { Clock, Deferred, Effect, Exit, Fiber, Layer, Logger, Schema, Stream } from "effect"
 import { Rpc } from "effect/rpc"
 import { TestClock } from "effect/testing"
@@ -179,6 +179,28 @@ export const deadlineSuite = ({ conformance, executor, name, syncHostFunctions }
           yield* TestClock.adjust(milliseconds)
           yield* eventually(() => assert.strictEqual(settled(), before + milliseconds))
         }
+      })
+    )
+
+    it.effect("calls that are due at once, of which each one's answer makes another leave", () =>
+      Effect.gen(function* () {
+        const { guest, started } = yield* steered
+        const ids = Array.from({ length: 100 }, (_, id) => id)
+        const calls = yield* Effect.forEach(ids, (id) =>
+          Effect.forkChild(guest.via_host_try({ id }).pipe(GuestCall.withDeadline("100 millis")), {
+            startImmediately: true
+          })
+        )
+        for (const id of ids) if (id % 2 === 0) calls[id]!.addObserver(() => calls[id + 1]!.interruptUnsafe())
+        yield* eventually(() => assert.strictEqual(started.length, 100))
+        yield* TestClock.adjust("100 millis")
+        const exits = yield* Effect.forEach(calls, Fiber.await)
+        const reasons = exits.map((exit) => (Exit.isFailure(exit) ? GuestError.reasonOf(exit)?._tag : "answered"))
+        const [even, odd] = [0, 1].map((rest) => new Set(reasons.filter((_, id) => id % 2 === rest)))
+        assert.deepStrictEqual(even, new Set(["DeadlineExceeded"]))
+        // Due before its neighbour was told, or interrupted by it.
+        assert.isTrue(odd!.isSubsetOf(new Set(["DeadlineExceeded", undefined])))
+        yield* eventually(() => assert.strictEqual(Plugin.stats(guest)[0]!.calls, 0))
       })
     )
 
