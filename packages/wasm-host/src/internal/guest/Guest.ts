@@ -79,7 +79,7 @@ export class Guest {
   readonly limits: Limits
   private readonly onUnheard: Options["onUnheard"]
   /** The refusals that it has told of since the entry of this number began. */
-  private told = { entry: 0, refusals: new Set<string>() }
+  private told: { readonly entry: number; readonly refusals: Set<string> } | undefined
   readonly lock = new EntryLock<Turn>((turn) => this.run(turn))
   /** Calls whose callers wait for an answer, entered or not. */
   readonly calls = new Line<GuestCall.GuestCall>()
@@ -216,9 +216,10 @@ export class Guest {
     const { _tag } = error.reason
     if (_tag === "TooManyHostCalls" || _tag === "ArgumentsRefused") {
       const refusal = `${error.function} ${_tag}`
-      if (this.told.entry !== this.used.entries) this.told = { entry: this.used.entries, refusals: new Set() }
-      if (this.told.refusals.has(refusal)) return
-      this.told.refusals.add(refusal)
+      if (this.told?.entry !== this.used.entries) this.told = { entry: this.used.entries, refusals: new Set() }
+      const { refusals } = this.told
+      if (refusals.has(refusal)) return
+      refusals.add(refusal)
     }
     this.onUnheard(error, owner, context)
   }

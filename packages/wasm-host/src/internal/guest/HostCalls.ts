@@ -31,7 +31,7 @@ export class HostCalls {
 
   /** They have no owner any more. */
   pass(): void {
-    // To set a length costs more than most calls have to pass on.
+    // Most calls have none left, and to set the length of an array is a call into the engine.
     if (this.calls.length === 0) return
     for (const hostCall of this.calls) hostCall.owner = undefined
     this.calls.length = 0
