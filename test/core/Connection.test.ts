@@ -1,5 +1,5 @@
 import { afterEach, assert, beforeEach, describe, it, vi } from "@effect/vitest"
-import { Codec, CodecError, Connection, Wire } from "@fiberhost/core"
+import { Codec, CodecError, Connection, RingBuffer, Wire } from "@fiberhost/core"
 import { Effect, LogLevel, Result, Tracer } from "effect"
 import { portPair, settled, until } from "../fixtures/workThreads.ts"
 
@@ -30,18 +30,29 @@ const callOf = (
   return { call, told }
 }
 
+type Answer = (to: Connection.Connection, id: number, argument: Uint8Array) => void
+
 /** Two ends, the other one a server that notes what it is told; `answer` says how it answers a call. */
-const connect = (answer: (to: Connection.Connection, id: number, argument: Uint8Array) => void = () => {}) => {
-  const [near, far] = portPair()
+const connectOver = (rings: boolean, answer: Answer) => {
+  const [near, far] = portPair(rings)
   const served: Array<unknown> = []
   const faults: Array<string> = []
   const messages: Array<unknown> = []
+  /** What went as a text, or to the ring. */
+  const sent: Array<ReadonlyArray<number>> = []
   const counting: Wire.Port = {
+    ...near,
     post: (message, transfer) => {
       messages.push(structuredClone(message))
+      if (typeof message === "string") sent.push(Array.from(message, (character) => character.charCodeAt(0)))
       near.post(message, transfer)
-    },
-    listen: near.listen
+    }
+  }
+  if (near.rings !== undefined) {
+    vi.spyOn(near.rings.out, "write").mockImplementation(function (this: RingBuffer.RingBuffer, bytes, length) {
+      sent.push(Array.from(bytes.subarray(0, length)))
+      RingBuffer.RingBuffer.prototype.write.call(this, bytes, length)
+    })
   }
   const nobody: Connection.Server = {
     awaitsMessage: false,
@@ -68,7 +79,7 @@ const connect = (answer: (to: Connection.Connection, id: number, argument: Uint8
   )
   /** Sends the caller what its server did not write. */
   const say = (message: unknown) => far.post(message, [])
-  return { caller, server, served, faults, messages, say }
+  return { caller, server, served, faults, messages, say, sent }
 }
 
 const idOf = (id: number | CodecError.CodecError): number => (typeof id === "number" ? id : assert.fail(id.message))
@@ -86,7 +97,12 @@ const refusedAfter = (value: number) => (writer: Codec.Writer) => {
   return refusal
 }
 
-describe("Connection", () => {
+describe.for([
+  { name: "over a port", rings: false },
+  { name: "over a port with shared memory", rings: true }
+])("Connection $name", ({ rings }) => {
+  const connect = (answer: Answer = () => {}) => connectOver(rings, answer)
+
   it.effect("carries a call with all that belongs to it, and its one answer", () =>
     Effect.gen(function* () {
       const { caller, faults, served, server } = connect((to, id, [kind]) => {
@@ -117,7 +133,7 @@ describe("Connection", () => {
 
   it.effect("carries a caller's span and log level, and of one that has neither not a byte", () =>
     Effect.gen(function* () {
-      const { caller, messages, served } = connect()
+      const { caller, sent, served } = connect()
       const span = Tracer.externalSpan({ traceId: "a".repeat(32), spanId: "b".repeat(16), sampled: false })
       const [none, inSpan, silent] = [new Codec.Writer(), new Codec.Writer(), new Codec.Writer()]
       none.nil()
@@ -146,8 +162,7 @@ describe("Connection", () => {
       )
       // Kind, id, target, function, caller, flags, three bytes of milliseconds, four of a length, the value.
       const flags = Connection.typedFlag | Connection.deadlineFlag
-      const [plain] = messages
-      assert.deepStrictEqual(plain, String.fromCharCode(1, 1, 3, 2, 1, flags, 0xcd, 3, 0xe8, 0, 0, 0, 1, 9))
+      assert.deepStrictEqual(sent[0], [1, 1, 3, 2, 1, flags, 0xcd, 3, 0xe8, 0, 0, 0, 1, 9])
     })
   )
 

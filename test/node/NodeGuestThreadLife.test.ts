@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises"
 import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
 import { assert, describe, it } from "@effect/vitest"
-import { Connection, type Thread } from "@fiberhost/core"
+import { Connection, type Thread, Wire } from "@fiberhost/core"
 import { NodeGuestThread, NodeHostPool } from "@fiberhost/node"
 import { GuestError, GuestExecutor, GuestLog, GuestThread, Plugin, type Supervisor } from "@fiberhost/wasm-host"
 import { Deferred, Effect, Exit, Fiber, Layer, Logger, References, Schedule, Scope, Stream } from "effect"
@@ -59,8 +59,16 @@ const callsTo = ({ port }: Thread.Thread) => {
   const { post } = port
   Object.assign(port, {
     post: (message: unknown, transfer: ReadonlyArray<ArrayBuffer>) => {
-      read(structuredClone(message))
+      if (message !== Wire.wake) read(structuredClone(message))
       post(message, transfer)
+    }
+  })
+  const { out } = port.rings!
+  const write = out.write.bind(out)
+  Object.assign(out, {
+    write: (bytes: Uint8Array, length: number) => {
+      read(bytes.slice(0, length))
+      write(bytes, length)
     }
   })
   let read: (message: unknown) => void = () => {}

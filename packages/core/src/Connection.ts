@@ -12,6 +12,7 @@ import { BusyPoll } from "./internal/BusyPoll.ts"
 import * as CallerContext from "./internal/CallerContext.ts"
 import type { Reader } from "./internal/msgpack/MsgPackReader.ts"
 import type { Writer } from "./internal/msgpack/MsgPackWriter.ts"
+import type { RingBuffer } from "./RingBuffer.ts"
 import type { Exit } from "./Thread.ts"
 import * as Wire from "./Wire.ts"
 
@@ -51,6 +52,8 @@ export const contextFlag = 64
 export interface Server {
   /** Whether nothing but a message can bring it on, so that its thread may poll for one on the stack. */
   readonly awaitsMessage: boolean
+  /** Something is about to be sent. */
+  readonly onSend?: () => void
   /** The reader stands before the arguments. */
   readonly onCall: (call: IncomingCall, reader: Reader) => void
   readonly onInterrupt: (id: number) => void
@@ -74,7 +77,7 @@ export class Connection {
   private readonly outboxes: Array<Wire.Outbox> = []
   /** Frames that are being written. */
   private writing = 0
-  private readonly makeOutbox: () => Wire.Outbox
+  private readonly makeOutbox: (follows: boolean) => Wire.Outbox
   private readonly port: Wire.Port
   private readonly server: Server
   private readonly onFault: (detail: string) => void
@@ -83,20 +86,30 @@ export class Connection {
   private ended: Exit | undefined
   /** When what has been answered must be posted, whatever else has come. */
   private overdue = 0
+  private readonly busyPoll: BusyPoll | undefined
   /** When the thread turns to its timers and everything else; 0 when it has, and has read nothing since. */
   private turnEnd = 0
   /** Messages that came after that. */
   private held: Array<unknown> = []
+  /** Whether `nextTurn` comes: as long as it does nobody needs to wake this side to have it look at the ring. */
+  private turns = false
+  /** Whether polling was in vain the last time. */
+  private idle = false
 
   /** `onFault`: the other side sent something else than frames, or frames were lost. Its owner ends the thread, and the connection. */
   constructor(port: Wire.Port, server: Server, onFault: (detail: string) => void) {
     const busyPoll = port.busyPoll ? new BusyPoll(port.busyPoll) : undefined
-    this.makeOutbox = () => new Wire.Outbox(port, onFault, () => busyPoll?.begin())
+    this.busyPoll = busyPoll
+    const asked = () => {
+      if (busyPoll?.begin()) this.turnLater()
+    }
+    const onSend = () => server.onSend?.()
+    this.makeOutbox = (follows) => new Wire.Outbox(port, follows, onFault, asked, onSend)
     this.server = server
     this.onFault = onFault
     this.port = port
     port.listen((message) => {
-      busyPoll?.end()
+      if (message !== Wire.wake) busyPoll?.end()
       if (this.held.length > 0 || !this.isInTurn()) this.held.push(message)
       else this.take(message)
     })
@@ -104,7 +117,7 @@ export class Connection {
 
   /** Where the next frame goes. */
   private get outbox(): Wire.Outbox {
-    return (this.outboxes[this.writing] ??= this.makeOutbox())
+    return (this.outboxes[this.writing] ??= this.makeOutbox(this.writing > 0))
   }
 
   /** Posts what is there now. Who is about to hold up its thread, or to end it, calls it. */
@@ -221,6 +234,7 @@ export class Connection {
     if (this.ended !== undefined) return
     // What came before the end has been said.
     for (const message of this.held.splice(0)) this.receive(message)
+    if (this.port.rings !== undefined) this.readRing(this.port.rings.in)
     if (this.ended !== undefined) return
     this.ended = why
     for (const call of this.calls) call?.onLost(why)
@@ -269,14 +283,36 @@ export class Connection {
     const now = performance.now()
     if (this.turnEnd === 0) {
       this.turnEnd = now + turn
-      afterTurn(this.nextTurn)
+      this.turnLater()
     }
     return now < this.turnEnd
   }
 
+  private turnLater(): void {
+    if (this.turns) return
+    this.turns = true
+    this.port.rings?.in.wake()
+    afterTurn(this.nextTurn)
+  }
+
   private readonly nextTurn = (): void => {
+    this.turns = false
     this.turnEnd = 0
     while (this.held.length > 0 && this.isInTurn()) this.take(this.held.shift())
+    if (this.turns) return
+    const { poll, rings } = this.port
+    const polls = poll !== undefined && rings !== undefined && !this.idle && this.server.awaitsMessage
+    if (polls && this.isInTurn()) return this.take(Wire.wake)
+    this.look()
+    if (this.turns) return
+    if (this.busyPoll?.goesOn) this.turnLater()
+    else if (rings?.in.sleep() === false) this.turnLater()
+  }
+
+  /** Reads what lies in the ring, if there is anything. */
+  private readonly look = (): void => {
+    const { rings } = this.port
+    if (rings !== undefined && !rings.in.isEmpty && this.isInTurn()) this.take(Wire.wake)
   }
 
   /** Reads a message, and those that follow soon while the thread has nothing else to do and its turn lasts. */
@@ -284,20 +320,47 @@ export class Connection {
     this.overdue = performance.now() + turn
     this.receive(message)
     this.outbox.flushFull()
-    const { poll } = this.port
+    const { poll, rings } = this.port
     // What is held came before what is polled for.
-    if (poll === undefined || this.held.length > 0) return
+    if (this.held.length > 0) return
+    if (poll === undefined) {
+      // After those who were told, and before the event loop turns: that takes as long as several calls.
+      if (rings !== undefined) queueMicrotask(this.look)
+      return
+    }
+    this.idle = false
     while (this.server.awaitsMessage && this.ended === undefined && performance.now() < this.turnEnd) {
       this.outbox.flush()
       const next = poll()
-      if (next === undefined) return
+      if (next === undefined) {
+        this.idle = true
+        return
+      }
       this.receive(next)
     }
   }
 
+  /** Reads what lies in the ring, which came before the message, and the message. */
   private receive(message: unknown): void {
+    const { rings, seal } = this.port
+    if (rings !== undefined) {
+      this.readRing(rings.in)
+      if (message === Wire.wake) return
+      rings.in.take()
+    }
+    this.read(() => Wire.open(message, seal))
+  }
+
+  private readRing(ring: RingBuffer): void {
+    const bytes = ring.read()
+    if (bytes === undefined) return
+    this.busyPoll?.end()
+    this.read(() => Wire.openBytes(bytes, this.port.seal))
+  }
+
+  private read(open: () => Reader): void {
     try {
-      const reader = Wire.open(message, this.port.seal)
+      const reader = open()
       while (reader.remaining > 0 && this.ended === undefined) this.frame(reader)
     } catch (error) {
       // Who is told of a frame does not throw, but for a `CodecFailure` of the frame itself.

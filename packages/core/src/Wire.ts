@@ -1,8 +1,9 @@
 /**
  * What travels between two threads: frames, many to a message.
  *
- * One `postMessage` for each call costs more than the call: 15 to 40 us when the other thread sleeps. So the frames of one
- * turn are collected in one buffer, which is posted once and, when it is large, moved. A frame is a
+ * One `postMessage` for each call costs more than the call: 15 to 40 us when the other thread sleeps. So frames are
+ * collected in one buffer, which goes through memory that both threads share (`RingBuffer`). Where there is none, or no
+ * room in it, it is posted, and when it is large moved. A frame is a
  * kind, the id of the call that it belongs to, and what the kind needs, written as MessagePack integers; values follow it
  * as the bytes that they are. What is large or cannot be bytes (see `Codec`) lies beside the buffer, in the message's list.
  *
@@ -22,11 +23,14 @@ import { Beside } from "./internal/msgpack/Beside.ts"
 import { besideBytes } from "./internal/msgpack/MsgPackFormat.ts"
 import { Reader } from "./internal/msgpack/MsgPackReader.ts"
 import { Writer } from "./internal/msgpack/MsgPackWriter.ts"
+import type { RingBuffer } from "./RingBuffer.ts"
 
 export const Kind = { call: 1, reply: 2, failure: 3, chunk: 4, ack: 5, interrupt: 6, signal: 7 } as const
 
 /** One end of something that carries messages: a worker, a `MessagePort`, a `Worker` of the web. */
 export interface Port {
+  /** Memory shared with the other end, for bytes that need not be posted. Where a platform has none all are. */
+  readonly rings?: Rings
   /** Posts a structured clone; the buffers of `transfer` are moved, where that is possible. */
   readonly post: (message: unknown, transfer: ReadonlyArray<ArrayBuffer>) => void
   /**
@@ -48,6 +52,17 @@ export interface Port {
   /** Owner's side: how long the event loop does not sleep while an answer may come soon, in milliseconds. Default: 0. */
   readonly busyPoll?: number
 }
+
+export interface Rings {
+  readonly out: RingBuffer
+  readonly in: RingBuffer
+}
+
+/** The message that says only that something lies in the ring. */
+export const wake = null
+
+/** So many frames are written to the ring before their turn ends, so that the other side works on them meanwhile. */
+const ringFrames = 8
 
 /**
  * A batch of this many frames is posted before its turn ends, so that the other side works on it meanwhile; the next of
@@ -78,6 +93,8 @@ const none: ReadonlyArray<ArrayBuffer> = []
 /** Collects the frames of one turn, and posts them as one message. */
 export class Outbox {
   private readonly port: Port
+  private readonly ring: RingBuffer | undefined
+  private readonly follows: boolean
   private readonly writer = new Writer(0x7fff_ffff, 4096)
   private frames = 0
   /** Frames since the last scheduled flush, also those that were posted before it. */
@@ -91,7 +108,7 @@ export class Outbox {
   private readonly flushScheduled = () => {
     this.scheduled = false
     unposted.delete(this)
-    this.busy = this.begun > fewFrames
+    this.busy = this.ring === undefined && this.begun > fewFrames
     this.begun = 0
     this.flush()
     if (!this.busy) this.onFew()
@@ -99,10 +116,18 @@ export class Outbox {
 
   private readonly onFault: (detail: string) => void
   private readonly onFew: () => void
+  private readonly onSend: (() => void) | undefined
 
-  /** `onFault`: a message could not be posted, and its frames are lost. `onFew`: few frames were posted, all there were. */
-  constructor(port: Port, onFault: (detail: string) => void, onFew: () => void) {
+  /**
+   * `follows`: what is written to it follows a frame that is being written to another, and is not sent before that is.
+   * `onFault`: a message could not be posted, and its frames are lost. `onFew`: few frames were sent, all there were, or
+   * any number through the ring. `onSend`: something is about to be sent.
+   */
+  constructor(port: Port, follows: boolean, onFault: (detail: string) => void, onFew: () => void, onSend?: () => void) {
     this.port = port
+    this.ring = port.rings?.out
+    this.follows = follows
+    this.onSend = onSend
     this.onFault = onFault
     this.onFew = onFew
     this.writer.beside = new Beside(this.port.copies === true)
@@ -146,22 +171,35 @@ export class Outbox {
     return this.writer.size === 0
   }
 
-  /** Posts a batch that is full: what was told of a message often asks for as much again. */
+  /** Sends a batch that is full: what was told of a message often asks for as much again. */
   flushFull(): void {
-    if (this.frames >= this.batchFrames) this.flush()
+    if (this.frames >= this.batchFrames || this.ring !== undefined) this.flush()
   }
 
-  /** Posts what is there now. */
+  /** Sends what is there now. */
   flush(): void {
     this.batchFrames = firstBatch
+    if (this.writer.size === 0 || this.writeToRing()) return
     this.frames = 0
-    if (this.writer.size === 0) return
+    this.onSend?.()
     const { list, transfer } = this.writer.beside!
     const head = this.head()
     const moved = head instanceof ArrayBuffer ? [head] : none
     if (list.length === 0) return this.post(head, moved)
     this.writer.beside = new Beside(this.port.copies === true)
     this.post([head, ...list], [...moved, ...transfer])
+  }
+
+  /** Whether what is there has gone to the ring. */
+  private writeToRing(): boolean {
+    const { ring, writer } = this
+    if (ring === undefined || writer.beside!.list.length > 0 || !ring.hasRoom(writer.size)) return false
+    this.onSend?.()
+    ring.write(writer.bytes, writer.size)
+    writer.reset()
+    this.frames = 0
+    if (ring.mustWake()) this.post(wake, none)
+    return true
   }
 
   private head(): string | Uint8Array | ArrayBuffer {
@@ -173,12 +211,15 @@ export class Outbox {
   private post(message: unknown, transfer: ReadonlyArray<ArrayBuffer>): void {
     try {
       this.port.post(message, transfer)
+      if (message !== wake) this.ring?.posted()
     } catch (error) {
       this.onFault(`a message cannot be posted: ${error instanceof Error ? error.message : String(error)}`)
     }
   }
 
   private makeRoom(): void {
+    if (this.follows) return
+    if (this.frames >= ringFrames && this.writeToRing()) return
     const { beside, size } = this.writer
     if (this.frames < this.batchFrames && size + beside!.weight < batchBytes) return
     const larger = 2 * this.batchFrames
@@ -205,6 +246,14 @@ export const open = (message: unknown, seal: Port["seal"]): Reader => {
   }
   seal?.(head)
   return new Reader(new Uint8Array(head), beside, seal !== undefined)
+}
+
+/** The frames of bytes that were read from a ring. */
+export const openBytes = (bytes: Uint8Array<ArrayBuffer>, seal: Port["seal"]): Reader => {
+  const isAlone = bytes.byteLength === bytes.buffer.byteLength
+  const sealed = isAlone && seal !== undefined && bytes.byteLength > copiedBytes
+  if (sealed) seal(bytes.buffer)
+  return new Reader(bytes, undefined, sealed)
 }
 
 const bytesOf = (text: string): Uint8Array => {

@@ -65,7 +65,7 @@ export const layer = (options: Options = {}): Layer.Layer<Thread.Threads> =>
 const startWorker = ({ data, module, name }: Thread.Program, options: Options): Thread.Thread => {
   const busyPoll = Math.min(Duration.toMillis(options.busyPoll ?? "100 micros"), 1)
   const lifeline = new MessageChannel()
-  const { ring, start } = Doorbell.make(data, busyPoll, lifeline.port2)
+  const { rings, start } = Doorbell.make(data, busyPoll, lifeline.port2)
   const worker = new Worker(module, {
     name,
     workerData: start,
@@ -74,7 +74,7 @@ const startWorker = ({ data, module, name }: Thread.Program, options: Options): 
     ...(options.env === undefined ? {} : { env: options.env }),
     ...(options.execArgv === undefined ? {} : { execArgv: [...options.execArgv] })
   })
-  const thread = fromWorker(worker, ring, Math.min(busyPoll, ownersPoll))
+  const thread = fromWorker(worker, rings, Math.min(busyPoll, ownersPoll))
   lifelines.set(thread, lifeline.port1)
   return thread
 }
@@ -127,7 +127,7 @@ const startWatcher = Effect.fnUntraced(function* (
 /** How long the owner's event loop does not sleep, in milliseconds: longer than a call takes that is answered at once. */
 const ownersPoll = 0.03
 
-const fromWorker = (worker: Worker, ring: () => void, busyPoll: number): Thread.Thread => {
+const fromWorker = (worker: Worker, rings: Wire.Rings, busyPoll: number): Thread.Thread => {
   let exit: Thread.Exit | undefined
   let detail = "its program ended"
   const listeners: Array<(exit: Thread.Exit) => void> = []
@@ -148,10 +148,7 @@ const fromWorker = (worker: Worker, ring: () => void, busyPoll: number): Thread.
     port: {
       ...port,
       busyPoll,
-      post: (message, transfer) => {
-        port.post(message, transfer)
-        ring()
-      }
+      rings
     },
     onExit: (listener) => {
       if (exit === undefined) listeners.push(listener)

@@ -1,33 +1,28 @@
-import { afterTurn } from "./AfterTurn.ts"
-
 /**
- * Keeps an event loop turning for a moment while an answer may come soon. A loop that has fallen asleep is woken 10 us
+ * For how long an event loop does not sleep, because an answer may come soon. A loop that has fallen asleep is woken 10 us
  * after the answer or later, and a thread that is awake has answered in less. The loop does all else that it has to do
- * meanwhile. Where answers take longer it is tried ever more rarely, so that it costs nothing.
+ * meanwhile. Where answers take longer it is tried ever more rarely, so that it costs next to nothing.
  */
 export class BusyPoll {
   private readonly span: number
   private until = 0
-  private turning = false
   private misses = 0
   /** Times that it is not tried. */
   private skips = 0
 
-  /** `span`: how long the loop turns at most, in milliseconds. */
+  /** `span`: how long the loop does not sleep at most, in milliseconds. */
   constructor(span: number) {
     this.span = span
   }
 
-  /** Something was asked. */
-  begin(): void {
+  /** Something was asked. Whether the loop should not sleep from now on. */
+  begin(): boolean {
     if (this.skips > 0) {
       this.skips--
-      return
+      return false
     }
     this.until = performance.now() + this.span
-    if (this.turning) return
-    this.turning = true
-    afterTurn(this.turn)
+    return true
   }
 
   /** Something was answered. */
@@ -37,18 +32,16 @@ export class BusyPoll {
     this.misses = 0
   }
 
-  private readonly turn = (): void => {
-    if (performance.now() < this.until) {
-      afterTurn(this.turn)
-      return
-    }
-    this.turning = false
-    if (this.until === 0) return
+  /** The loop has turned. Whether it should once more. */
+  get goesOn(): boolean {
+    if (this.until === 0) return false
+    if (performance.now() < this.until) return true
     this.until = 0
     this.misses = Math.min(this.misses + 1, maxMisses)
     this.skips = 2 ** this.misses
+    return false
   }
 }
 
-/** It is tried once in a thousand times when it is always in vain. */
-const maxMisses = 10
+/** It is tried once in 64 times when it is always in vain. */
+const maxMisses = 6

@@ -3,6 +3,8 @@
  * that both share, what it has posted.
  */
 import type { MessagePort } from "node:worker_threads"
+import { RingBuffer } from "@fiberhost/core/RingBuffer"
+import type { Rings } from "@fiberhost/core/Wire"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 
@@ -10,7 +12,8 @@ import * as Schema from "effect/Schema"
 const Start = Schema.Struct({
   data: Schema.Unknown,
   busyPoll: Schema.Number,
-  rings: Schema.declare((it: unknown): it is SharedArrayBuffer => it instanceof SharedArrayBuffer),
+  toThread: Schema.declare((it: unknown): it is SharedArrayBuffer => it instanceof SharedArrayBuffer),
+  toOwner: Schema.declare((it: unknown): it is SharedArrayBuffer => it instanceof SharedArrayBuffer),
   /** The thread's end of a port that closes when it ends: see `NodeThreadWatcher`. */
   lifeline: Schema.Unknown
 })
@@ -23,10 +26,9 @@ export const make = (
   data: unknown,
   busyPoll: number,
   lifeline: MessagePort
-): { readonly start: Start; readonly ring: () => void } => {
-  const rings = new SharedArrayBuffer(4)
-  const count = new Int32Array(rings)
-  return { start: { data, busyPoll, rings, lifeline }, ring: () => void Atomics.add(count, 0, 1) }
+): { readonly start: Start; readonly rings: Rings } => {
+  const rings = { out: new RingBuffer(), in: new RingBuffer() }
+  return { start: { data, busyPoll, toThread: rings.out.memory, toOwner: rings.in.memory, lifeline }, rings }
 }
 
 /** Worker side: the program's data, or undefined when nobody started the thread so. */
@@ -34,7 +36,13 @@ export const dataOf = (start: unknown): unknown => Option.getOrUndefined(startOf
 
 /** Worker side: what the thread polls with, if it was started so. */
 export const of = (start: unknown): Doorbell | undefined =>
-  Option.getOrUndefined(Option.map(startOf(start), ({ busyPoll, rings }) => new Doorbell(rings, busyPoll)))
+  Option.getOrUndefined(
+    Option.map(
+      startOf(start),
+      ({ busyPoll, toOwner, toThread }) =>
+        new Doorbell({ in: new RingBuffer(toThread), out: new RingBuffer(toOwner) }, busyPoll)
+    )
+  )
 
 /** It polls once in sixty times when that is always in vain. */
 const maxMisses = 6
@@ -47,8 +55,10 @@ export class Doorbell {
   /** Times that it does not poll: where messages are far between, or cores are few, it would take somebody's time. */
   private skips = 0
 
-  constructor(rings: SharedArrayBuffer, span: number) {
-    this.watch(new Int32Array(rings), 0)
+  readonly rings: Rings
+
+  constructor(rings: Rings, span: number) {
+    this.rings = rings
     this.span = span
   }
 
@@ -58,7 +68,7 @@ export class Doorbell {
   }
 
   private get rung(): number {
-    let rung = 0
+    let rung = this.rings.in.count
     for (const [words, index] of this.watched) rung += Atomics.load(words, index)
     return rung
   }

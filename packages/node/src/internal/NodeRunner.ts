@@ -1,7 +1,7 @@
 /** Worker side: runs a thread's program on the port to its owner, and ends the thread with it. */
 import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from "node:worker_threads"
 import type * as Blocking from "@fiberhost/core/Blocking"
-import type * as Wire from "@fiberhost/core/Wire"
+import * as Wire from "@fiberhost/core/Wire"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -26,9 +26,14 @@ export const run = <E>(
 
 const portTo = (owner: MessagePort, doorbell: Doorbell.Doorbell | undefined): Wire.Port => {
   if (doorbell === undefined) return portOf(owner)
-  const take = () => receiveMessageOnPort(owner)?.message
+  const { rings } = doorbell
+  const take = () => {
+    if (!rings.in.isEmpty) return Wire.wake
+    return rings.in.expectsMessage ? receiveMessageOnPort(owner)?.message : undefined
+  }
   return {
     ...portOf(owner),
+    rings,
     poll: () => doorbell.poll(take),
     watch: (words, index) => doorbell.watch(words, index)
   }

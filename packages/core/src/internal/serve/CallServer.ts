@@ -59,17 +59,15 @@ export class CallServer implements Connection.Server {
 
   constructor(options: Options) {
     this.options = options
-    const { port } = options
-    this.connection = new Connection.Connection({ ...port, post: this.post }, this, options.onFault)
+    this.connection = new Connection.Connection(options.port, this, options.onFault)
   }
 
   /**
    * Places are given back with the answers that leave: an answer that its thread's end overtakes has its place still, and before
    * the caller can have read it he finds room.
    */
-  private readonly post: Wire.Port["post"] = (message, transfer) => {
+  onSend(): void {
     for (; this.answered > 0; this.answered--) this.options.onAnswered()
-    this.options.port.post(message, transfer)
   }
 
   /** A handler that runs, and the end of the handlers, need the thread's other turns. */
