@@ -83,7 +83,10 @@ const callsTo = ({ port }: Thread.Thread) => {
     read = onMessage
   }
   new Connection.Connection({ post: () => {}, listen }, server, assert.fail)
-  return calls
+  const stop = () => {
+    read = () => {}
+  }
+  return { calls, stop }
 }
 
 const nothing = { calls: 0, hostCalls: 0, abandoned: 0, heldAsyncValues: 0, alive: true }
@@ -798,9 +801,10 @@ describe("interruption", () => {
       yield* Deferred.await(begun)
       const asked = callsTo(started[0]!.thread)
       yield* Fiber.interruptAll(left)
-      yield* eventually(() => assert.isNotEmpty(asked))
+      yield* eventually(() => assert.isNotEmpty(asked.calls))
       yield* Effect.sleep("200 millis")
-      assert.lengthOf(asked, 1)
+      assert.lengthOf(asked.calls, 1)
+      asked.stop()
       yield* Deferred.succeed(release, undefined)
       assert.strictEqual(yield* Fiber.join(waiting), "waited for")
       yield* eventually(() => assert.deepStrictEqual(inHand(guest), nothing))
