@@ -131,7 +131,7 @@ describe("FunctionCodec", () => {
 
       const forged = bytes(0, 0, 0, 15, 0xc7, 12, 0x42, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1)
       const reader = new Codec.Reader(new Uint8Array([...forged, ...forged]), [new ArrayBuffer(8)])
-      const answered = reader.plain(() => bin.readArguments(reader))
+      const answered = reader.plain(bin.readArguments)
       assert.strictEqual(Result.isFailure(answered) && answered.failure.reason._tag, "Malformed")
       assert.deepStrictEqual(bin.readArguments(reader), Result.succeed({ bytes: bytes(0) }))
     })

@@ -59,10 +59,10 @@ export class Reader {
   }
 
   /** Reads values of somebody who writes MessagePack alone, and could name what lies beside the bytes for others. */
-  plain<A>(read: () => A): A {
+  plain<A>(read: (reader: Reader) => A): A {
     this.isPlain = true
     try {
-      return read()
+      return read(this)
     } finally {
       this.isPlain = false
     }

@@ -92,7 +92,7 @@ export class CallServer implements Connection.Server {
     if (implementation === undefined) return reader.malformed(reader.offset, `there is no function ${index}`)
     const { codec } = implementation
     const isTyped = (flags & Connection.typedFlag) !== 0
-    const payload = isTyped ? codec.readArguments(reader) : reader.plain(() => codec.readArguments(reader))
+    const payload = isTyped ? codec.readArguments(reader) : reader.plain(codec.readArguments)
     if (Result.isFailure(payload)) return this.fail(id, HostFunction.argumentsRefused(codec.name, payload.failure))
     service.onBegin(index)
     if (codec.streams) return this.serveStream(call, implementation, payload.success)

@@ -72,7 +72,7 @@ export class GuestCodec {
 
   /** The answer from its MessagePack value. */
   decode(bytes: Uint8Array): TypedExit {
-    return this.exitOf(this.codec.decodeAnswer(bytes))
+    return this.exitOf(this.readAnswer(new Codec.Reader(bytes)))
   }
 
   /** Host to guest: the arguments as the export takes them. Throws a `Refused`, and then none is left in the guest's memory. */
@@ -165,15 +165,16 @@ export class GuestCodec {
 
   /** From another thread: the answer in the value that the reader stands before. */
   read(reader: Codec.Reader): TypedExit {
-    return this.exitOf(reader.plain(() => Wire.withValue(reader, this.codec.readAnswer)))
+    return this.exitOf(reader.plain(this.readValue))
   }
 
-  private exitOf(answer: Result.Result<Result.Result<unknown, unknown>, CodecError>): TypedExit {
-    if (Result.isFailure(answer)) {
-      const { detail, path } = answer.failure
-      return this.fail(new GuestError.AnswerRefused({ path, detail }))
-    }
-    return Result.isSuccess(answer.success) ? Exit.succeed(answer.success.success) : Exit.fail(answer.success.failure)
+  private readonly readValue = (reader: Codec.Reader): unknown => Wire.withValue(reader, this.readAnswer)
+
+  private exitOf(value: unknown): TypedExit {
+    if (value instanceof Refused) return this.fail(value.reason)
+    if (!this.codec.answersResult) return Exit.succeed(value)
+    const answered = value as Result.Result<unknown, unknown>
+    return Result.isSuccess(answered) ? Exit.succeed(answered.success) : Exit.fail(answered.failure)
   }
 }
 

@@ -1,11 +1,11 @@
 /**
  * What is known of the calls on a guest's thread while it is busy, or lost: shared memory, by the ids of the wire.
  *
- * The thread marks each call that it comes to, and writes what a measured one uses, until it answers it. The owner marks a
- * measured one whose caller has left, so that a thread which comes to it late leaves it out, and takes all marks away when
- * the call is answered. Each has a mark, because a count would not tell: a call made while another's arguments are written
- * may reach the thread before it or after it. Calls with an id beyond the rows are not measured, and those with an
- * id beyond the marks taken for begun.
+ * The thread counts each call that it comes to, and writes what a measured one uses, until it answers it. The owner counts
+ * what it sends, marks a measured one whose caller has left, so that a thread which comes to it late leaves it out, and
+ * clears its row when it is answered. Counts are kept by id: one for all would not tell, since a call made while another's
+ * arguments are written may reach the thread before it or after it. Calls with an id beyond the rows are not measured, and
+ * those with an id beyond the counts taken for begun.
  */
 import { Usage } from "../call/Usage.ts"
 
@@ -13,14 +13,16 @@ import { Usage } from "../call/Usage.ts"
 const columns = 7
 const rows = 64 * 1024
 const rowsBytes = rows * columns * Float64Array.BYTES_PER_ELEMENT
-const marks = 1024 * 1024
-const bytes = rowsBytes + marks
+const counts = 1024 * 1024
+const bytes = rowsBytes + counts
 
 export class CallTable {
   readonly memory: SharedArrayBuffer
   private readonly cells: Float64Array
-  /** By id, whether the thread has begun the call. */
+  /** By id, how many calls the thread has begun, up to 255 and then anew. It alone writes them, which costs it nothing. */
   private readonly begun: Uint8Array
+  /** Owner's side: by id, how many calls were sent. */
+  private readonly sent = new Uint8Array(counts)
 
   /**
    * It has all rows from the start: pages that no call has used take no memory, and the thread finds the row of any call.
@@ -33,15 +35,19 @@ export class CallTable {
     this.begun = new Uint8Array(memory, rowsBytes)
   }
 
-  /** Owner's side: the call has been answered, and its id may be another's. */
-  clear(id: number, isMeasured: boolean): void {
-    this.begun[id] = 0
-    if (isMeasured) this.cells.fill(0, id * columns, (id + 1) * columns)
+  /** Owner's side: a call of this id was sent. The one before it has been answered. */
+  send(id: number): void {
+    this.sent[id]!++
   }
 
-  /** Owner's side: whether the thread has begun it. */
+  /** Owner's side: whether the thread has begun the call. */
   hasBegun(id: number): boolean {
-    return this.begun[id] !== 0
+    return this.begun[id] === this.sent[id]
+  }
+
+  /** Owner's side: the measured call has been answered, and its id may be another's. */
+  clear(id: number): void {
+    this.cells.fill(0, id * columns, (id + 1) * columns)
   }
 
   /** Owner's side: nobody waits for it any more. */
@@ -65,7 +71,7 @@ export class CallTable {
 
   /** Worker side: the call begins. */
   begin(id: number): void {
-    this.begun[id] = 1
+    this.begun[id]!++
   }
 
   /** Worker side: whether nobody waits for it any more. */

@@ -92,6 +92,7 @@ export class RemoteCall implements Connection.OutgoingCall, Entered, Member<Remo
     const id = this.guest.thread.connection.call(this)
     if (typeof id !== "number") return this.fail(valueRefused(id))
     this.id = id
+    this.guest.thread.table.send(id)
   }
 
   writeArguments(writer: Codec.Writer): CodecError | undefined {
@@ -145,8 +146,8 @@ export class RemoteCall implements Connection.OutgoingCall, Entered, Member<Remo
       this.last = table.read(this.id)
       for (const span of this.spans) this.last?.spans.push(span)
       if (this.isSettled) this.call.told(this.spans)
+      table.clear(this.id)
     }
-    table.clear(this.id, this.flags !== 0)
     this.id = 0
   }
 

@@ -199,7 +199,7 @@ const begin = (
     const args = signature.arguments.map(() => Wire.readValue(reader))
     return guest.dead === undefined ? bytes(args) : RemoteHostCall.closed(signature.name)
   }
-  const payload = reader.plain(() => codec.readArguments(reader))
+  const payload = reader.plain(codec.readArguments)
   if (guest.dead !== undefined) return RemoteHostCall.closed(signature.name)
   return Result.isSuccess(payload)
     ? values.handle(payload.success)
