@@ -33,8 +33,8 @@ const callOf = (
 type Answer = (to: Connection.Connection, id: number, argument: Uint8Array) => void
 
 /** Two ends, the other one a server that notes what it is told; `answer` says how it answers a call. */
-const connectOver = (rings: boolean, answer: Answer) => {
-  const [near, far] = portPair(rings)
+const connectOver = (sharesMemory: boolean, answer: Answer) => {
+  const [near, far] = portPair(sharesMemory)
   const served: Array<unknown> = []
   const faults: Array<string> = []
   const messages: Array<unknown> = []
@@ -48,8 +48,8 @@ const connectOver = (rings: boolean, answer: Answer) => {
       near.post(message, transfer)
     }
   }
-  if (near.rings !== undefined) {
-    vi.spyOn(near.rings.out, "write").mockImplementation(function (this: RingBuffer.RingBuffer, bytes, length) {
+  if (near.ringBuffers !== undefined) {
+    vi.spyOn(near.ringBuffers.out, "write").mockImplementation(function (this: RingBuffer.RingBuffer, bytes, length) {
       sent.push(Array.from(bytes.subarray(0, length)))
       RingBuffer.RingBuffer.prototype.write.call(this, bytes, length)
     })
@@ -78,8 +78,26 @@ const connectOver = (rings: boolean, answer: Answer) => {
     (detail) => faults.push(detail)
   )
   /** Sends the caller what its server did not write. */
-  const say = (message: unknown) => far.post(message, [])
+  const say = (bytes: Uint8Array) => {
+    if (far.ringBuffers === undefined) return far.post(bytes, [])
+    far.ringBuffers.out.write(bytes, bytes.length)
+    if (far.ringBuffers.out.claimWake()) far.post(Wire.wake, [])
+  }
   return { caller, server, served, faults, messages, say, sent }
+}
+
+/** Notes the signals that come to an end. */
+const serverOf = (port: Wire.Port) => {
+  const served: Array<unknown> = []
+  const server: Connection.Server = {
+    awaitsMessage: false,
+    onCall: () => {},
+    onInterrupt: () => {},
+    onAck: () => {},
+    onSignal: (id, reader) => served.push(["signal", id, ...Wire.readValue(reader)])
+  }
+  new Connection.Connection(port, server, assert.fail)
+  return { server, served }
 }
 
 const idOf = (id: number | CodecError.CodecError): number => (typeof id === "number" ? id : assert.fail(id.message))
@@ -98,10 +116,10 @@ const refusedAfter = (value: number) => (writer: Codec.Writer) => {
 }
 
 describe.for([
-  { name: "over a port", rings: false },
-  { name: "over a port with shared memory", rings: true }
-])("Connection $name", ({ rings }) => {
-  const connect = (answer: Answer = () => {}) => connectOver(rings, answer)
+  { name: "over a port", sharesMemory: false },
+  { name: "over a port with shared memory", sharesMemory: true }
+])("Connection $name", ({ sharesMemory }) => {
+  const connect = (answer: Answer = () => {}) => connectOver(sharesMemory, answer)
 
   it.effect("carries a call with all that belongs to it, and its one answer", () =>
     Effect.gen(function* () {
@@ -348,6 +366,131 @@ describe.for([
         }
       }
       assert.isAbove(faulty, 100)
+    })
+  )
+})
+
+describe("a connection that shares memory", () => {
+  afterEach(() => void vi.restoreAllMocks())
+
+  /** Signals that have come over, by their ids. */
+  const signals = (server: ReturnType<typeof connectOver>["served"]) =>
+    server.flatMap((it) => ((it as [string, number])[0] === "signal" ? [(it as [string, number])[1]] : []))
+  const wakes = (messages: ReadonlyArray<unknown>) => messages.filter((message) => message === Wire.wake).length
+
+  it.effect("keeps the order of what goes through it and what must be posted", () =>
+    Effect.gen(function* () {
+      const { caller, faults, served } = connectOver(true, () => {})
+      const lengths = [1, 100, 20_000, 5000]
+      for (let i = 0; i < 200; i++) {
+        caller.signal(i, new Uint8Array(lengths[i % lengths.length]!))
+        if (i % 3 === 0) caller.flush()
+        if (i % 50 === 49) yield* settled
+      }
+      yield* until(() => served.length === 200)
+      assert.deepStrictEqual(
+        signals(served),
+        Array.from({ length: 200 }, (_, i) => i)
+      )
+      assert.deepStrictEqual(faults, [])
+    })
+  )
+
+  it("reads what lies there before the message that follows it", () => {
+    // A turn ends after a millisecond of the wall clock: here it does not.
+    vi.spyOn(performance, "now").mockReturnValue(1000)
+    const [toReader, toWriter] = [new RingBuffer.RingBuffer(), new RingBuffer.RingBuffer()]
+    let deliver: (message: unknown) => void = () => {}
+    const { server, served } = serverOf({
+      ringBuffers: { out: toWriter, in: new RingBuffer.RingBuffer(toReader.memory) },
+      post: () => {},
+      listen: (onMessage) => {
+        deliver = onMessage
+      }
+    })
+    const writer = new Connection.Connection(
+      {
+        ringBuffers: { out: toReader, in: new RingBuffer.RingBuffer(toWriter.memory) },
+        // Nobody wakes the reader: he has only the messages that follow.
+        post: (message, transfer) => {
+          if (message !== Wire.wake) deliver(structuredClone(message, { transfer: [...transfer] }))
+        },
+        listen: () => {}
+      },
+      server,
+      assert.fail
+    )
+    for (let i = 0; i < 9; i++) {
+      writer.signal(i, new Uint8Array(i % 3 === 2 ? 20_000 : 1))
+      writer.flush()
+    }
+    assert.deepStrictEqual(signals(served), [0, 1, 2, 3, 4, 5, 6, 7, 8])
+  })
+
+  it.effect("wakes a side that sleeps once, however much is said", () =>
+    Effect.gen(function* () {
+      const { caller, messages, served } = connectOver(true, () => {})
+      for (let round = 1; round <= 3; round++) {
+        for (let i = 0; i < 20; i++) {
+          caller.signal(i, bytes(1))
+          caller.flush()
+        }
+        yield* settled
+        assert.deepStrictEqual([served.length, wakes(messages), messages.length], [20 * round, round, round])
+      }
+    })
+  )
+
+  it.effect("does not sleep over what came while it was about to", () =>
+    Effect.gen(function* () {
+      const [near, far] = portPair(true)
+      const { server, served } = serverOf(far)
+      const ring = far.ringBuffers!.in
+      const caller = new Connection.Connection({ ...near, post: () => {} }, server, assert.fail)
+      vi.spyOn(ring, "sleep").mockImplementationOnce(() => {
+        caller.signal(2, bytes())
+        caller.flush()
+        return RingBuffer.RingBuffer.prototype.sleep.call(ring)
+      })
+      caller.signal(1, bytes())
+      caller.flush()
+      near.post(Wire.wake, [])
+      yield* settled
+      assert.deepStrictEqual(signals(served), [1, 2])
+    })
+  )
+
+  it.effect("its end is told after what the other side has said before, though no message said that", () =>
+    Effect.gen(function* () {
+      const { caller, server } = connectOver(true, (to, id) => {
+        to.reply(id, bytes())
+        to.flush()
+        caller.end({ exitCode: 1, detail: "" })
+      })
+      const answered = callOf(bytes(1))
+      caller.call(answered.call)
+      yield* settled
+      assert.deepStrictEqual(answered.told, [["reply"]])
+      assert.deepStrictEqual([caller.pending, server.pending], [[], []])
+    })
+  )
+
+  it.effect("a frame that is taken back takes nothing along when room comes while it is written", () =>
+    Effect.gen(function* () {
+      const [near, far] = portPair(true)
+      const { server, served } = serverOf(far)
+      const caller = new Connection.Connection(near, server, assert.fail)
+      for (let i = 1; i <= 8; i++) caller.signal(i, new Uint8Array(100))
+      // The other side has read something between two looks.
+      vi.spyOn(near.ringBuffers!.out, "hasRoom").mockImplementationOnce(() => false)
+      const refused = caller.signalWith(9, (writer) => {
+        writer.raw(new Uint8Array(200))
+        return refusal
+      })
+      assert.strictEqual(refused, refusal)
+      caller.signal(10, bytes())
+      yield* settled
+      assert.deepStrictEqual(signals(served), [1, 2, 3, 4, 5, 6, 7, 8, 10])
     })
   )
 })

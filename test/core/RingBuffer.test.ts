@@ -40,19 +40,21 @@ describe("RingBuffer", () => {
     assert.isTrue(writer.hasRoom(most))
   })
 
-  it("counts its bytes beyond the greatest integer of 32 bits", () => {
-    const [writer, reader] = pair()
-    const bytes = new Uint8Array(most - 1)
-    // 2 GiB and some.
-    for (let i = 0; i < 33_000; i++) {
-      if (!writer.hasRoom(bytes.length)) assert.fail(`no room in round ${i}`)
-      bytes[0] = i
-      bytes[bytes.length - 1] = i
-      writer.write(bytes, bytes.length)
-      const read = reader.read()!
-      if (read.length !== bytes.length || read[0] !== (i & 0xff) || read[read.length - 1] !== (i & 0xff)) {
-        assert.fail(`other bytes in round ${i}`)
+  it("counts on where its counts wrap around", () => {
+    for (const start of [0x7fff_ffff - 1000, -1000]) {
+      const [writer, reader] = pair()
+      // As after so many bytes that were all read.
+      const counts = new Int32Array(writer.memory)
+      counts[0] = counts[16] = start
+      for (let i = 0; i < 40; i++) {
+        const bytes = new Uint8Array(100).fill(i)
+        assert.isTrue(writer.hasRoom(bytes.length))
+        writer.write(bytes, bytes.length)
+        assert.isFalse(reader.isEmpty)
+        assert.deepStrictEqual(reader.read(), bytes)
       }
+      assert.isTrue(writer.hasRoom(most))
+      assert.isFalse(writer.hasRoom(most + 1))
     }
   })
 
@@ -62,40 +64,40 @@ describe("RingBuffer", () => {
     writer.posted()
     assert.isFalse(writer.hasRoom(1))
     assert.isTrue(reader.expectsMessage)
-    reader.take()
+    reader.taken()
     assert.isFalse(writer.hasRoom(1))
-    reader.take()
+    reader.taken()
     assert.isTrue(writer.hasRoom(1))
     assert.isFalse(reader.expectsMessage)
   })
 
   it("a reader is woken once when he sleeps, at first too, and does not sleep over what is there", () => {
     const [writer, reader] = pair()
-    assert.deepStrictEqual([writer.mustWake(), writer.mustWake()], [true, false])
+    assert.deepStrictEqual([writer.claimWake(), writer.claimWake()], [true, false])
     assert.isTrue(reader.sleep())
-    assert.deepStrictEqual([writer.mustWake(), writer.mustWake()], [true, false])
+    assert.deepStrictEqual([writer.claimWake(), writer.claimWake()], [true, false])
     writer.write(Uint8Array.of(1), 1)
     assert.isFalse(reader.sleep())
-    assert.isFalse(writer.mustWake())
+    assert.isFalse(writer.claimWake())
     reader.read()
     assert.isTrue(reader.sleep())
-    reader.wake()
-    assert.isFalse(writer.mustWake())
+    reader.stayAwake()
+    assert.isFalse(writer.claimWake())
   })
 
-  it("changes its count when something was written or posted", () => {
+  it("changes a number when something was written or posted", () => {
     const [writer, reader] = pair()
-    const counts = [reader.count]
+    const counts = [reader.changes]
     writer.write(Uint8Array.of(1), 1)
-    counts.push(reader.count)
+    counts.push(reader.changes)
     writer.posted()
-    counts.push(reader.count)
+    counts.push(reader.changes)
     reader.read()
-    reader.take()
+    reader.taken()
     assert.deepStrictEqual(
       counts.map((count) => count - counts[0]!),
       [0, 1, 2]
     )
-    assert.strictEqual(reader.count, counts[2])
+    assert.strictEqual(reader.changes, counts[2])
   })
 })

@@ -63,7 +63,7 @@ const callsTo = ({ port }: Thread.Thread) => {
       post(message, transfer)
     }
   })
-  const { out } = port.rings!
+  const { out } = port.ringBuffers!
   const write = out.write.bind(out)
   Object.assign(out, {
     write: (bytes: Uint8Array, length: number) => {

@@ -7,12 +7,10 @@
  * so. A breach of the protocol is told to the owner.
  */
 import { type CodecError, CodecFailure, toCodecError } from "./CodecError.ts"
-import { afterTurn } from "./internal/AfterTurn.ts"
-import { BusyPoll } from "./internal/BusyPoll.ts"
 import * as CallerContext from "./internal/CallerContext.ts"
+import { Inbox, type Receiver } from "./internal/Inbox.ts"
 import type { Reader } from "./internal/msgpack/MsgPackReader.ts"
 import type { Writer } from "./internal/msgpack/MsgPackWriter.ts"
-import type { RingBuffer } from "./RingBuffer.ts"
 import type { Exit } from "./Thread.ts"
 import * as Wire from "./Wire.ts"
 
@@ -52,7 +50,7 @@ export const contextFlag = 64
 export interface Server {
   /** Whether nothing but a message can bring it on, so that its thread may poll for one on the stack. */
   readonly awaitsMessage: boolean
-  /** Something is about to be sent. */
+  /** Told before anything that was sent can be read by the other side. */
   readonly onSend?: () => void
   /** The reader stands before the arguments. */
   readonly onCall: (call: IncomingCall, reader: Reader) => void
@@ -72,57 +70,40 @@ export interface IncomingCall {
   readonly callerContext: CallerContext.CallerContext | undefined
 }
 
-export class Connection {
+export class Connection implements Receiver {
   /** The first, and one for each frame that is being written by somebody who uses the connection meanwhile. */
   private readonly outboxes: Array<Wire.Outbox> = []
   /** Frames that are being written. */
   private writing = 0
-  private readonly makeOutbox: (follows: boolean) => Wire.Outbox
-  private readonly port: Wire.Port
+  private readonly sender: Wire.Sender
   private readonly server: Server
   private readonly onFault: (detail: string) => void
   private readonly calls: Array<OutgoingCall | undefined> = [undefined]
   private readonly free: Array<number> = []
   private ended: Exit | undefined
-  /** When what has been answered must be posted, whatever else has come. */
+  /** When what has been answered must be sent, whatever else has come. */
   private overdue = 0
-  private readonly busyPoll: BusyPoll | undefined
-  /** When the thread turns to its timers and everything else; 0 when it has, and has read nothing since. */
-  private turnEnd = 0
-  /** Messages that came after that. */
-  private held: Array<unknown> = []
-  /** Whether `nextTurn` comes: as long as it does nobody needs to wake this side to have it look at the ring. */
-  private turns = false
-  /** Whether polling was in vain the last time. */
-  private idle = false
+  private readonly inbox: Inbox
 
   /** `onFault`: the other side sent something else than frames, or frames were lost. Its owner ends the thread, and the connection. */
   constructor(port: Wire.Port, server: Server, onFault: (detail: string) => void) {
-    const busyPoll = port.busyPoll ? new BusyPoll(port.busyPoll) : undefined
-    this.busyPoll = busyPoll
-    const asked = () => {
-      if (busyPoll?.begin()) this.turnLater()
-    }
-    const onSend = () => server.onSend?.()
-    this.makeOutbox = (follows) => new Wire.Outbox(port, follows, onFault, asked, onSend)
+    this.sender = { port, onFault, onSend: () => server.onSend?.(), onTurn: () => this.inbox.asked() }
     this.server = server
     this.onFault = onFault
-    this.port = port
-    port.listen((message) => {
-      if (message !== Wire.wake) busyPoll?.end()
-      if (this.held.length > 0 || !this.isInTurn()) this.held.push(message)
-      else this.take(message)
-    })
+    this.inbox = new Inbox(port, this)
   }
 
   /** Where the next frame goes. */
   private get outbox(): Wire.Outbox {
-    return (this.outboxes[this.writing] ??= this.makeOutbox(this.writing > 0))
+    return (this.outboxes[this.writing] ??= new Wire.Outbox(this.sender, this.writing > 0))
   }
 
-  /** Posts what is there now. Who is about to hold up its thread, or to end it, calls it. */
+  /**
+   * Sends what is there now: who is about to hold up its thread, or to end it, calls it. Within a writer of a frame it is
+   * sent with that frame.
+   */
   flush(): void {
-    this.outbox.flush()
+    if (this.writing === 0) this.outbox.flush()
   }
 
   /** The calls that are not answered yet. */
@@ -223,8 +204,12 @@ export class Connection {
 
   /** Takes a message that a blocked thread has fetched itself: its turns have no end, and no limit. */
   accept(message: unknown): void {
-    for (const earlier of this.held.splice(0)) this.receive(earlier)
-    this.receive(message)
+    this.inbox.accept(message)
+  }
+
+  /** Reads what came before the other side ended. Its owner calls it before he settles what has no answer. */
+  acceptRest(): void {
+    if (this.ended === undefined) this.inbox.acceptRest()
   }
 
   // Ending
@@ -232,9 +217,7 @@ export class Connection {
   /** Tells every call that is not answered. Nothing is sent or received any more. */
   end(why: Exit): void {
     if (this.ended !== undefined) return
-    // What came before the end has been said.
-    for (const message of this.held.splice(0)) this.receive(message)
-    if (this.port.rings !== undefined) this.readRing(this.port.rings.in)
+    this.acceptRest()
     if (this.ended !== undefined) return
     this.ended = why
     for (const call of this.calls) call?.onLost(why)
@@ -253,7 +236,7 @@ export class Connection {
   ): CodecError | undefined {
     const { outbox } = this
     const mark = outbox.mark()
-    const writer = outbox.begin(kind, id)
+    const writer = outbox.beginAtMark(kind, id)
     let whole = false
     this.writing++
     outbox.isWriting = true
@@ -265,100 +248,25 @@ export class Connection {
       this.writing--
       outbox.isWriting = false
       if (!whole) outbox.rewind(mark)
-      const nested = this.outboxes[this.writing + 1]
-      if (nested !== undefined && !nested.isEmpty) {
-        outbox.flush()
-        nested.flush()
-      } else if (outbox.isLent) {
-        outbox.flush()
-      }
+      const inner = this.outboxes[this.writing + 1]
+      const isOutermost = this.writing === 0
+      if (isOutermost && inner !== undefined && !inner.isEmpty) for (const each of this.outboxes) each.flush()
+      else if (outbox.isLent) outbox.flush()
     }
   }
 
-  /**
-   * Whether the thread may read on. Two sides that answer each other at once would never turn to anything else: a port
-   * delivers what comes while it delivers.
-   */
-  private isInTurn(): boolean {
-    const now = performance.now()
-    if (this.turnEnd === 0) {
-      this.turnEnd = now + turn
-      this.turnLater()
-    }
-    return now < this.turnEnd
+  // Reading: as the receiver of its inbox
+
+  get awaitsMessage(): boolean {
+    return this.server.awaitsMessage && this.ended === undefined
   }
 
-  private turnLater(): void {
-    if (this.turns) return
-    this.turns = true
-    this.port.rings?.in.wake()
-    afterTurn(this.nextTurn)
+  afterRead(): void {
+    this.outbox.flushRead()
   }
 
-  private readonly nextTurn = (): void => {
-    this.turns = false
-    this.turnEnd = 0
-    while (this.held.length > 0 && this.isInTurn()) this.take(this.held.shift())
-    if (this.turns) return
-    const { poll, rings } = this.port
-    const polls = poll !== undefined && rings !== undefined && !this.idle && this.server.awaitsMessage
-    if (polls && this.isInTurn()) return this.take(Wire.wake)
-    this.look()
-    if (this.turns) return
-    if (this.busyPoll?.goesOn) this.turnLater()
-    else if (rings?.in.sleep() === false) this.turnLater()
-  }
-
-  /** Reads what lies in the ring, if there is anything. */
-  private readonly look = (): void => {
-    const { rings } = this.port
-    if (rings !== undefined && !rings.in.isEmpty && this.isInTurn()) this.take(Wire.wake)
-  }
-
-  /** Reads a message, and those that follow soon while the thread has nothing else to do and its turn lasts. */
-  private take(message: unknown): void {
-    this.overdue = performance.now() + turn
-    this.receive(message)
-    this.outbox.flushFull()
-    const { poll, rings } = this.port
-    // What is held came before what is polled for.
-    if (this.held.length > 0) return
-    if (poll === undefined) {
-      // After those who were told, and before the event loop turns: that takes as long as several calls.
-      if (rings !== undefined) queueMicrotask(this.look)
-      return
-    }
-    this.idle = false
-    while (this.server.awaitsMessage && this.ended === undefined && performance.now() < this.turnEnd) {
-      this.outbox.flush()
-      const next = poll()
-      if (next === undefined) {
-        this.idle = true
-        return
-      }
-      this.receive(next)
-    }
-  }
-
-  /** Reads what lies in the ring, which came before the message, and the message. */
-  private receive(message: unknown): void {
-    const { rings, seal } = this.port
-    if (rings !== undefined) {
-      this.readRing(rings.in)
-      if (message === Wire.wake) return
-      rings.in.take()
-    }
-    this.read(() => Wire.open(message, seal))
-  }
-
-  private readRing(ring: RingBuffer): void {
-    const bytes = ring.read()
-    if (bytes === undefined) return
-    this.busyPoll?.end()
-    this.read(() => Wire.openBytes(bytes, this.port.seal))
-  }
-
-  private read(open: () => Reader): void {
+  read(open: () => Reader): void {
+    this.overdue = performance.now() + overdueAfter
     try {
       const reader = open()
       while (reader.remaining > 0 && this.ended === undefined) this.frame(reader)
@@ -382,7 +290,7 @@ export class Connection {
         const callerContext = (flags & contextFlag) === 0 ? undefined : CallerContext.read(reader)
         const call = { id, target, index, caller, flags, timeLeft, callerContext }
         this.server.onCall(call, reader)
-        return this.postOverdue()
+        return this.flushOverdue()
       }
       case Wire.Kind.reply:
         this.awaited(id, reader).onReply(reader)
@@ -406,11 +314,11 @@ export class Connection {
   }
 
   /** What was asked may take its time: who asked first is not kept waiting for those whose calls came with his. */
-  private postOverdue(): void {
+  private flushOverdue(): void {
     const now = performance.now()
     if (now < this.overdue) return
     this.outbox.flush()
-    this.overdue = now + turn
+    this.overdue = now + overdueAfter
   }
 
   private awaited(id: number, reader: Reader): OutgoingCall {
@@ -424,8 +332,8 @@ export class Connection {
   }
 }
 
-/** How long, in milliseconds, a thread reads messages before it turns to its timers, and before it posts what it has answered. */
-const turn = 1
+/** How long, in milliseconds, a thread reads on before it sends what it has answered. */
+const overdueAfter = 1
 
 const writeCall = (writer: Writer, call: OutgoingCall): CodecError | undefined => {
   writer.int(call.target)

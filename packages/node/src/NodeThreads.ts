@@ -16,7 +16,7 @@ import * as Effect from "effect/Effect"
 import * as Inspectable from "effect/Inspectable"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
-import * as Doorbell from "./internal/Doorbell.ts"
+import * as ThreadStart from "./internal/ThreadStart.ts"
 import type { Message } from "./NodeThreadWatcher.ts"
 
 export interface Options {
@@ -29,7 +29,7 @@ export interface Options {
   /**
    * How long a thread that has answered everything polls for more before it sleeps; waking it costs its caller 15 to
    * 40 us, and the call as much again. The caller's event loop does not sleep for up to 30 us while an answer may come
-   * that soon. Zero: both sleep at once; a guest that waits for a sync host function polls 50 us all the same. Default:
+   * that soon. Who is awake need not be woken: what is said lies in memory that both share. Zero: both sleep at once; a guest that waits for a sync host function polls 50 us all the same. Default:
    * 100 microseconds. More than a millisecond is a millisecond.
    */
   readonly busyPoll?: Duration.Input
@@ -65,7 +65,7 @@ export const layer = (options: Options = {}): Layer.Layer<Thread.Threads> =>
 const startWorker = ({ data, module, name }: Thread.Program, options: Options): Thread.Thread => {
   const busyPoll = Math.min(Duration.toMillis(options.busyPoll ?? "100 micros"), 1)
   const lifeline = new MessageChannel()
-  const { rings, start } = Doorbell.make(data, busyPoll, lifeline.port2)
+  const { ringBuffers, start } = ThreadStart.make(data, busyPoll, lifeline.port2)
   const worker = new Worker(module, {
     name,
     workerData: start,
@@ -74,7 +74,7 @@ const startWorker = ({ data, module, name }: Thread.Program, options: Options): 
     ...(options.env === undefined ? {} : { env: options.env }),
     ...(options.execArgv === undefined ? {} : { execArgv: [...options.execArgv] })
   })
-  const thread = fromWorker(worker, rings, Math.min(busyPoll, ownersPoll))
+  const thread = fromWorker(worker, ringBuffers, Math.min(busyPoll, ownersPoll))
   lifelines.set(thread, lifeline.port1)
   return thread
 }
@@ -127,7 +127,7 @@ const startWatcher = Effect.fnUntraced(function* (
 /** How long the owner's event loop does not sleep, in milliseconds: longer than a call takes that is answered at once. */
 const ownersPoll = 0.03
 
-const fromWorker = (worker: Worker, rings: Wire.Rings, busyPoll: number): Thread.Thread => {
+const fromWorker = (worker: Worker, ringBuffers: Wire.RingBuffers, busyPoll: number): Thread.Thread => {
   let exit: Thread.Exit | undefined
   let detail = "its program ended"
   const listeners: Array<(exit: Thread.Exit) => void> = []
@@ -143,13 +143,8 @@ const fromWorker = (worker: Worker, rings: Wire.Rings, busyPoll: number): Thread
     exit = { exitCode, detail }
     for (const listener of listeners) listener(exit)
   })
-  const port = portOf(worker)
   return {
-    port: {
-      ...port,
-      busyPoll,
-      rings
-    },
+    port: { ...portOf(worker), busyPoll, ringBuffers },
     onExit: (listener) => {
       if (exit === undefined) listeners.push(listener)
       else listener(exit)

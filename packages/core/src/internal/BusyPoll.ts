@@ -1,3 +1,5 @@
+import { Backoff } from "../Backoff.ts"
+
 /**
  * For how long an event loop does not sleep, because an answer may come soon. A loop that has fallen asleep is woken 10 us
  * after the answer or later, and a thread that is awake has answered in less. The loop does all else that it has to do
@@ -5,22 +7,17 @@
  */
 export class BusyPoll {
   private readonly span: number
+  private readonly backoff = new Backoff()
   private until = 0
-  private misses = 0
-  /** Times that it is not tried. */
-  private skips = 0
 
-  /** `span`: how long the loop does not sleep at most, in milliseconds. */
+  /** `span`: how long the loop does not sleep at most, in milliseconds; 0: it always may. */
   constructor(span: number) {
     this.span = span
   }
 
   /** Something was asked. Whether the loop should not sleep from now on. */
   begin(): boolean {
-    if (this.skips > 0) {
-      this.skips--
-      return false
-    }
+    if (this.span === 0 || !this.backoff.tries()) return false
     this.until = performance.now() + this.span
     return true
   }
@@ -29,19 +26,15 @@ export class BusyPoll {
   end(): void {
     if (this.until === 0) return
     this.until = 0
-    this.misses = 0
+    this.backoff.hit()
   }
 
   /** The loop has turned. Whether it should once more. */
-  get goesOn(): boolean {
+  turned(): boolean {
     if (this.until === 0) return false
     if (performance.now() < this.until) return true
     this.until = 0
-    this.misses = Math.min(this.misses + 1, maxMisses)
-    this.skips = 2 ** this.misses
+    this.backoff.miss()
     return false
   }
 }
-
-/** It is tried once in 64 times when it is always in vain. */
-const maxMisses = 6

@@ -7,15 +7,16 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { portOf } from "../NodeThreads.ts"
 import { channels } from "./Channels.ts"
-import * as Doorbell from "./Doorbell.ts"
+import { Poll } from "./Poll.ts"
+import * as ThreadStart from "./ThreadStart.ts"
 
 /** `start` is what the owner gave the thread, if one has started it; `channels` lead to other threads. */
 export const run = <E>(
   program: (port: Wire.Port, start: unknown, channels: Blocking.Channels) => Effect.Effect<void, E>
 ): void => {
-  const doorbell = Doorbell.of(workerData)
-  const port = parentPort === null ? noPort : portTo(parentPort, doorbell)
-  Effect.runFork(program(port, Doorbell.dataOf(workerData), channelsWith(doorbell))).addObserver((exit) => {
+  const start = ThreadStart.read(workerData)
+  const [port, polled] = parentPort === null ? [noPort, channels] : endsOf(parentPort, start)
+  Effect.runFork(program(port, start?.data, polled)).addObserver((exit) => {
     // What the owner gets of an uncaught exception is its message, if it is an `Error` of JavaScript's own.
     if (Exit.isFailure(exit)) throw new Error(Cause.pretty(exit.cause))
     parentPort?.close()
@@ -24,30 +25,29 @@ export const run = <E>(
   })
 }
 
-const portTo = (owner: MessagePort, doorbell: Doorbell.Doorbell | undefined): Wire.Port => {
-  if (doorbell === undefined) return portOf(owner)
-  const { rings } = doorbell
+/** The port to the owner, and the channels to others: while the thread polls for one it looks for the others too. */
+const endsOf = (
+  owner: MessagePort,
+  start: ThreadStart.ThreadStart | undefined
+): readonly [Wire.Port, Blocking.Channels] => {
+  if (start === undefined) return [portOf(owner), channels]
+  const ringBuffers = ThreadStart.ringBuffersOf(start)
+  const poll = new Poll(ringBuffers.in, start.busyPoll)
   const take = () => {
-    if (!rings.in.isEmpty) return Wire.wake
-    return rings.in.expectsMessage ? receiveMessageOnPort(owner)?.message : undefined
+    if (!ringBuffers.in.isEmpty) return Wire.wake
+    return ringBuffers.in.expectsMessage ? receiveMessageOnPort(owner)?.message : undefined
   }
-  return {
+  const port = {
     ...portOf(owner),
-    rings,
-    poll: () => doorbell.poll(take),
-    watch: (words, index) => doorbell.watch(words, index)
+    ringBuffers,
+    poll: () => poll.poll(take),
+    watch: (words: Int32Array, index: number) => poll.watch(words, index)
   }
-}
-
-const channelsWith = (doorbell: Doorbell.Doorbell | undefined): Blocking.Channels => {
-  if (doorbell === undefined) return channels
-  return {
-    ...channels,
-    join: (name) => {
-      const channel = channels.join(name)
-      return { ...channel, poll: () => doorbell.poll(channel.receive) }
-    }
+  const join = (name: string) => {
+    const channel = channels.join(name)
+    return { ...channel, poll: () => poll.poll(channel.receive) }
   }
+  return [port, { ...channels, join }]
 }
 
 /** In the main thread: what a program is refused for before it uses the port. */

@@ -53,7 +53,7 @@ interface Running {
 export class CallServer implements Connection.Server {
   readonly connection: Connection.Connection
   private readonly options: Options
-  /** Answers that have not been posted. */
+  /** Answers that have not been sent. */
   private answered = 0
   private readonly running = new IdTable<Running>()
 

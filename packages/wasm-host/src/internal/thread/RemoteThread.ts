@@ -182,6 +182,7 @@ export class RemoteThread implements Connection.Server {
     Deferred.doneUnsafe(this.ready, Effect.fail(new Thread.ThreadError({ thread: this.name, reason: startFailed })))
     // The guests first: a call that is made when another one settles must not go to this thread.
     for (const guest of this.guests.values()) guest.dead ??= this.lost
+    this.connection.acceptRest()
     for (const guest of this.guests.values()) guest.end(this.lost)
     this.connection.end({ exitCode, detail: loss.detail })
     Deferred.doneUnsafe(this.ended, Effect.void)
