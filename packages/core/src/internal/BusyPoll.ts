@@ -6,20 +6,19 @@ import { Backoff } from "../Backoff.ts"
  * meanwhile. Where answers take longer it is tried ever more rarely, so that it costs next to nothing.
  */
 export class BusyPoll {
-  private readonly span: number
-  private readonly backoff = new Backoff()
+  private readonly backoff: Backoff
   private until = 0
 
   /** `span`: how long the loop does not sleep at most, in milliseconds; 0: it always may. */
   constructor(span: number) {
-    this.span = span
+    this.backoff = new Backoff(span)
   }
 
   /** Something was asked. Whether the loop should not sleep from now on. */
   begin(): boolean {
-    if (this.span === 0 || !this.backoff.tries()) return false
-    this.until = performance.now() + this.span
-    return true
+    const span = this.backoff.next()
+    if (span > 0) this.until = performance.now() + span
+    return span > 0
   }
 
   /** Something was answered. */

@@ -8,15 +8,14 @@ import type { RingBuffer } from "@fiberhost/core/RingBuffer"
 
 export class Poll {
   private readonly fromOwner: RingBuffer
-  private readonly span: number
   /** Words that change when somebody else than the owner has posted something. */
   private readonly watched: Array<readonly [words: Int32Array, index: number]> = []
-  private readonly backoff = new Backoff()
+  private readonly backoff: Backoff
 
   /** `span`: how long it polls at most, in milliseconds. */
   constructor(fromOwner: RingBuffer, span: number) {
     this.fromOwner = fromOwner
-    this.span = span
+    this.backoff = new Backoff(span)
   }
 
   /** Another word that changes when something was posted. */
@@ -34,8 +33,10 @@ export class Poll {
   poll<A>(take: () => A | undefined): A | undefined {
     const before = this.changes
     const found = take()
-    if (found !== undefined || this.span === 0 || !this.backoff.tries()) return found
-    const end = performance.now() + this.span
+    if (found !== undefined) return found
+    const span = this.backoff.next()
+    if (span === 0) return undefined
+    const end = performance.now() + span
     do {
       for (let look = 0; look < 100; look++) {
         if (this.changes === before) continue
