@@ -83,6 +83,7 @@ describe("RingBuffer", () => {
     assert.isTrue(reader.sleep())
     reader.stayAwake()
     assert.isFalse(writer.claimWake())
+    assert.deepStrictEqual([writer.hasWoken(), writer.hasWoken()], [true, false])
   })
 
   it("changes a number when something was written or posted", () => {

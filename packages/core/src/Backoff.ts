@@ -14,11 +14,16 @@ export class Backoff {
     this.span = span
   }
 
-  /** How long this time, in milliseconds; 0: not at all. */
-  next(): number {
-    if (this.skips === 0) return this.misses < maxMisses ? this.span : patience * this.span
-    this.skips--
-    return 0
+  /**
+   * How long this time, in milliseconds; 0: not at all. `hasWoken`: who it is to come from slept and was woken, which takes
+   * up to a millisecond. If who waits fell asleep meanwhile, each would wake the other ever after.
+   */
+  next(hasWoken: boolean): number {
+    if (this.skips > 0) {
+      this.skips--
+      return 0
+    }
+    return hasWoken && this.span > 0 ? 1 : this.span
   }
 
   /** It came. */
@@ -35,9 +40,3 @@ export class Backoff {
 
 /** It is tried once in 63 times when it is always in vain. */
 const maxMisses = 6
-
-/**
- * Then for so many times as long. Two threads that both sleep wake each other, which may take longer than the span, so
- * that either would always wait in vain; once one has waited for the other both are awake.
- */
-const patience = 8

@@ -28,6 +28,7 @@ export class RingBuffer {
   /** Writer's side: what the reader had read and taken when that was last looked at. */
   private seenRead = 0
   private seenTaken = 0
+  private woke = false
   /** Reader's side. */
   private slab = new Uint8Array(0)
   private slabUsed = 0
@@ -69,7 +70,16 @@ export class RingBuffer {
 
   /** Writer's side: whether a message must wake the reader. True once for each time that he sleeps. */
   claimWake(): boolean {
-    return Atomics.load(this.head, Word.awake) === 0 && Atomics.exchange(this.head, Word.awake, 1) === 0
+    if (Atomics.load(this.head, Word.awake) !== 0 || Atomics.exchange(this.head, Word.awake, 1) !== 0) return false
+    this.woke = true
+    return true
+  }
+
+  /** Writer's side: whether the reader had to be woken since this was last asked. */
+  hasWoken(): boolean {
+    const { woke } = this
+    this.woke = false
+    return woke
   }
 
   /** Reader's side: all that was written since; undefined when nothing was. More than 4 KiB have a buffer of their own. */

@@ -9,14 +9,14 @@ export class BusyPoll {
   private readonly backoff: Backoff
   private until = 0
 
-  /** `span`: how long the loop does not sleep at most, in milliseconds; 0: it always may. */
+  /** `span`: how long the loop does not sleep for somebody who is awake, in milliseconds; 0: it always may. */
   constructor(span: number) {
     this.backoff = new Backoff(span)
   }
 
-  /** Something was asked. Whether the loop should not sleep from now on. */
-  begin(): boolean {
-    const span = this.backoff.next()
+  /** Something was asked, of somebody who perhaps had to be woken. Whether the loop should not sleep from now on. */
+  begin(hasWoken: boolean): boolean {
+    const span = this.backoff.next(hasWoken)
     if (span > 0) this.until = performance.now() + span
     return span > 0
   }

@@ -51,7 +51,7 @@ export class Inbox {
 
   /** Something was sent that may be answered soon. */
   asked(): void {
-    if (this.busyPoll.begin()) this.scheduleTurn()
+    if (this.busyPoll.begin(this.port.ringBuffers?.out.hasWoken() === true)) this.scheduleTurn()
   }
 
   /** Reads what has come, and then a message that a blocked thread has fetched itself: its turns have no end, and no limit. */

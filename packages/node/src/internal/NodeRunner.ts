@@ -32,7 +32,7 @@ const endsOf = (
 ): readonly [Wire.Port, Blocking.Channels] => {
   if (start === undefined) return [portOf(owner), channels]
   const ringBuffers = ThreadStart.ringBuffersOf(start)
-  const poll = new Poll(ringBuffers.in, start.busyPoll)
+  const poll = new Poll(ringBuffers, start.busyPoll)
   const take = () => {
     if (!ringBuffers.in.isEmpty) return Wire.wake
     return ringBuffers.in.expectsMessage ? receiveMessageOnPort(owner)?.message : undefined

@@ -4,17 +4,17 @@
  * somebody's time: then it tries ever more rarely.
  */
 import { Backoff } from "@fiberhost/core/Backoff"
-import type { RingBuffer } from "@fiberhost/core/RingBuffer"
+import type { RingBuffers } from "@fiberhost/core/Wire"
 
 export class Poll {
-  private readonly fromOwner: RingBuffer
+  private readonly ringBuffers: RingBuffers
   /** Words that change when somebody else than the owner has posted something. */
   private readonly watched: Array<readonly [words: Int32Array, index: number]> = []
   private readonly backoff: Backoff
 
-  /** `span`: how long it polls at most, in milliseconds. */
-  constructor(fromOwner: RingBuffer, span: number) {
-    this.fromOwner = fromOwner
+  /** `span`: how long it polls for an owner who is awake, in milliseconds; 0: it does not. */
+  constructor(ringBuffers: RingBuffers, span: number) {
+    this.ringBuffers = ringBuffers
     this.backoff = new Backoff(span)
   }
 
@@ -24,7 +24,7 @@ export class Poll {
   }
 
   private get changes(): number {
-    let { changes } = this.fromOwner
+    let { changes } = this.ringBuffers.in
     for (const [words, index] of this.watched) changes += Atomics.load(words, index)
     return changes
   }
@@ -34,7 +34,7 @@ export class Poll {
     const before = this.changes
     const found = take()
     if (found !== undefined) return found
-    const span = this.backoff.next()
+    const span = this.backoff.next(this.ringBuffers.out.hasWoken())
     if (span === 0) return undefined
     const end = performance.now() + span
     do {
