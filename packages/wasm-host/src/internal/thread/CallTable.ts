@@ -21,8 +21,8 @@ export class CallTable {
   private readonly cells: Float64Array
   /** By id, how many calls the thread has begun, up to 255 and then anew. It alone writes them, which costs it nothing. */
   private readonly begun: Uint8Array
-  /** Owner's side: by id, how many calls were sent. */
-  private readonly sent = new Uint8Array(counts)
+  /** Owner's side: by id, how many calls were sent, counted alike. */
+  private sent: Uint8Array | undefined
 
   /**
    * It has all rows from the start: pages that no call has used take no memory, and the thread finds the row of any call.
@@ -37,12 +37,13 @@ export class CallTable {
 
   /** Owner's side: a call of this id was sent. The one before it has been answered. */
   send(id: number): void {
+    this.sent ??= new Uint8Array(counts)
     this.sent[id]!++
   }
 
   /** Owner's side: whether the thread has begun the call. */
   hasBegun(id: number): boolean {
-    return this.begun[id] === this.sent[id]
+    return this.begun[id] === this.sent?.[id]
   }
 
   /** Owner's side: the measured call has been answered, and its id may be another's. */
