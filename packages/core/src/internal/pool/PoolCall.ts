@@ -5,7 +5,9 @@
  * It is resumed exactly once, or never when its caller was interrupted. A call that is on a thread keeps its place there
  * until the thread has answered it, whether or not somebody still wants to know.
  */
-import * as Context from "effect/Context"
+import type * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Effectable from "effect/Effectable"
 import * as Exit from "effect/Exit"
 import type { CodecError } from "../../CodecError.ts"
 import { type OutgoingCall, tell, typedFlag } from "../../Connection.ts"
@@ -23,7 +25,8 @@ import type { PoolThread } from "./PoolThread.ts"
 
 export type Resume = (exit: Exit.Exit<unknown, unknown>) => void
 
-export abstract class PoolCall implements OutgoingCall, Member<PoolCall> {
+/** It is itself the Effect that interrupts it: one object less for each call that waits. */
+export abstract class PoolCall extends Effectable.Class<void> implements OutgoingCall, Member<PoolCall> {
   readonly target = 0
   readonly caller = 0
   readonly index: number
@@ -43,6 +46,7 @@ export abstract class PoolCall implements OutgoingCall, Member<PoolCall> {
   private resume: Resume | undefined
 
   constructor(index: number, codec: FunctionCodec, key: unknown, resume: Resume) {
+    super()
     this.index = index
     this.codec = codec
     this.key = key
@@ -50,8 +54,7 @@ export abstract class PoolCall implements OutgoingCall, Member<PoolCall> {
   }
 
   /** What its caller's fiber calls under travels on to the function. Its deadline too: the pool does not enforce it. */
-  inherit(context: Context.Context<never>, told: Uint8Array | undefined): void {
-    const deadline = Context.get(context, Deadline.Current)
+  inherit(context: Context.Context<never>, deadline: number, told: Uint8Array | undefined): void {
     if (deadline !== Infinity) this.dueAt = performance.now() + deadline - Deadline.now(context)
     this.callerContext = told
   }
@@ -100,6 +103,12 @@ export abstract class PoolCall implements OutgoingCall, Member<PoolCall> {
 
   fail(reason: HostCallError.Reason): void {
     this.settle(this.failure(reason))
+  }
+
+  /** What the caller's fiber runs when it is interrupted. */
+  asEffect(): Effect.Effect<void> {
+    this.interrupt()
+    return Effect.void
   }
 
   /** The caller left: it is not resumed any more. */

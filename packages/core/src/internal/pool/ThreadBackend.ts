@@ -4,14 +4,17 @@
  */
 
 import * as Cause from "effect/Cause"
-import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import { identity } from "effect/Function"
 import type { LogLevel } from "effect/LogLevel"
 import * as Stream from "effect/Stream"
+import * as ContextReader from "../../ContextReader.ts"
+import * as Deadline from "../../Deadline.ts"
 import type { FunctionCodec } from "../../FunctionCodec.ts"
+import type * as HostCallError from "../../HostCallError.ts"
 import type * as HostFunction from "../../HostFunction.ts"
 import type * as Thread from "../../Thread.ts"
 import { Bell } from "../blocking/Bell.ts"
@@ -31,38 +34,41 @@ export const make = (
   watcher: Effect.Effect<Thread.Watcher | undefined, Thread.ThreadError>
 ): PoolBackend => {
   const tell = CallerContext.teller(logLevel)
-  /** Runs a call in the current fiber. */
-  const run = (make: (key: unknown, resume: Resume) => PoolCall, whenFull: WhenFull): Effect.Effect<unknown, unknown> =>
-    Effect.callback((resume) => {
-      const fiber = Fiber.getCurrent()!
-      const call = make(Context.get(fiber.context, PinnedTo), resume)
-      call.inherit(fiber.context, tell(fiber))
-      pool.spawn(call, whenFull)
-      return call.isSettled ? undefined : Effect.sync(() => call.interrupt())
-    })
+  const keyOf = ContextReader.make(PinnedTo)
+  const deadlineOf = ContextReader.make(Deadline.Current)
+  /** Sends the fiber's call on its way: what interrupts it, while it waits. */
+  const spawn = (call: PoolCall, fiber: Fiber.Fiber<unknown, unknown>, whenFull: WhenFull): PoolCall | undefined => {
+    const { context } = fiber
+    call.inherit(context, deadlineOf(context), tell(fiber))
+    pool.spawn(call, whenFull)
+    return call.isSettled ? undefined : call
+  }
 
   const call: PoolBackend["call"] = (index, payload, whenFull) =>
-    run((key, resume) => new TypedCall(index, codecs[index]!, key, resume, payload), whenFull)
+    Effect.callback((resume) => {
+      const fiber = Fiber.getCurrent()!
+      return spawn(new TypedCall(index, codecs[index]!, keyOf(fiber.context), resume, payload), fiber, whenFull)
+    })
 
   const bytes =
     (index: number): HostFunction.Bytes =>
     (args) =>
-      run(
-        (key, resume) => new BytesCall(index, codecs[index]!, key, resume, args),
-        "suspend"
-      ) as ReturnType<HostFunction.Bytes>
+      Effect.callback<Uint8Array, HostCallError.HostCallError>((resume) => {
+        const fiber = Fiber.getCurrent()!
+        const call = new BytesCall(index, codecs[index]!, keyOf(fiber.context), resume as Resume, args)
+        return spawn(call, fiber, "suspend")
+      })
 
   const stream: PoolBackend["stream"] = (index, payload, whenFull) =>
     Stream.unwrap(
       Effect.map(
         Effect.acquireRelease(
           Effect.withFiber((fiber) => {
-            const call = new StreamCall(index, codecs[index]!, Context.get(fiber.context, PinnedTo), payload)
-            call.inherit(fiber.context, tell(fiber))
-            pool.spawn(call, whenFull)
+            const call = new StreamCall(index, codecs[index]!, keyOf(fiber.context), payload)
+            spawn(call, fiber, whenFull)
             return Effect.succeed(call)
           }),
-          (call) => Effect.sync(() => call.interrupt())
+          identity
         ),
         (call) => Stream.fromPull(Effect.succeed(call.pull))
       )

@@ -11,6 +11,7 @@ import * as Deadline from "@fiberhost/core/Deadline"
 import type { Line, Member } from "@fiberhost/core/Line"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Effectable from "effect/Effectable"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Result from "effect/Result"
@@ -27,24 +28,46 @@ import type { Entered } from "./Instance.ts"
 import type { SupervisedGuest } from "./SupervisedGuest.ts"
 import { type EntrySpan, sharedNow, type Usage } from "./Usage.ts"
 
-/**
- * The call, step by step, in the caller's fiber: on this stack, if that can be; otherwise room in the executor, an instance, the way
- * into its guest and back. What it waits on are callbacks, so a call that is answered at once costs no turn.
- */
+/** A guest function with its payload: each time that it is run is a call. */
 export const run = (guest: SupervisedGuest, index: number, payload: unknown): Effect.Effect<unknown, unknown> =>
+  guest.functionOf(index).isDirect ? new DirectRun(guest, index, payload) : wholly(guest, index, payload)
+
+/**
+ * The call, step by step, in the caller's fiber: room in the executor, an instance, the way into its guest and back. What it waits on
+ * are callbacks, so a call that is answered at once costs no turn.
+ */
+const wholly = (guest: SupervisedGuest, index: number, payload: unknown): Effect.Effect<unknown, unknown> =>
   Effect.callback((resume) => {
+    // A stack that ended on the way would leave the call, and its guest, in between.
+    StackRoom.check()
     // It is registered in the caller's fiber, so this is its context.
+    const call = new Call(guest, index, payload, Fiber.getCurrent()!.context, resume)
+    begin(call)
+    return call.isSettled ? undefined : call
+  })
+
+/** The call of a sync function: on the caller's stack, if that can be. */
+class DirectRun extends Effectable.Class<unknown, unknown> {
+  private readonly guest: SupervisedGuest
+  private readonly index: number
+  private readonly payload: unknown
+
+  constructor(guest: SupervisedGuest, index: number, payload: unknown) {
+    super()
+    this.guest = guest
+    this.index = index
+    this.payload = payload
+  }
+
+  asEffect(): Effect.Effect<unknown, unknown> {
+    const { guest, index, payload } = this
     const { context } = Fiber.getCurrent()!
     const hasDeadline = guest.deadlineOf(context) !== Infinity
     const outcome = hasDeadline ? notDirect : guest.callDirectly(index, payload, context)
-    if (!(outcome instanceof NoAnswer)) return resume(Exit.succeed(outcome))
-    if (outcome.exit !== undefined) return resume(outcome.exit)
-    // A stack that ended on the way would leave the call, and its guest, in between.
-    StackRoom.check()
-    const call = new Call(guest, index, payload, context, resume)
-    begin(call)
-    return call.isSettled ? undefined : Effect.sync(() => call.interrupt())
-  })
+    if (!(outcome instanceof NoAnswer)) return Exit.succeed(outcome)
+    return outcome.exit ?? wholly(guest, index, payload)
+  }
+}
 
 /** A call that begins nowhere and fails with `reason`: whoever observes calls is told of it. */
 export const refuse = (
@@ -89,7 +112,8 @@ const admit = (call: Call): void => {
   }
 }
 
-export class Call implements Caller, Item, Member<Call> {
+/** It is itself the Effect that interrupts it: one object less for each call that waits. */
+export class Call extends Effectable.Class<void> implements Caller, Item, Member<Call> {
   previous: Call | undefined = undefined
   next: Call | undefined = undefined
   timerIndex = -1
@@ -129,6 +153,7 @@ export class Call implements Caller, Item, Member<Call> {
     context: Context.Context<never>,
     resume: (exit: TypedExit) => void
   ) {
+    super()
     this.guest = guest
     this.index = index
     this.payload = payload
@@ -212,8 +237,13 @@ export class Call implements Caller, Item, Member<Call> {
     this.abandon("overdue")
   }
 
-  /** The caller was interrupted. */
-  interrupt(): void {
+  /** What the caller's fiber runs when it is interrupted. */
+  asEffect(): Effect.Effect<void> {
+    this.interrupt()
+    return Effect.void
+  }
+
+  private interrupt(): void {
     if (this.resume === undefined) return
     this.leave()
     this.observation?.end(Exit.interrupt())

@@ -73,6 +73,7 @@ export class SupervisedGuest implements PluginGuest {
   readonly plugin: string
   readonly gate: CallGate
   readonly missing: ReadonlyArray<string>
+  readonly inCallingThread: boolean
   readonly observer: CallObserver | undefined
   readonly timer: GuestTimer
   /** The deadline that a caller has already. */
@@ -110,6 +111,8 @@ export class SupervisedGuest implements PluginGuest {
     this.plugin = options.plugin
     this.gate = options.gate
     this.missing = options.instance.missing
+    // As the next ones: they are of one executor.
+    this.inCallingThread = options.instance.inCallingThread
     this.functions = options.functions
     this.signatures = options.signatures
     this.valueBytes = options.valueBytes
@@ -125,13 +128,14 @@ export class SupervisedGuest implements PluginGuest {
   }
 
   private make(index: number): GuestFunction {
-    const { gate, missing, observer, plugin, signatures, valueBytes } = this
+    const { gate, inCallingThread, missing, observer, plugin, signatures, valueBytes } = this
     const codec = this.functions[index]!
     const own = Context.getOrUndefined(codec.rpc.annotations, Abi.Deadline)
     const allowed = own === undefined ? gate.deadline : Duration.toMillis(own)
     const guestCodec = new GuestCodec(plugin, codec, signatures[index]!, missing, valueBytes)
     const isUnwatched = allowed === Infinity && observer === undefined
-    return { codec: guestCodec, allowed, isDirect: isUnwatched && Abi.isSync(codec.rpc) && !guestCodec.leftOut }
+    const isDirect = inCallingThread && isUnwatched && Abi.isSync(codec.rpc) && !guestCodec.leftOut
+    return { codec: guestCodec, allowed, isDirect }
   }
 
   nameOf(index: number): string {
@@ -160,10 +164,6 @@ export class SupervisedGuest implements PluginGuest {
     const outcome = current.callDirectly(index, codec, payload, context)
     this.inHand--
     return outcome
-  }
-
-  get inCallingThread(): boolean {
-    return this.current?.inCallingThread === true
   }
 
   get stats(): Stats {
