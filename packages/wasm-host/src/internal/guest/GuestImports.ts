@@ -21,20 +21,36 @@ export const make = (guest: Guest, imports: ReadonlyArray<string>): WebAssembly.
       }
     }
   }
-  const used = new Set(imports)
-  for (const [index, { name }] of guest.signature.imports.entries()) {
-    if (!used.has(Link.functionPrefix + name)) continue
-    functions[Link.functionPrefix + name] = (...raws: Array<number | bigint>) => {
-      begin(guest)
-      try {
-        return HostCall.run(guest, index, raws)
-      } catch (error) {
-        throw thrown(guest, error)
-      }
-    }
+  const indexes = indexesOf(guest.signature)
+  for (const name of imports) {
+    const index = indexes.get(name)
+    if (index !== undefined) functions[name] = hostFunction(guest, index)
   }
   return { [Link.importModule]: functions }
 }
+
+const hostFunction =
+  (guest: Guest, index: number) =>
+  (...raws: Array<number | bigint>) => {
+    begin(guest)
+    try {
+      return HostCall.run(guest, index, raws)
+    } catch (error) {
+      throw thrown(guest, error)
+    }
+  }
+
+/** The names of the host functions, as modules import them. A plugin is instantiated again and again. */
+const indexesOf = (signature: Link.PluginSignature): ReadonlyMap<string, number> => {
+  let indexes = known.get(signature)
+  if (indexes === undefined) {
+    indexes = new Map(signature.imports.map(({ name }, index) => [Link.functionPrefix + name, index]))
+    known.set(signature, indexes)
+  }
+  return indexes
+}
+
+const known = new WeakMap<Link.PluginSignature, ReadonlyMap<string, number>>()
 
 /** Guest to host: an import begins. */
 const begin = (guest: Guest): void => {
