@@ -441,6 +441,40 @@ describe("a connection that shares memory", () => {
     })
   )
 
+  it.effect("stays awake while one of its calls has no answer, though others have", () =>
+    Effect.gen(function* () {
+      // It would sleep in the end: here that does not come.
+      vi.spyOn(performance, "now").mockReturnValue(1000)
+      const [near, far] = portPair(true)
+      const posted: Array<unknown> = []
+      const answersLater: Connection.Server = {
+        awaitsMessage: false,
+        onCall: (_, reader) => void Wire.readValue(reader),
+        onInterrupt: () => {},
+        onAck: () => {},
+        onSignal: (_, reader) => void Wire.readValue(reader)
+      }
+      const post: Wire.Port["post"] = (message, transfer) => {
+        posted.push(message)
+        far.post(message, transfer)
+      }
+      const server = new Connection.Connection({ ...far, post }, answersLater, assert.fail)
+      const caller = new Connection.Connection({ ...near, busyPoll: 1 }, answersLater, assert.fail)
+      const calls = [callOf(bytes(1)), callOf(bytes(2))]
+      const ids = calls.map(({ call }) => idOf(caller.call(call)))
+      yield* settled
+      for (const [i, id] of ids.entries()) {
+        server.reply(id, bytes(i))
+        yield* until(() => calls[i]!.told.length === 1)
+        yield* settled
+      }
+      assert.deepStrictEqual(posted, [])
+      server.signal(1, bytes())
+      yield* settled
+      assert.deepStrictEqual(posted, [Wire.wake])
+    })
+  )
+
   it.effect("does not sleep over what came while it was about to", () =>
     Effect.gen(function* () {
       const [near, far] = portPair(true)

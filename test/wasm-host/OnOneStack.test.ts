@@ -1,7 +1,7 @@
 /** What happens while a guest of the application's thread is on the stack, or on its way there. */
 import { assert, describe, it } from "@effect/vitest"
 import { GuestExecutor, Plugin } from "@fiberhost/wasm-host"
-import { Deferred, Effect, Exit, Fiber, Scope } from "effect"
+import { Deferred, Effect, Equal, Exit, Fiber, HashSet, Scope } from "effect"
 import { Conformance, conformanceHost, conformanceModule } from "../fixtures/conformance.ts"
 import { eventually } from "../fixtures/eventually.ts"
 
@@ -58,6 +58,21 @@ describe("a guest of the application's thread", () => {
       assert.strictEqual(yield* Fiber.join(first), 1)
       assert.isTrue(Exit.hasInterrupts(yield* Fiber.await(second)))
       yield* eventually(() => assert.deepStrictEqual(lines, ["cleaned up 2"]))
+    }).pipe(Effect.provide(GuestExecutor.layer({ concurrency: 1 })))
+  )
+
+  it.effect("is not looked at by whoever compares its calls: each is equal to itself alone", () =>
+    Effect.gen(function* () {
+      const guest = yield* Conformance.make({ module: conformanceModule }).pipe(Effect.provide(conformanceHost({})))
+      const callWith = (value: number) => guest.echo_u32({ value })
+      const call = callWith(1)
+      assert.strictEqual(yield* call, 1)
+      assert.isTrue(Equal.equals(call, call))
+      assert.isFalse(Equal.equals(call, callWith(1)))
+      assert.strictEqual(HashSet.size(HashSet.make(call, call, callWith(1), callWith(2))), 3)
+      // Nothing was entered for that, and the guest's only place is free.
+      assert.strictEqual(yield* callWith(2), 2)
+      assert.strictEqual(Plugin.stats(guest)[0]!.used.entries, 2)
     }).pipe(Effect.provide(GuestExecutor.layer({ concurrency: 1 })))
   )
 

@@ -261,6 +261,10 @@ export class Connection implements Receiver {
     return this.server.awaitsMessage && this.ended === undefined
   }
 
+  get awaitsAnswer(): boolean {
+    return this.ended === undefined && this.calls.length - 1 > this.free.length
+  }
+
   afterRead(): void {
     this.outbox.flushRead()
   }

@@ -47,7 +47,7 @@ export type Functions<R extends Rpc.Any> = {
 
 /**
  * The twin of a sync guest function for code outside Effect. Throws what the function would fail with, and a
- * `GuestError` (reason `Busy`) when it cannot be answered at once: the executor is full, or the guest is on the stack or
+ * `GuestError` (reason `Busy`) when it cannot be answered at once: the executor is full, the guest is being replaced, or it is on the stack or
  * on another thread.
  */
 export type SyncGuestFunction<R extends Rpc.Any> = (
@@ -122,19 +122,17 @@ export const Service =
     type R = Rpcs[number]
     const service = Context.Service<Self, Plugin<R>>()(id)
     const codecs = FunctionCodec.makeAll(contract.exports)
-    const names = Array.from(codecs.values(), ({ name, rpc }): FunctionNames => {
+    const guestFunctions = Array.from(codecs.values())
+    const names = guestFunctions.map(({ name, rpc }): FunctionNames => {
       const twin = Abi.isSync(rpc) ? `${name}Unsafe` : undefined
       if (twin !== undefined && codecs.has(twin)) throw twinTaken(twin)
       return { name, twin }
     })
-    const keys = names.flatMap(({ name, twin }) => (twin === undefined ? [name] : [name, twin]))
-    const unset = Object.fromEntries([GuestsTypeId, HealthTypeId, ...keys].map((key) => [key, undefined]))
-    const face: Face = { plugin: id, names, unset }
-    const all = Array.from(codecs.values())
+    const shape = shapeOf(id, names)
     const signature: Link.PluginSignature = {
       plugin: id,
       imports: contract.imports?.signatures ?? [],
-      exports: all.map(Signature.make)
+      exports: guestFunctions.map(Signature.make)
     }
 
     const make = Effect.fnUntraced(function* <E = never, Env = never>(
@@ -155,16 +153,16 @@ export const Service =
         loadGuest({
           module,
           signature,
-          functions: all,
+          functions: guestFunctions,
           hosts,
           require,
           limits,
           supervisor,
-          onReplace: onReplace && ((guest) => onReplace(typed<R>(face, [guest], Stream.empty))),
+          onReplace: onReplace && ((guest) => onReplace(typed<R>(shape, [guest], Stream.empty))),
           onEvent: (incident) => events.publish({ instance, ...incident })
         })
       )
-      return typed<R>(face, guests, events.stream)
+      return typed<R>(shape, guests, events.stream)
     })
 
     const layer: ServiceClass<Self, Id, Imports, R>["layer"] = (options) => Layer.effect(service, make(options))
@@ -172,7 +170,7 @@ export const Service =
     const layerTest: ServiceClass<Self, Id, Imports, R>["layerTest"] = (functions) =>
       Layer.effect(
         service,
-        Effect.map(PluginDouble.make(id, codecs, functions), (guest) => typed<R>(face, [guest], Stream.empty))
+        Effect.map(PluginDouble.make(id, codecs, functions), (guest) => typed<R>(shape, [guest], Stream.empty))
       )
 
     return Object.assign(service, { exports: contract.exports, make, layer, layerTest })
@@ -199,15 +197,21 @@ export const stats = <R extends Rpc.Any>(plugin: Plugin<R>): ReadonlyArray<Stats
  */
 export const health = <R extends Rpc.Any>(plugin: Plugin<R>): Stream.Stream<Supervisor.Event> => plugin[HealthTypeId]
 
-/** What the values of a plugin's class have in common. */
-interface Face {
+/** What all values of a plugin's class have in common. */
+interface Shape {
   readonly plugin: string
   readonly names: ReadonlyArray<FunctionNames>
   /**
-   * An object with all of their keys. To copy it and set them takes half of the time and of the memory that it takes to add key
-   * by key, of which the engine makes a hash table: its functions are slower to call.
+   * All keys of a value, not set. A value begins as its copy: one that gets key after key becomes a hash table in the engine, which takes
+   * twice the time and memory to make, and whose functions are slower to call.
    */
   readonly unset: Readonly<Record<string | symbol, undefined>>
+}
+
+const shapeOf = (plugin: string, names: ReadonlyArray<FunctionNames>): Shape => {
+  const keys = names.flatMap(({ name, twin }) => (twin === undefined ? [name] : [name, twin]))
+  const all = [GuestsTypeId, HealthTypeId, ...keys]
+  return { plugin, names, unset: Object.fromEntries(all.map((key) => [key, undefined])) }
 }
 
 /** How a function of the contract is called: the name of its twin, if it is sync. */
@@ -216,9 +220,9 @@ interface FunctionNames {
   readonly twin: string | undefined
 }
 
-/** Caller's side: the functions of a plugin over its guests. Each is whole without its object: callers take them out of it. */
+/** Caller's side: the functions of a plugin over its guests. None reads `this`, since callers destructure a plugin. */
 const typed = <R extends Rpc.Any>(
-  { names, plugin, unset }: Face,
+  { names, plugin, unset }: Shape,
   guests: ReadonlyArray<PluginGuest>,
   health: Stream.Stream<Supervisor.Event>
 ): Plugin<R> => {
@@ -228,18 +232,18 @@ const typed = <R extends Rpc.Any>(
   functions[HealthTypeId] = health
   for (let index = 0; index < names.length; index++) {
     const { name, twin } = names[index]!
-    functions[name] = only === undefined ? spread(guests, index) : calling(only, index)
-    if (twin !== undefined) functions[twin] = callingOnStack(plugin, name, guests, index)
+    functions[name] = only === undefined ? callOfLeastBusy(guests, index) : callOf(only, index)
+    if (twin !== undefined) functions[twin] = twinOf(plugin, name, guests, index)
   }
   return functions as Plugin<R>
 }
 
-const calling = (guest: PluginGuest, index: number) => (payload: unknown) => guest.call(index, payload)
+const callOf = (guest: PluginGuest, index: number) => (payload: unknown) => guest.call(index, payload)
 
-const spread = (guests: ReadonlyArray<PluginGuest>, index: number) => (payload: unknown) =>
+const callOfLeastBusy = (guests: ReadonlyArray<PluginGuest>, index: number) => (payload: unknown) =>
   Effect.suspend(() => leastBusy(guests).call(index, payload))
 
-const callingOnStack =
+const twinOf =
   (plugin: string, name: string, guests: ReadonlyArray<PluginGuest>, index: number) => (payload: unknown) =>
     callOnStack(plugin, name, leastBusy(guests), index, payload)
 
@@ -270,6 +274,7 @@ const isEffect = <A, E, Env>(value: A | Effect.Effect<A, E, Env>): value is Effe
 
 const leastBusy = (guests: ReadonlyArray<PluginGuest>): PluginGuest => {
   let chosen = guests[0]!
+  if (guests.length === 1) return chosen
   for (let i = 1, least = chosen.busy; i < guests.length && least > 0; i++) {
     const { busy } = guests[i]!
     if (busy < least) {

@@ -15,6 +15,8 @@ import type { Reader } from "./msgpack/MsgPackReader.ts"
 export interface Receiver {
   /** Whether nothing but a message can bring it on, so that its thread may poll for one on the stack. */
   readonly awaitsMessage: boolean
+  /** Whether something was asked that is not answered: what comes next may come soon. */
+  readonly awaitsAnswer: boolean
   /** Reads the frames that `open` opens, which throws a `CodecFailure` when there are none. */
   readonly read: (open: () => Reader) => void
   /** A message was read: sends what is enough for one. */
@@ -136,13 +138,19 @@ export class Inbox {
       if (message === Wire.wake) return
       ringBuffers.in.taken()
     }
-    this.receiver.read(() => Wire.open(message, seal))
+    this.read(() => Wire.open(message, seal))
   }
 
   private readRing(ring: RingBuffer): void {
     const bytes = ring.read()
     if (bytes === undefined) return
     this.busyPoll.end()
-    this.receiver.read(() => Wire.openBytes(bytes, this.port.seal))
+    this.read(() => Wire.openBytes(bytes, this.port.seal))
+  }
+
+  /** Who has answered one call goes on with the others, or was answered himself and is not blocked any more. */
+  private read(open: () => Reader): void {
+    this.receiver.read(open)
+    if (this.receiver.awaitsAnswer) this.asked()
   }
 }

@@ -5,7 +5,7 @@
  * It is resumed exactly once, or never when its caller was interrupted. A call that is on a thread keeps its place there
  * until the thread has answered it, whether or not somebody still wants to know.
  */
-import type * as Context from "effect/Context"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Effectable from "effect/Effectable"
 import * as Exit from "effect/Exit"
@@ -25,7 +25,10 @@ import type { PoolThread } from "./PoolThread.ts"
 
 export type Resume = (exit: Exit.Exit<unknown, unknown>) => void
 
-/** It is itself the Effect that interrupts it: one object less for each call that waits. */
+/**
+ * As an Effect it is the one that interrupts it, so that a call which waits needs no other object for that. Whoever runs or yields it
+ * ends it.
+ */
 export abstract class PoolCall extends Effectable.Class<void> implements OutgoingCall, Member<PoolCall> {
   readonly target = 0
   readonly caller = 0
@@ -54,7 +57,8 @@ export abstract class PoolCall extends Effectable.Class<void> implements Outgoin
   }
 
   /** What its caller's fiber calls under travels on to the function. Its deadline too: the pool does not enforce it. */
-  inherit(context: Context.Context<never>, deadline: number, told: Uint8Array | undefined): void {
+  inherit(context: Context.Context<never>, told: Uint8Array | undefined): void {
+    const deadline = Context.get(context, Deadline.Current)
     if (deadline !== Infinity) this.dueAt = performance.now() + deadline - Deadline.now(context)
     this.callerContext = told
   }
@@ -105,7 +109,7 @@ export abstract class PoolCall extends Effectable.Class<void> implements Outgoin
     this.settle(this.failure(reason))
   }
 
-  /** What the caller's fiber runs when it is interrupted. */
+  /** Run by the caller's fiber when that is interrupted, or its scope ends. */
   asEffect(): Effect.Effect<void> {
     this.interrupt()
     return Effect.void

@@ -4,15 +4,13 @@
  */
 
 import * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
-import { identity } from "effect/Function"
 import type { LogLevel } from "effect/LogLevel"
 import * as Stream from "effect/Stream"
-import * as ContextReader from "../../ContextReader.ts"
-import * as Deadline from "../../Deadline.ts"
 import type { FunctionCodec } from "../../FunctionCodec.ts"
 import type * as HostCallError from "../../HostCallError.ts"
 import type * as HostFunction from "../../HostFunction.ts"
@@ -34,12 +32,9 @@ export const make = (
   watcher: Effect.Effect<Thread.Watcher | undefined, Thread.ThreadError>
 ): PoolBackend => {
   const tell = CallerContext.teller(logLevel)
-  const keyOf = ContextReader.make(PinnedTo)
-  const deadlineOf = ContextReader.make(Deadline.Current)
-  /** Sends the fiber's call on its way: what interrupts it, while it waits. */
+  /** Sends the call of this fiber on its way. Returns what interrupts it; undefined when it has settled. */
   const spawn = (call: PoolCall, fiber: Fiber.Fiber<unknown, unknown>, whenFull: WhenFull): PoolCall | undefined => {
-    const { context } = fiber
-    call.inherit(context, deadlineOf(context), tell(fiber))
+    call.inherit(fiber.context, tell(fiber))
     pool.spawn(call, whenFull)
     return call.isSettled ? undefined : call
   }
@@ -47,7 +42,11 @@ export const make = (
   const call: PoolBackend["call"] = (index, payload, whenFull) =>
     Effect.callback((resume) => {
       const fiber = Fiber.getCurrent()!
-      return spawn(new TypedCall(index, codecs[index]!, keyOf(fiber.context), resume, payload), fiber, whenFull)
+      return spawn(
+        new TypedCall(index, codecs[index]!, Context.get(fiber.context, PinnedTo), resume, payload),
+        fiber,
+        whenFull
+      )
     })
 
   const bytes =
@@ -55,7 +54,8 @@ export const make = (
     (args) =>
       Effect.callback<Uint8Array, HostCallError.HostCallError>((resume) => {
         const fiber = Fiber.getCurrent()!
-        const call = new BytesCall(index, codecs[index]!, keyOf(fiber.context), resume as Resume, args)
+        // Its thread answers with bytes, and it reads nothing else.
+        const call = new BytesCall(index, codecs[index]!, Context.get(fiber.context, PinnedTo), resume as Resume, args)
         return spawn(call, fiber, "suspend")
       })
 
@@ -64,11 +64,12 @@ export const make = (
       Effect.map(
         Effect.acquireRelease(
           Effect.withFiber((fiber) => {
-            const call = new StreamCall(index, codecs[index]!, keyOf(fiber.context), payload)
+            const call = new StreamCall(index, codecs[index]!, Context.get(fiber.context, PinnedTo), payload)
             spawn(call, fiber, whenFull)
             return Effect.succeed(call)
           }),
-          identity
+          // It is the Effect that interrupts it.
+          (call) => call
         ),
         (call) => Stream.fromPull(Effect.succeed(call.pull))
       )

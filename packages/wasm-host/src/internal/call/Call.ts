@@ -12,11 +12,13 @@ import type { Line, Member } from "@fiberhost/core/Line"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Effectable from "effect/Effectable"
+import * as Equal from "effect/Equal"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as Hash from "effect/Hash"
 import * as Result from "effect/Result"
 import * as GuestError from "../../GuestError.ts"
-import { NoAnswer, notDirect } from "../guest/DirectCall.ts"
+import { NoAnswer } from "../guest/DirectCall.ts"
 import type { Caller } from "../guest/GuestCall.ts"
 import { type GuestCodec, passBytes, type Raws, type TypedExit } from "../guest/GuestCodec.ts"
 import type { GuestMemory } from "../guest/GuestMemory.ts"
@@ -28,25 +30,14 @@ import type { Entered } from "./Instance.ts"
 import type { SupervisedGuest } from "./SupervisedGuest.ts"
 import { type EntrySpan, sharedNow, type Usage } from "./Usage.ts"
 
-/** A guest function with its payload: each time that it is run is a call. */
+/** The Effect that calls a guest function with this payload; each run is a call of its own. */
 export const run = (guest: SupervisedGuest, index: number, payload: unknown): Effect.Effect<unknown, unknown> =>
-  guest.functionOf(index).isDirect ? new DirectRun(guest, index, payload) : wholly(guest, index, payload)
+  guest.functionOf(index).isDirect ? new DirectRun(guest, index, payload) : runWholly(guest, index, payload)
 
 /**
- * The call, step by step, in the caller's fiber: room in the executor, an instance, the way into its guest and back. What it waits on
- * are callbacks, so a call that is answered at once costs no turn.
+ * The call of a sync function: on the caller's stack, if that can be. A class, and not an `Effect.callback` or `Effect.suspend`, which
+ * make closures besides: it is all that such a call makes. `asEffect` makes the call, so only the fiber that runs it calls that.
  */
-const wholly = (guest: SupervisedGuest, index: number, payload: unknown): Effect.Effect<unknown, unknown> =>
-  Effect.callback((resume) => {
-    // A stack that ended on the way would leave the call, and its guest, in between.
-    StackRoom.check()
-    // It is registered in the caller's fiber, so this is its context.
-    const call = new Call(guest, index, payload, Fiber.getCurrent()!.context, resume)
-    begin(call)
-    return call.isSettled ? undefined : call
-  })
-
-/** The call of a sync function: on the caller's stack, if that can be. */
 class DirectRun extends Effectable.Class<unknown, unknown> {
   private readonly guest: SupervisedGuest
   private readonly index: number
@@ -62,23 +53,35 @@ class DirectRun extends Effectable.Class<unknown, unknown> {
   asEffect(): Effect.Effect<unknown, unknown> {
     const { guest, index, payload } = this
     const { context } = Fiber.getCurrent()!
-    const hasDeadline = guest.deadlineOf(context) !== Infinity
-    const outcome = hasDeadline ? notDirect : guest.callDirectly(index, payload, context)
+    if (guest.deadlineOf(context) !== Infinity) return runWholly(guest, index, payload)
+    const outcome = guest.callDirectly(index, payload, context)
     if (!(outcome instanceof NoAnswer)) return Exit.succeed(outcome)
-    return outcome.exit ?? wholly(guest, index, payload)
+    return outcome.exit ?? runWholly(guest, index, payload)
+  }
+
+  // By what it refers to it would be compared with the whole guest, and by reading all of its getters.
+  [Equal.symbol](that: unknown): boolean {
+    return this === that
+  }
+
+  [Hash.symbol](): number {
+    return Hash.random(this)
   }
 }
 
-/** A call that begins nowhere and fails with `reason`: whoever observes calls is told of it. */
-export const refuse = (
-  guest: SupervisedGuest,
-  index: number,
-  payload: unknown,
-  reason: GuestError.Reason
-): Effect.Effect<unknown, unknown> =>
-  Effect.withFiber((fiber) =>
-    Effect.callback((resume) => new Call(guest, index, payload, fiber.context, resume).fail(reason))
-  )
+/**
+ * The call, step by step, in the caller's fiber: room in the executor, an instance, the way into its guest and back. What it waits on
+ * are callbacks, so a call that is answered at once costs no turn.
+ */
+const runWholly = (guest: SupervisedGuest, index: number, payload: unknown): Effect.Effect<unknown, unknown> =>
+  Effect.callback((resume) => {
+    // A stack that ended on the way would leave the call, and its guest, in between.
+    StackRoom.check()
+    // It is registered in the caller's fiber, so this is its context.
+    const call = new Call(guest, index, payload, Fiber.getCurrent()!.context, resume)
+    begin(call)
+    return call.isSettled ? undefined : call
+  })
 
 const begin = (call: Call): void => {
   const { gate, over, timer } = call.guest
@@ -112,7 +115,21 @@ const admit = (call: Call): void => {
   }
 }
 
-/** It is itself the Effect that interrupts it: one object less for each call that waits. */
+/** A call that begins nowhere and fails with `reason`: whoever observes calls is told of it. */
+export const refuse = (
+  guest: SupervisedGuest,
+  index: number,
+  payload: unknown,
+  reason: GuestError.Reason
+): Effect.Effect<unknown, unknown> =>
+  Effect.withFiber((fiber) =>
+    Effect.callback((resume) => new Call(guest, index, payload, fiber.context, resume).fail(reason))
+  )
+
+/**
+ * As an Effect it is the one that interrupts it, so that a call which waits needs no other object for that. Whoever runs or yields it
+ * ends it.
+ */
 export class Call extends Effectable.Class<void> implements Caller, Item, Member<Call> {
   previous: Call | undefined = undefined
   next: Call | undefined = undefined
@@ -237,7 +254,7 @@ export class Call extends Effectable.Class<void> implements Caller, Item, Member
     this.abandon("overdue")
   }
 
-  /** What the caller's fiber runs when it is interrupted. */
+  /** Run by the caller's fiber when that is interrupted. */
   asEffect(): Effect.Effect<void> {
     this.interrupt()
     return Effect.void

@@ -60,7 +60,7 @@ export interface Instance {
    * answer on return.
    */
   readonly enter: (call: Call) => void
-  /** Calls a sync function on this stack, if it can, for a caller of the executor that has no limit. */
+  /** Calls a sync function on this stack, if it can, for a caller of the executor that has no limit. Only where `inCallingThread`. */
   readonly callDirectly: (
     index: number,
     codec: GuestCodec,

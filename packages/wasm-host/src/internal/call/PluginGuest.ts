@@ -12,7 +12,7 @@ export interface PluginGuest {
    * its codecs, so nothing more is known of them here. Everything else fails with a `GuestError`.
    */
   readonly call: (index: number, payload: unknown) => Effect.Effect<unknown, unknown>
-  /** As `call`, on this stack, if that can be. */
+  /** As `call`, on this stack, if that can be, for a caller who has no deadline. */
   readonly callDirectly: (index: number, payload: unknown, context: Context.Context<never>) => DirectOutcome
   /** Whether it lives in the calling thread, so that a call may be answered before it returns. */
   readonly inCallingThread: boolean

@@ -73,6 +73,7 @@ export class SupervisedGuest implements PluginGuest {
   readonly plugin: string
   readonly gate: CallGate
   readonly missing: ReadonlyArray<string>
+  /** Of all of its instances, also while there is none: one executor makes them. */
   readonly inCallingThread: boolean
   readonly observer: CallObserver | undefined
   readonly timer: GuestTimer
@@ -111,7 +112,6 @@ export class SupervisedGuest implements PluginGuest {
     this.plugin = options.plugin
     this.gate = options.gate
     this.missing = options.instance.missing
-    // As the next ones: they are of one executor.
     this.inCallingThread = options.instance.inCallingThread
     this.functions = options.functions
     this.signatures = options.signatures
@@ -150,8 +150,8 @@ export class SupervisedGuest implements PluginGuest {
   }
 
   /**
-   * A sync function whose guest can be entered now, and whose call nobody limits, replaces, measures or observes: as
-   * `Instance.callDirectly`.
+   * Calls a sync function on this stack, if its guest can be entered now and nobody limits, replaces, measures or observes the call. The
+   * deadline of `context` is not looked at: who has one makes a whole call.
    */
   callDirectly(index: number, payload: unknown, context: Context.Context<never>): DirectOutcome {
     const { current } = this

@@ -21,7 +21,7 @@ export const make = (guest: Guest, imports: ReadonlyArray<string>): WebAssembly.
       }
     }
   }
-  const indexes = indexesOf(guest.signature)
+  const indexes = Link.importIndexes(guest.signature)
   for (const name of imports) {
     const index = indexes.get(name)
     if (index !== undefined) functions[name] = hostFunction(guest, index)
@@ -29,6 +29,7 @@ export const make = (guest: Guest, imports: ReadonlyArray<string>): WebAssembly.
   return { [Link.importModule]: functions }
 }
 
+/** Guest to host: a host function of the contract. */
 const hostFunction =
   (guest: Guest, index: number) =>
   (...raws: Array<number | bigint>) => {
@@ -39,18 +40,6 @@ const hostFunction =
       throw thrown(guest, error)
     }
   }
-
-/** The names of the host functions, as modules import them. A plugin is instantiated again and again. */
-const indexesOf = (signature: Link.PluginSignature): ReadonlyMap<string, number> => {
-  let indexes = known.get(signature)
-  if (indexes === undefined) {
-    indexes = new Map(signature.imports.map(({ name }, index) => [Link.functionPrefix + name, index]))
-    known.set(signature, indexes)
-  }
-  return indexes
-}
-
-const known = new WeakMap<Link.PluginSignature, ReadonlyMap<string, number>>()
 
 /** Guest to host: an import begins. */
 const begin = (guest: Guest): void => {

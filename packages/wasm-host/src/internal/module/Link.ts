@@ -48,6 +48,18 @@ export const resolve = (
   return Effect.fail(new GuestError.GuestError({ plugin, reason: new GuestError.MissingExports({ names: lacking }) }))
 }
 
+/** The host functions of the contract, by the names that modules import them by. A guest's thread is sent a contract with each guest. */
+export const importIndexes = (plugin: PluginSignature): ReadonlyMap<string, number> => {
+  let indexes = indexesOf.get(plugin)
+  if (indexes === undefined) {
+    indexes = new Map(plugin.imports.map(({ name }, index) => [functionPrefix + name, index]))
+    indexesOf.set(plugin, indexes)
+  }
+  return indexes
+}
+
+const indexesOf = new WeakMap<PluginSignature, ReadonlyMap<string, number>>()
+
 /** What was found before: a module is loaded for a contract again and again. */
 const known = new WeakMap<ModuleInterface, WeakMap<PluginSignature, Checked>>()
 
@@ -75,7 +87,7 @@ const compare = (module: ModuleInterface, plugin: PluginSignature): Checked => {
   requireExport("__fp_free", "function", { parameters: ["i64"], results: [] })
   if (module.memory64) report("memory", "it is addressed with i64; plugins of this ABI are 32-bit")
 
-  const imports = new Map(plugin.imports.map((signature) => [functionPrefix + signature.name, signature]))
+  const indexes = importIndexes(plugin)
   let usesAsyncImports = false
   for (const entry of module.imports) {
     if (entry.module !== importModule) {
@@ -83,7 +95,8 @@ const compare = (module: ModuleInterface, plugin: PluginSignature): Checked => {
     } else if (entry.name === hostResolve) {
       checkEntry(entry, "function", resolveType, report)
     } else {
-      const signature = imports.get(entry.name)
+      const index = indexes.get(entry.name)
+      const signature = index === undefined ? undefined : plugin.imports[index]
       if (signature === undefined) {
         report(entry.name, "the module imports it, but the contract's host functions lack it")
       } else {

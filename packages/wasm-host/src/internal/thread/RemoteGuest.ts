@@ -90,7 +90,7 @@ export class RemoteGuest implements Instance {
     sent.send()
   }
 
-  /** It is on no stack of this thread. */
+  /** Not called: it is on no stack of this thread. */
   callDirectly(): DirectOutcome {
     return notDirect
   }
