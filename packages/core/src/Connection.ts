@@ -212,6 +212,16 @@ export class Connection implements Receiver {
     if (this.ended === undefined) this.inbox.acceptRest()
   }
 
+  /** Whether the other side has had to be woken by what was sent, since this was last asked. */
+  hasWoken(): boolean {
+    return this.sender.port.ringBuffers?.out.hasWoken() === true
+  }
+
+  /** The other side was blocked, and was woken by another way than this connection: it may ask for more soon. */
+  woke(): void {
+    this.inbox.asked(true)
+  }
+
   // Ending
 
   /** Tells every call that is not answered. Nothing is sent or received any more. */

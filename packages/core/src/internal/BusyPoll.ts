@@ -17,7 +17,7 @@ export class BusyPoll {
   /** Something was asked, of somebody who perhaps had to be woken. Whether the loop should not sleep from now on. */
   begin(hasWoken: boolean): boolean {
     const span = this.backoff.next(hasWoken)
-    if (span > 0) this.until = performance.now() + span
+    if (span > 0) this.until = Math.max(this.until, performance.now() + span)
     return span > 0
   }
 

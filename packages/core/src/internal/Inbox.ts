@@ -51,9 +51,9 @@ export class Inbox {
     })
   }
 
-  /** Something was sent that may be answered soon. */
-  asked(): void {
-    if (this.busyPoll.begin(this.port.ringBuffers?.out.hasWoken() === true)) this.scheduleTurn()
+  /** Something was sent that may be answered soon, by somebody who perhaps had to be woken. */
+  asked(hasWoken = this.port.ringBuffers?.out.hasWoken() === true): void {
+    if (this.busyPoll.begin(hasWoken)) this.scheduleTurn()
   }
 
   /** Reads what has come, and then a message that a blocked thread has fetched itself: its turns have no end, and no limit. */

@@ -227,7 +227,7 @@ export class GuestServer implements Connection.Server, Answering {
       })
     const wait = () => {
       this.connection.flush()
-      return this.options.reply.wait(name)
+      return this.options.reply.wait(name, this.connection.hasWoken())
     }
     const given =
       (run: (args: ReadonlyArray<Uint8Array>, owner: GuestCall.GuestCall | undefined) => HostExit): Host =>

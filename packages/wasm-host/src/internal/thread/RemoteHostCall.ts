@@ -110,7 +110,7 @@ export const answer = (
   const answer = HostAnswer.bytesOf(signature, exit, { valueBytes, onUnheard })
   // The guest does not look at it, so nobody else would hear of it.
   if (unanswered && Result.isFailure(answer) && !wasStopped(answer.failure)) log(answer.failure, runs)
-  if ((flags & Connection.blockingFlag) !== 0) reply.answer(answer)
+  if ((flags & Connection.blockingFlag) !== 0 && reply.answer(answer)) connection.woke()
 }
 
 /** What a host function ran in. */
