@@ -22,6 +22,7 @@ const polled = 0.05
 export class ReplyCell {
   readonly memory: SharedArrayBuffer
   private readonly header: Int32Array
+  /** Worker side. */
   private readonly backoff = new Backoff(polled)
 
   constructor(memory: SharedArrayBuffer = new SharedArrayBuffer(initialBytes, { maxByteLength: maxBytes })) {
@@ -44,7 +45,8 @@ export class ReplyCell {
    * woken for the question.
    */
   wait(name: string, hasWoken: boolean): Result.Result<Uint8Array, HostCallError.HostCallError> {
-    const end = performance.now() + Math.max(polled, this.backoff.next(hasWoken))
+    const span = this.backoff.next(hasWoken)
+    const end = performance.now() + Math.max(polled, span)
     let slept = false
     // A sleeper may be woken for the answer before, which it polled before the owner came to notify.
     while (Atomics.load(this.header, 0) === waiting) {
@@ -52,8 +54,8 @@ export class ReplyCell {
       slept = true
       Atomics.wait(this.header, 0, waiting)
     }
-    if (slept) this.backoff.miss()
-    else this.backoff.hit()
+    if (!slept) this.backoff.hit()
+    else if (span > 0) this.backoff.miss()
     const state = Atomics.exchange(this.header, 0, waiting)
     const value = new Uint8Array(this.memory, headerBytes, this.header[1]).slice()
     return state === answered ? Result.succeed(value) : Result.fail(HostCallError.decode(name, value))
