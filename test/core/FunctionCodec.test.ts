@@ -139,8 +139,8 @@ describe("FunctionCodec", () => {
     it("writes the answer without its length, and reads all of the window", () => {
       const message = written((writer) => codec.writeAnswer(Result.succeed(7), writer))
       assert.deepStrictEqual(Result.succeed(message), codec.encodeAnswer(Result.succeed(7)))
-      assert.deepStrictEqual(codec.readAnswer(new Codec.Reader(message)), Result.succeed(Result.succeed(7)))
-      const trailing = codec.readAnswer(new Codec.Reader(new Uint8Array([...message, 0])))
+      assert.deepStrictEqual(codec.decodeAnswer(message), Result.succeed(Result.succeed(7)))
+      const trailing = codec.decodeAnswer(bytes(...message, 0))
       assert.strictEqual(Result.isFailure(trailing) && trailing.failure.reason._tag, "Malformed")
       const writer = new Codec.Writer()
       assert.strictEqual(codec.writeAnswer(Result.succeed("no"), writer)?.path, "Ok")
@@ -148,7 +148,7 @@ describe("FunctionCodec", () => {
       const bare = FunctionCodec.make(Rpc.make("f", { success: Schema.Int }))
       const answer = written((writer) => bare.writeAnswer(Result.succeed(7), writer))
       assert.deepStrictEqual(answer, bytes(7))
-      assert.deepStrictEqual(bare.readAnswer(new Codec.Reader(answer)), Result.succeed(Result.succeed(7)))
+      assert.deepStrictEqual(bare.decodeAnswer(answer), Result.succeed(Result.succeed(7)))
     })
   })
 
@@ -168,7 +168,7 @@ describe("FunctionCodec", () => {
       assert.deepStrictEqual(codec.carryElement(7), Result.succeed(7))
       for (const end of [Result.succeed(undefined), Result.fail("n")]) {
         assert.isUndefined(codec.writeAnswer(end, writer))
-        assert.deepStrictEqual(codec.readAnswer(new Codec.Reader(writer.take())), Result.succeed(end))
+        assert.deepStrictEqual(codec.decodeAnswer(writer.take()), Result.succeed(end))
       }
     })
 

@@ -15,7 +15,7 @@ import * as SchemaAST from "effect/SchemaAST"
 import * as Codec from "./Codec.ts"
 import { CodecError, toCodecError, Unsupported } from "./CodecError.ts"
 import * as Accessor from "./internal/codec/Accessor.ts"
-import { plainKind, readWindow, type WireCodec, wireCodec } from "./internal/codec/WireCodec.ts"
+import { argumentsWriter, plainKind, readWindow, type WireCodec, wireCodec } from "./internal/codec/WireCodec.ts"
 import type * as Primitive from "./Primitive.ts"
 import * as Wire from "./Wire.ts"
 
@@ -70,11 +70,9 @@ export interface FunctionCodec {
   readonly readArguments: (reader: Codec.Reader) => Result.Result<unknown, CodecError>
   /** Implementer's side, as `encodeAnswer`: appends the answer's value. On failure the writer is rewound. */
   readonly writeAnswer: (answer: Result.Result<unknown, unknown>, writer: Codec.Writer) => CodecError | undefined
-  /** Caller's side: the answer that takes all of the reader's window. */
-  readonly readAnswer: (reader: Codec.Reader) => Result.Result<Result.Result<unknown, unknown>, CodecError>
   /**
-   * As `readAnswer`, but throws what is wrong, for `CodecError.toCodecError`: a Result where the contract has an `error`, the bare
-   * success value where it has none.
+   * Caller's side: the answer that takes all of the reader's window: a Result where the contract has an `error`, the bare success
+   * value where it has none. Throws what is wrong, for `CodecError.toCodecError`.
    */
   readonly read: (reader: Codec.Reader) => unknown
   /** Implementer's side: appends one element of the stream. On failure the writer is rewound to where it was. */
@@ -165,25 +163,16 @@ export const make = (definition: Rpc.Any, options?: Options): FunctionCodec => {
     }
   }
 
+  const writeEach = argumentsWriter(args)
   const writeArguments = (payload: unknown, writer: Codec.Writer): CodecError | undefined => {
     const mark = writer.size
-    let name: string | undefined
     try {
-      for (let i = 0; i < args.length; i++) {
-        name = args[i]!.name
-        const at = writer.placeholder32()
-        writer.begin()
-        wires[i]!.write(args[i]!.of(payload), writer)
-        writer.patch32(at, writer.size - at - 4)
-        writer.beside?.nameMoves(name)
-      }
-      name = undefined
+      writeEach(payload, writer)
       writer.settle()
       return undefined
     } catch (thrown) {
       writer.rewind(mark)
-      const error = toCodecError("encode", thrown)
-      return name === undefined ? error : error.under(name)
+      return toCodecError("encode", thrown)
     }
   }
 
@@ -213,9 +202,9 @@ export const make = (definition: Rpc.Any, options?: Options): FunctionCodec => {
 
   const answer = wireCodec((result ?? bare).schema.ast)
   const read = (reader: Codec.Reader): unknown => readWindow(answer, reader)
-  const readAnswer = (reader: Codec.Reader): Result.Result<Result.Result<unknown, unknown>, CodecError> => {
+  const decodeAnswer = (bytes: Uint8Array): Result.Result<Result.Result<unknown, unknown>, CodecError> => {
     try {
-      const value = read(reader)
+      const value = read(new Codec.Reader(bytes))
       return Result.succeed(result === undefined ? Result.succeed(value) : (value as Result.Result<unknown, unknown>))
     } catch (thrown) {
       return Result.fail(toCodecError("decode", thrown))
@@ -237,14 +226,13 @@ export const make = (definition: Rpc.Any, options?: Options): FunctionCodec => {
       result === undefined
         ? (answer) => Codec.encodeToBytes(bare, Result.getOrThrow(said(answer)))
         : (answer) => Codec.encodeToBytes(result, said(answer)),
-    decodeAnswer: (bytes) => readAnswer(new Codec.Reader(bytes)),
+    decodeAnswer,
     writeArguments,
     readArguments,
     writeAnswer:
       result === undefined
         ? (answer, writer) => failureOf(bare.encode(Result.getOrThrow(said(answer)), writer))
         : (answer, writer) => failureOf(result.encode(said(answer), writer)),
-    readAnswer,
     read,
     writeElement: (value, writer) => failureOf(element.encode(value, writer)),
     readElement: (reader) => element.decodeWindow(reader),

@@ -20,7 +20,7 @@ import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Tracer from "effect/Tracer"
 import * as Admission from "./Admission.ts"
-import type { CodecError } from "./CodecError.ts"
+import { type CodecError, toCodecError } from "./CodecError.ts"
 import type { FunctionCodec } from "./FunctionCodec.ts"
 import * as HostCallError from "./HostCallError.ts"
 import * as DieYoung from "./internal/DieYoung.ts"
@@ -275,11 +275,20 @@ const callers = Context.omit(
   Scope.Scope
 )
 
-/** The answer in the value that the reader stands before. */
+/** The answer in the value that the reader stands before, as the call's exit. The reader is left after it. */
 export const readAnswer = (codec: FunctionCodec, reader: Reader): Exit.Exit<unknown, unknown> => {
-  const answer = Wire.withValue(reader, codec.readAnswer)
-  if (Result.isFailure(answer)) return Exit.fail(answerRefused(codec.name, answer.failure))
-  return Result.isSuccess(answer.success) ? Exit.succeed(answer.success.success) : Exit.fail(answer.success.failure)
+  const { end, offset } = reader
+  let answer: unknown
+  try {
+    answer = Wire.withValue(reader, codec.read)
+  } catch (thrown) {
+    reader.window(offset, end)
+    Wire.skipValue(reader)
+    return Exit.fail(answerRefused(codec.name, toCodecError("decode", thrown)))
+  }
+  if (!codec.answersResult) return Exit.succeed(answer)
+  const result = answer as Result.Result<unknown, unknown>
+  return Result.isSuccess(result) ? Exit.succeed(result.success) : Exit.fail(result.failure)
 }
 
 /** The caller's arguments do not fit the contract. */

@@ -2,9 +2,11 @@
  * Both directions of a schema: the functions that read and write its wire form.
  */
 import type * as SchemaAST from "effect/SchemaAST"
-import { CodecFailure, toCodecError } from "../../CodecError.ts"
+import { atKey, CodecFailure, toCodecError } from "../../CodecError.ts"
 import * as Primitive from "../../Primitive.ts"
 import type { Reader } from "../msgpack/MsgPackReader.ts"
+import type { Writer } from "../msgpack/MsgPackWriter.ts"
+import type * as Accessor from "./Accessor.ts"
 import * as ReadSource from "./ReadSource.ts"
 import * as Source from "./Source.ts"
 import { build } from "./WireBuilder.ts"
@@ -40,6 +42,45 @@ class CompiledCodec implements WireCodec {
     this.read = (reader) => (this.read = ReadSource.compiled(wire))(reader)
     this.write = (value, writer) => (this.write = WriteSource.compiled(wire))(value, writer)
   }
+}
+
+/** An argument of a function, as `Accessor` reads it of its payload. */
+interface Argument {
+  readonly name: string
+  readonly schema: { readonly ast: SchemaAST.AST }
+  readonly of: Accessor.Accessor
+}
+
+/**
+ * Writes a payload's arguments, each as a value after its length, a u32. What it throws says of which one it is. A buffer that moves
+ * is its giver's still.
+ */
+export const argumentsWriter = (args: ReadonlyArray<Argument>): WireEncoder.Write => {
+  const forms = args.map(({ name, of, schema }) => ({ name, of, wire: formOf(schema.ast) }))
+  if (!Source.isAllowed) {
+    return (payload, writer) => {
+      for (const form of forms) writeArgument(form, payload, writer)
+    }
+  }
+  let write: WireEncoder.Write | undefined
+  return (payload, writer) => (write ??= WriteSource.compiledArguments(forms))(payload, writer)
+}
+
+/** What `WriteSource.compiledArguments` writes of each. */
+const writeArgument = (
+  { name, of, wire }: WriteSource.ArgumentForm & Pick<Argument, "of">,
+  payload: unknown,
+  writer: Writer
+): void => {
+  const start = writer.placeholder32()
+  writer.begin()
+  try {
+    WireEncoder.writer(wire)(of(payload), writer)
+  } catch (failure) {
+    throw atKey(failure, name)
+  }
+  writer.patch32(start, writer.size - start - 4)
+  writer.beside?.nameMoves(name)
 }
 
 /** What both directions are compiled from, to be read by people; undefined where everything is interpreted. */

@@ -33,6 +33,19 @@ export const compile = (wire: Wire): Source => {
   return compiler.source
 }
 
+/** An argument of a function, which is a field of its payload. */
+export interface ArgumentForm {
+  readonly name: string
+  readonly wire: Wire
+}
+
+/** A function that writes all arguments of a payload, each as a value after its length. Says of which one a failure is. */
+export const compiledArguments = (args: ReadonlyArray<ArgumentForm>): Write => {
+  const compiler = new Compiler()
+  compiler.source.entry = compiler.arguments(args)
+  return compiler.source.make<Write>()
+}
+
 /** As `isCompiled`; the header of a struct with optional fields is written for all of them, and corrected in place. */
 const isWritten = (wire: Wire): wire is StructWire | ListWire =>
   isCompiled(wire) && (wire._tag !== "Struct" || wire.fields.length <= 15 || !wire.fields.some(mayBeLeftOut))
@@ -41,6 +54,36 @@ class Compiler {
   readonly source = new Source()
   private readonly atKey = this.source.constant(atKey, "atKey")
   private readonly enter = this.source.constant(enter, "enter")
+
+  /** The name of a function that writes these. A getter of the payload may give something else the next time. */
+  arguments(args: ReadonlyArray<ArgumentForm>): string {
+    const names = this.source.constant(
+      args.map(({ name }) => name),
+      "names"
+    )
+    return this.source.helper(
+      "writeArguments",
+      `
+function writeArguments(payload, w) {
+  const isObject = typeof payload === "object" && payload !== null
+  let at = 0, start = 0, o = 0, bytes, v
+  try {
+${args.map(({ name, wire }, i) => this.argument(name, wire, i)).join("\n")}
+  } catch (failure) {
+    throw ${this.atKey}(failure, ${names}[at])
+  }
+}`
+    )
+  }
+
+  private argument(name: string, wire: Wire, i: number): string {
+    const text = JSON.stringify(name)
+    return `    at = ${i}; start = w.placeholder32(); w.begin()
+    v = isObject ? payload[${text}] : undefined
+    ${this.write(wire, "v")}
+    w.patch32(start, w.size - start - 4)
+    if (w.beside !== undefined) w.beside.nameMoves(${text})`
+  }
 
   /** The name of a function that writes the form. */
   functionOf(wire: Wire): string {
