@@ -79,6 +79,42 @@ describe("FunctionCodec", () => {
       assert.deepStrictEqual([reader.offset, reader.remaining], [11, 1])
     })
 
+    it("writes arguments of any name, reads each once, and says which one failed", () => {
+      const names = ['"', "a\\", "\n", "\u2028", "at", "payload", "constructor", "w"]
+      const fields = Object.fromEntries(names.map((name) => [name, Schema.Int]))
+      const named = FunctionCodec.make(Rpc.make("f", { payload: fields }))
+      for (const wrong of [undefined, ...names]) {
+        const read: Array<string> = []
+        const payload = {}
+        for (const name of names) {
+          const get = () => {
+            read.push(name)
+            return name === wrong ? "no" : read.length
+          }
+          Object.defineProperty(payload, name, { get })
+        }
+        const writer = new Codec.Writer()
+        const refused = named.writeArguments(payload, writer)
+        assert.deepStrictEqual(read, wrong === undefined ? names : names.slice(0, names.indexOf(wrong) + 1))
+        if (wrong === undefined) {
+          assert.deepStrictEqual(writer.take(), bytes(...names.flatMap((_, i) => [0, 0, 0, 1, i + 1])))
+        } else {
+          assert.strictEqual(refused?.path, CodecError.formatPath([wrong]))
+          assert.strictEqual(writer.size, 0)
+        }
+      }
+      for (const payload of [undefined, null, 7, "payload"]) {
+        assert.strictEqual(named.writeArguments(payload, new Codec.Writer())?.reason._tag, "DoesNotFit")
+      }
+      const thrown = {
+        get b() {
+          throw new Error("mine")
+        },
+        a: "x"
+      }
+      assert.strictEqual(codec.writeArguments(thrown, new Codec.Writer())?.path, "b")
+    })
+
     it("reads on after arguments that do not fit", () => {
       const messages: ReadonlyArray<readonly [what: string, message: ReadonlyArray<number>, path: string]> = [
         ["another type", [0, 0, 0, 1, 0xc0, 0, 0, 0, 2, 0xa1, 0x78], "b"],
