@@ -115,6 +115,13 @@ describe("FunctionCodec", () => {
       assert.strictEqual(codec.writeArguments(thrown, new Codec.Writer())?.path, "b")
     })
 
+    it("names the argument whose length has no room", () => {
+      for (let limit = 0; limit < 11; limit++) {
+        const refused = codec.writeArguments({ b: 1, a: "x" }, new Codec.Writer(limit))
+        assert.strictEqual(refused?.path, limit < 5 ? "b" : "a")
+      }
+    })
+
     it("reads on after arguments that do not fit", () => {
       const messages: ReadonlyArray<readonly [what: string, message: ReadonlyArray<number>, path: string]> = [
         ["another type", [0, 0, 0, 1, 0xc0, 0, 0, 0, 2, 0xa1, 0x78], "b"],

@@ -72,15 +72,15 @@ const writeArgument = (
   payload: unknown,
   writer: Writer
 ): void => {
-  const start = writer.placeholder32()
-  writer.begin()
   try {
+    const start = writer.placeholder32()
+    writer.begin()
     WireEncoder.writer(wire)(of(payload), writer)
+    writer.patch32(start, writer.size - start - 4)
+    writer.beside?.nameMoves(name)
   } catch (failure) {
     throw atKey(failure, name)
   }
-  writer.patch32(start, writer.size - start - 4)
-  writer.beside?.nameMoves(name)
 }
 
 /** What both directions are compiled from, to be read by people; undefined where everything is interpreted. */
