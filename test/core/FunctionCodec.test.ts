@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Codec, CodecError, FunctionCodec } from "@fiberhost/core"
 import { Abi, HostFunctions, Plugin } from "@fiberhost/wasm-host"
-import { Result, Schema } from "effect"
+import { Option, Result, Schema } from "effect"
 import { Rpc, RpcMiddleware } from "effect/rpc"
 import { Transferable } from "effect/workers"
 
@@ -99,20 +99,54 @@ describe("FunctionCodec", () => {
         if (wrong === undefined) {
           assert.deepStrictEqual(writer.take(), bytes(...names.flatMap((_, i) => [0, 0, 0, 1, i + 1])))
         } else {
-          assert.strictEqual(refused?.path, CodecError.formatPath([wrong]))
+          assert.strictEqual(refused?.path, wrong)
           assert.strictEqual(writer.size, 0)
         }
       }
-      for (const payload of [undefined, null, 7, "payload"]) {
-        assert.strictEqual(named.writeArguments(payload, new Codec.Writer())?.reason._tag, "DoesNotFit")
+    })
+
+    it("finds no argument in a payload that is no object", () => {
+      for (const payload of [undefined, null, 7, "payload", (_: unknown) => 0]) {
+        const refused = FunctionCodec.make(Rpc.make("f", { payload: { length: Schema.Int } })).writeArguments(
+          payload,
+          new Codec.Writer()
+        )
+        assert.deepStrictEqual([refused?.path, refused?.reason._tag], ["length", "DoesNotFit"])
       }
-      const thrown = {
+    })
+
+    it("names the argument whose getter throws", () => {
+      const payload = {
         get b() {
           throw new Error("mine")
         },
         a: "x"
       }
-      assert.strictEqual(codec.writeArguments(thrown, new Codec.Writer())?.path, "b")
+      const refused = codec.writeArguments(payload, new Codec.Writer())
+      assert.deepStrictEqual([refused?.path, refused?.reason._tag], ["b", "Defective"])
+    })
+
+    it("writes and refuses what each argument by itself does", () => {
+      const payload = {
+        "a flag": Schema.Boolean,
+        float: Schema.Finite,
+        option: Schema.Option(Schema.Struct({ n: Schema.Int })),
+        floats: Schema.Array(Schema.Number),
+        date: Schema.Date
+      }
+      const every = FunctionCodec.make(Rpc.make("f", { payload }))
+      const values = { "a flag": true, float: 0.5, option: Option.some({ n: 1 }), floats: [1], date: new Date(0) }
+      const apart = Result.getOrThrow(every.encodeArguments(values))
+      const framed = apart.flatMap((value) => [0, 0, 0, value.length, ...value])
+      assert.deepStrictEqual(
+        written((writer) => every.writeArguments(values, writer)),
+        bytes(...framed)
+      )
+      for (const name of Object.keys(values)) {
+        const wrong = { ...values, [name]: Option.some({ n: "no" }) }
+        const refused = Option.getOrThrow(Result.getFailure(every.encodeArguments(wrong)))
+        assert.deepStrictEqual(every.writeArguments(wrong, new Codec.Writer()), refused)
+      }
     })
 
     it("names the argument whose length has no room", () => {

@@ -7,6 +7,7 @@
  * The same two directions serve guest functions and host functions: who calls encodes arguments and decodes the
  * answer, who implements decodes arguments and encodes the answer.
  */
+import * as Exit from "effect/Exit"
 import * as Result from "effect/Result"
 import type * as Rpc from "effect/rpc/Rpc"
 import * as RpcSchema from "effect/rpc/RpcSchema"
@@ -46,8 +47,6 @@ export interface FunctionCodec {
   readonly success: Schema.Constraint
   /** As an argument's `kind`, of `success`. */
   readonly successKind: Primitive.Kind | undefined
-  /** The codec of `success`. */
-  readonly element: Codec.Codec<unknown>
   /** Whether the contract has an `error`, so that the answer travels as a Result. */
   readonly answersResult: boolean
   /** Caller's side: one MessagePack value for each argument. The error's path begins with the argument's name. */
@@ -74,7 +73,7 @@ export interface FunctionCodec {
    * Caller's side: the answer that takes all of the reader's window: a Result where the contract has an `error`, the bare success
    * value where it has none. Throws what is wrong, for `CodecError.toCodecError`.
    */
-  readonly read: (reader: Codec.Reader) => unknown
+  readonly readAnswer: (reader: Codec.Reader) => unknown
   /** Implementer's side: appends one element of the stream. On failure the writer is rewound to where it was. */
   readonly writeElement: (value: unknown, writer: Codec.Writer) => CodecError | undefined
   /** Caller's side: the element that takes all of the reader's window. */
@@ -172,7 +171,7 @@ export const make = (definition: Rpc.Any, options?: Options): FunctionCodec => {
       return undefined
     } catch (thrown) {
       writer.rewind(mark)
-      return toCodecError("encode", thrown)
+      return thrown instanceof CodecError ? thrown : toCodecError("encode", thrown)
     }
   }
 
@@ -201,10 +200,10 @@ export const make = (definition: Rpc.Any, options?: Options): FunctionCodec => {
     success.ast._tag === "Void" ? Result.map(() => undefined) : (answer) => answer
 
   const answer = wireCodec((result ?? bare).schema.ast)
-  const read = (reader: Codec.Reader): unknown => readWindow(answer, reader)
+  const readAnswer = (reader: Codec.Reader): unknown => readWindow(answer, reader)
   const decodeAnswer = (bytes: Uint8Array): Result.Result<Result.Result<unknown, unknown>, CodecError> => {
     try {
-      const value = read(new Codec.Reader(bytes))
+      const value = readAnswer(new Codec.Reader(bytes))
       return Result.succeed(result === undefined ? Result.succeed(value) : (value as Result.Result<unknown, unknown>))
     } catch (thrown) {
       return Result.fail(toCodecError("decode", thrown))
@@ -218,7 +217,6 @@ export const make = (definition: Rpc.Any, options?: Options): FunctionCodec => {
     streams: stream !== undefined,
     success,
     successKind: plainKind(success.ast),
-    element,
     answersResult: result !== undefined,
     encodeArguments,
     decodeArguments,
@@ -233,12 +231,19 @@ export const make = (definition: Rpc.Any, options?: Options): FunctionCodec => {
       result === undefined
         ? (answer, writer) => failureOf(bare.encode(Result.getOrThrow(said(answer)), writer))
         : (answer, writer) => failureOf(result.encode(said(answer), writer)),
-    read,
+    readAnswer,
     writeElement: (value, writer) => failureOf(element.encode(value, writer)),
     readElement: (reader) => element.decodeWindow(reader),
     carryElement: (value) =>
       Result.flatMap(Codec.encodeToBytes(element, value), (bytes) => Codec.decodeFromBytes(element, bytes))
   }
+}
+
+/** Caller's side: what `readAnswer` gave, as the call's exit. */
+export const exitOf = ({ answersResult }: FunctionCodec, answer: unknown): Exit.Exit<unknown, unknown> => {
+  if (!answersResult) return Exit.succeed(answer)
+  const result = answer as Result.Result<unknown, unknown>
+  return Result.isSuccess(result) ? Exit.succeed(result.success) : Exit.fail(result.failure)
 }
 
 /** One codec for each function, by tag, in the contract's order. Throws as `make` does, and when two have one tag. */

@@ -21,7 +21,7 @@ import * as Stream from "effect/Stream"
 import * as Tracer from "effect/Tracer"
 import * as Admission from "./Admission.ts"
 import { type CodecError, toCodecError } from "./CodecError.ts"
-import type { FunctionCodec } from "./FunctionCodec.ts"
+import * as FunctionCodec from "./FunctionCodec.ts"
 import * as HostCallError from "./HostCallError.ts"
 import * as DieYoung from "./internal/DieYoung.ts"
 import type { Reader } from "./internal/msgpack/MsgPackReader.ts"
@@ -64,7 +64,7 @@ export type HostFunction<R extends Rpc.Any> = Handler<R, never> & { readonly [By
 type Erased<Env> = ((payload: unknown) => Effect.Effect<unknown, unknown, Env>) & { readonly [BytesTypeId]?: ByteFace }
 
 interface ByteFace {
-  readonly codec: FunctionCodec
+  readonly codec: FunctionCodec.FunctionCodec
   readonly run: Bytes
 }
 
@@ -73,7 +73,7 @@ export type Answer = Result.Result<unknown, unknown>
 
 /** A handler between its codecs: it has its services, and everything but an answer is a `HostCallError`. */
 export interface Implementation {
-  readonly codec: FunctionCodec
+  readonly codec: FunctionCodec.FunctionCodec
   /**
    * What an Effect of `values` runs in, for a caller with this context, but for the scope that `fork` adds. The services, and the
    * references that were set where its layer was built, are the handler's; all other references the caller's, and in any case
@@ -98,7 +98,7 @@ export interface ValueFace {
 
 /** Gives a byte face its typed twin: encodes the payload, decodes the answer. The types are the contract's. */
 export const fromBytes = (
-  codec: FunctionCodec,
+  codec: FunctionCodec.FunctionCodec,
   run: Bytes
 ): ((payload: unknown) => Effect.Effect<unknown, unknown>) & { readonly [BytesTypeId]: ByteFace } => {
   const call = (payload: unknown) =>
@@ -118,13 +118,13 @@ export const fromBytes = (
 /** Makes a typed function carry its byte face. */
 export const withBytes = <F extends object>(
   call: F,
-  codec: FunctionCodec,
+  codec: FunctionCodec.FunctionCodec,
   run: Bytes
 ): F & { readonly [BytesTypeId]: ByteFace } => Object.assign(call, { [BytesTypeId]: { codec, run } } as const)
 
 /** A contract's handlers in the contract's order; services from the calling context. */
 export const implement = Effect.fnUntraced(function* <H extends object, E = never, Env = never>(
-  codecs: ReadonlyMap<string, FunctionCodec>,
+  codecs: ReadonlyMap<string, FunctionCodec.FunctionCodec>,
   handlers: H | Effect.Effect<H, E, Env>
 ): Effect.fn.Return<ReadonlyMap<string, Implementation>, E, Env | Services<H>> {
   const context = withoutCaller(yield* Effect.context<Services<H>>())
@@ -139,7 +139,7 @@ export const implement = Effect.fnUntraced(function* <H extends object, E = neve
 })
 
 const implementation = <Env>(
-  codec: FunctionCodec,
+  codec: FunctionCodec.FunctionCodec,
   handler: Erased<Env>,
   context: Context.Context<Env>
 ): Implementation => {
@@ -193,7 +193,7 @@ const implementation = <Env>(
 }
 
 /** What a handler's stream ended with, as `perform` has it for an Effect. */
-const streamCause = (codec: FunctionCodec, cause: Cause.Cause<unknown>): Cause.Cause<unknown> => {
+const streamCause = (codec: FunctionCodec.FunctionCodec, cause: Cause.Cause<unknown>): Cause.Cause<unknown> => {
   const error = Cause.findError(cause)
   if (Result.isFailure(error)) return Cause.fail(HostCallError.fromCause(codec.name, error.failure))
   const ours = codec.answersResult || error.success instanceof HostCallError.HostCallError
@@ -202,7 +202,7 @@ const streamCause = (codec: FunctionCodec, cause: Cause.Cause<unknown>): Cause.C
 
 /** A handler's answer as bytes. */
 const encoder =
-  (codec: FunctionCodec) =>
+  (codec: FunctionCodec.FunctionCodec) =>
   (answer: Exit.Exit<Answer, HostCallError.HostCallError>): Exit.Exit<Uint8Array, HostCallError.HostCallError> => {
     if (Exit.isFailure(answer)) return Exit.failCause(answer.cause)
     const bytes = codec.encodeAnswer(answer.value)
@@ -275,20 +275,22 @@ const callers = Context.omit(
   Scope.Scope
 )
 
-/** The answer in the value that the reader stands before, as the call's exit. The reader is left after it. */
-export const readAnswer = (codec: FunctionCodec, reader: Reader): Exit.Exit<unknown, unknown> => {
+/**
+ * Caller's side: the answer in the value that the reader stands before, as the call's exit. The reader is left after it, also when it is
+ * refused. Throws a `CodecFailure` where there is no whole value: the fault is the message's then, and not the answer's.
+ */
+export const readAnswer = (codec: FunctionCodec.FunctionCodec, reader: Reader): Exit.Exit<unknown, unknown> => {
   const { end, offset } = reader
   let answer: unknown
   try {
-    answer = Wire.withValue(reader, codec.read)
+    answer = Wire.withValue(reader, codec.readAnswer)
   } catch (thrown) {
     reader.window(offset, end)
+    // Throws again where the message is cut off.
     Wire.skipValue(reader)
     return Exit.fail(answerRefused(codec.name, toCodecError("decode", thrown)))
   }
-  if (!codec.answersResult) return Exit.succeed(answer)
-  const result = answer as Result.Result<unknown, unknown>
-  return Result.isSuccess(result) ? Exit.succeed(result.success) : Exit.fail(result.failure)
+  return FunctionCodec.exitOf(codec, answer)
 }
 
 /** The caller's arguments do not fit the contract. */

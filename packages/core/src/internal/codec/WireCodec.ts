@@ -1,8 +1,8 @@
 /**
- * Both directions of a schema: the functions that read and write its wire form.
+ * Both directions of a schema: the functions that read and write its wire form; and what writes all arguments of a function.
  */
 import type * as SchemaAST from "effect/SchemaAST"
-import { atKey, CodecFailure, toCodecError } from "../../CodecError.ts"
+import { CodecFailure, refusedArgument, toCodecError } from "../../CodecError.ts"
 import * as Primitive from "../../Primitive.ts"
 import type { Reader } from "../msgpack/MsgPackReader.ts"
 import type { Writer } from "../msgpack/MsgPackWriter.ts"
@@ -30,7 +30,7 @@ export const wireCodec = (ast: SchemaAST.AST, compile = true): WireCodec => {
   return codec
 }
 
-/** One for each form, so that nothing is compiled twice. */
+/** One for each form, whoever asks. What `argumentsWriter` compiles has the forms in it once more. */
 const made = new WeakMap<Wire, WireCodec>()
 
 /** Most functions of a contract are never called. */
@@ -44,42 +44,39 @@ class CompiledCodec implements WireCodec {
   }
 }
 
-/** An argument of a function, as `Accessor` reads it of its payload. */
+/** An argument of a function: where it is in the payload, and how it is written. */
 interface Argument {
   readonly name: string
   readonly schema: { readonly ast: SchemaAST.AST }
   readonly of: Accessor.Accessor
+  readonly wire: WireCodec
 }
 
 /**
- * Writes a payload's arguments, each as a value after its length, a u32. What it throws says of which one it is. A buffer that moves
- * is its giver's still.
+ * Caller's side: writes a payload's arguments, each as a value after its length, a u32. A buffer that moves is its giver's still.
+ * Throws a `CodecError` whose path begins with the argument's name.
  */
 export const argumentsWriter = (args: ReadonlyArray<Argument>): WireEncoder.Write => {
-  const forms = args.map(({ name, of, schema }) => ({ name, of, wire: formOf(schema.ast) }))
-  if (!Source.isAllowed) {
-    return (payload, writer) => {
-      for (const form of forms) writeArgument(form, payload, writer)
-    }
-  }
+  if (!Source.isAllowed) return (payload, writer) => writeArguments(args, payload, writer)
   let write: WireEncoder.Write | undefined
-  return (payload, writer) => (write ??= WriteSource.compiledArguments(forms))(payload, writer)
+  return (payload, writer) => {
+    write ??= WriteSource.compiledArguments(args.map(({ name, schema }) => ({ name, wire: formOf(schema.ast) })))
+    write(payload, writer)
+  }
 }
 
-/** What `WriteSource.compiledArguments` writes of each. */
-const writeArgument = (
-  { name, of, wire }: WriteSource.ArgumentForm & Pick<Argument, "of">,
-  payload: unknown,
-  writer: Writer
-): void => {
-  try {
-    const start = writer.placeholder32()
-    writer.begin()
-    WireEncoder.writer(wire)(of(payload), writer)
-    writer.patch32(start, writer.size - start - 4)
-    writer.beside?.nameMoves(name)
-  } catch (failure) {
-    throw atKey(failure, name)
+/** What `WriteSource.compiledArguments` compiles, statement by statement: a change here is one there. */
+const writeArguments = (args: ReadonlyArray<Argument>, payload: unknown, writer: Writer): void => {
+  for (const { name, of, wire } of args) {
+    try {
+      const start = writer.placeholder32()
+      writer.begin()
+      wire.write(of(payload), writer)
+      writer.patch32(start, writer.size - start - 4)
+      writer.beside?.nameMoves(name)
+    } catch (thrown) {
+      throw refusedArgument(thrown, name)
+    }
   }
 }
 

@@ -3,7 +3,7 @@
  * values that are refused, is what `WireEncoder` writes and says.
  */
 import * as Option from "effect/Option"
-import { atKey } from "../../CodecError.ts"
+import { atKey, refusedArgument } from "../../CodecError.ts"
 import { Writer, written } from "../msgpack/MsgPackWriter.ts"
 import { at, isCompiled, Source, storeBytes } from "./Source.ts"
 import { enter, interpret, mismatch, notFinite, outside, type Write } from "./WireEncoder.ts"
@@ -39,7 +39,7 @@ export interface ArgumentForm {
   readonly wire: Wire
 }
 
-/** A function that writes all arguments of a payload, each as a value after its length. Says of which one a failure is. */
+/** What writes all arguments of a payload; its interpreted twin is in `WireCodec.argumentsWriter`. */
 export const compiledArguments = (args: ReadonlyArray<ArgumentForm>): Write => {
   const compiler = new Compiler()
   compiler.source.entry = compiler.arguments(args)
@@ -55,8 +55,9 @@ class Compiler {
   private readonly atKey = this.source.constant(atKey, "atKey")
   private readonly enter = this.source.constant(enter, "enter")
 
-  /** The name of a function that writes these. A getter of the payload may give something else the next time. */
+  /** The name of a function that writes these. Each is read of the payload once: a getter may give something else the next time. */
   arguments(args: ReadonlyArray<ArgumentForm>): string {
+    const refused = this.source.constant(refusedArgument, "refusedArgument")
     const names = this.source.constant(
       args.map(({ name }) => name),
       "names"
@@ -69,8 +70,8 @@ function writeArguments(payload, w) {
   let at = 0, start = 0, o = 0, bytes, v
   try {
 ${args.map(({ name, wire }, i) => this.argument(name, wire, i)).join("\n")}
-  } catch (failure) {
-    throw ${this.atKey}(failure, ${names}[at])
+  } catch (thrown) {
+    throw ${refused}(thrown, ${names}[at])
   }
 }`
     )
@@ -82,7 +83,7 @@ ${args.map(({ name, wire }, i) => this.argument(name, wire, i)).join("\n")}
     v = isObject ? payload[${text}] : undefined
     ${this.write(wire, "v")}
     w.patch32(start, w.size - start - 4)
-    if (w.beside !== undefined) w.beside.nameMoves(${text})`
+    w.beside?.nameMoves(${text})`
   }
 
   /** The name of a function that writes the form. */

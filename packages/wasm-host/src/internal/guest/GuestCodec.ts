@@ -4,7 +4,7 @@
  */
 import * as Codec from "@fiberhost/core/Codec"
 import { type CodecError, toCodecError } from "@fiberhost/core/CodecError"
-import type { FunctionCodec } from "@fiberhost/core/FunctionCodec"
+import * as FunctionCodec from "@fiberhost/core/FunctionCodec"
 import * as Wire from "@fiberhost/core/Wire"
 import * as Exit from "effect/Exit"
 import * as Result from "effect/Result"
@@ -19,7 +19,7 @@ export type TypedExit = Exit.Exit<unknown, unknown>
 
 export class GuestCodec {
   readonly plugin: string
-  readonly codec: FunctionCodec
+  readonly codec: FunctionCodec.FunctionCodec
   /** What a call fails with when the module leaves the function out. */
   readonly leftOut: Exit.Exit<never, GuestError.GuestError> | undefined
 
@@ -34,7 +34,7 @@ export class GuestCodec {
   /** `valueBytes`: the longest argument that the guest takes. */
   constructor(
     plugin: string,
-    codec: FunctionCodec,
+    codec: FunctionCodec.FunctionCodec,
     signature: Signature.Signature,
     missing: ReadonlyArray<string>,
     valueBytes: number
@@ -151,7 +151,7 @@ export class GuestCodec {
     // fp-bindgen's SPEC.md lets a guest answer nothing with the null pointer.
     const isNothing = reader.remaining === 0 && !this.signature.sync
     try {
-      return this.codec.read(isNothing ? new Codec.Reader(nil) : reader)
+      return this.codec.readAnswer(isNothing ? new Codec.Reader(nil) : reader)
     } catch (thrown) {
       const { detail, path } = toCodecError("decode", thrown)
       return new Refused(new GuestError.AnswerRefused({ path, detail }))
@@ -172,9 +172,7 @@ export class GuestCodec {
 
   private exitOf(value: unknown): TypedExit {
     if (value instanceof Refused) return this.fail(value.reason)
-    if (!this.codec.answersResult) return Exit.succeed(value)
-    const answered = value as Result.Result<unknown, unknown>
-    return Result.isSuccess(answered) ? Exit.succeed(answered.success) : Exit.fail(answered.failure)
+    return FunctionCodec.exitOf(this.codec, value)
   }
 }
 
