@@ -118,9 +118,6 @@ export const toCodecError = (direction: "encode" | "decode", thrown: unknown): C
   return new CodecError({ direction, path: formatPath(failure.path.toReversed()), reason: toReason(failure.reason) })
 }
 
-/** Why an argument of a function cannot be sent, by what was thrown while it was written. */
-export const refusedArgument = (thrown: unknown, name: string): CodecError => toCodecError("encode", thrown).under(name)
-
 /** Formats keys as one would write them in JavaScript: `a.b[3]["x y"]`. Keys may be hostile, so long ones are cut. */
 export const formatPath = (path: ReadonlyArray<PropertyKey>): string => {
   let out = ""

@@ -16,7 +16,7 @@ import * as SchemaAST from "effect/SchemaAST"
 import * as Codec from "./Codec.ts"
 import { CodecError, toCodecError, Unsupported } from "./CodecError.ts"
 import * as Accessor from "./internal/codec/Accessor.ts"
-import { argumentsWriter, plainKind, readWindow, type WireCodec, wireCodec } from "./internal/codec/WireCodec.ts"
+import { plainKind, readWindow, type WireCodec, wireCodec } from "./internal/codec/WireCodec.ts"
 import type * as Primitive from "./Primitive.ts"
 import * as Wire from "./Wire.ts"
 
@@ -162,16 +162,25 @@ export const make = (definition: Rpc.Any, options?: Options): FunctionCodec => {
     }
   }
 
-  const writeEach = argumentsWriter(args)
   const writeArguments = (payload: unknown, writer: Codec.Writer): CodecError | undefined => {
     const mark = writer.size
+    let name: string | undefined
     try {
-      writeEach(payload, writer)
+      for (let i = 0; i < args.length; i++) {
+        name = args[i]!.name
+        const at = writer.placeholder32()
+        writer.begin()
+        wires[i]!.write(args[i]!.of(payload), writer)
+        writer.patch32(at, writer.size - at - 4)
+        writer.beside?.nameMoves(name)
+      }
+      name = undefined
       writer.settle()
       return undefined
     } catch (thrown) {
       writer.rewind(mark)
-      return thrown instanceof CodecError ? thrown : toCodecError("encode", thrown)
+      const error = toCodecError("encode", thrown)
+      return name === undefined ? error : error.under(name)
     }
   }
 

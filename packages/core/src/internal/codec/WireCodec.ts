@@ -1,12 +1,10 @@
 /**
- * Both directions of a schema: the functions that read and write its wire form; and what writes all arguments of a function.
+ * Both directions of a schema: the functions that read and write its wire form.
  */
 import type * as SchemaAST from "effect/SchemaAST"
-import { CodecFailure, refusedArgument, toCodecError } from "../../CodecError.ts"
+import { CodecFailure, toCodecError } from "../../CodecError.ts"
 import * as Primitive from "../../Primitive.ts"
 import type { Reader } from "../msgpack/MsgPackReader.ts"
-import type { Writer } from "../msgpack/MsgPackWriter.ts"
-import type * as Accessor from "./Accessor.ts"
 import * as ReadSource from "./ReadSource.ts"
 import * as Source from "./Source.ts"
 import { build } from "./WireBuilder.ts"
@@ -30,7 +28,7 @@ export const wireCodec = (ast: SchemaAST.AST, compile = true): WireCodec => {
   return codec
 }
 
-/** One for each form, whoever asks. What `argumentsWriter` compiles has the forms in it once more. */
+/** One for each form, so that nothing is compiled twice. */
 const made = new WeakMap<Wire, WireCodec>()
 
 /** Most functions of a contract are never called. */
@@ -41,42 +39,6 @@ class CompiledCodec implements WireCodec {
   constructor(wire: Wire) {
     this.read = (reader) => (this.read = ReadSource.compiled(wire))(reader)
     this.write = (value, writer) => (this.write = WriteSource.compiled(wire))(value, writer)
-  }
-}
-
-/** An argument of a function: where it is in the payload, and how it is written. */
-interface Argument {
-  readonly name: string
-  readonly schema: { readonly ast: SchemaAST.AST }
-  readonly of: Accessor.Accessor
-  readonly wire: WireCodec
-}
-
-/**
- * Caller's side: writes a payload's arguments, each as a value after its length, a u32. A buffer that moves is its giver's still.
- * Throws a `CodecError` whose path begins with the argument's name.
- */
-export const argumentsWriter = (args: ReadonlyArray<Argument>): WireEncoder.Write => {
-  if (!Source.isAllowed) return (payload, writer) => writeArguments(args, payload, writer)
-  let write: WireEncoder.Write | undefined
-  return (payload, writer) => {
-    write ??= WriteSource.compiledArguments(args.map(({ name, schema }) => ({ name, wire: formOf(schema.ast) })))
-    write(payload, writer)
-  }
-}
-
-/** What `WriteSource.compiledArguments` compiles, statement by statement: a change here is one there. */
-const writeArguments = (args: ReadonlyArray<Argument>, payload: unknown, writer: Writer): void => {
-  for (const { name, of, wire } of args) {
-    try {
-      const start = writer.placeholder32()
-      writer.begin()
-      wire.write(of(payload), writer)
-      writer.patch32(start, writer.size - start - 4)
-      writer.beside?.nameMoves(name)
-    } catch (thrown) {
-      throw refusedArgument(thrown, name)
-    }
   }
 }
 

@@ -3,7 +3,7 @@
  * values that are refused, is what `WireEncoder` writes and says.
  */
 import * as Option from "effect/Option"
-import { atKey, refusedArgument } from "../../CodecError.ts"
+import { atKey } from "../../CodecError.ts"
 import { Writer, written } from "../msgpack/MsgPackWriter.ts"
 import { at, isCompiled, Source, storeBytes } from "./Source.ts"
 import { enter, interpret, mismatch, notFinite, outside, type Write } from "./WireEncoder.ts"
@@ -33,19 +33,6 @@ export const compile = (wire: Wire): Source => {
   return compiler.source
 }
 
-/** An argument of a function, which is a field of its payload. */
-export interface ArgumentForm {
-  readonly name: string
-  readonly wire: Wire
-}
-
-/** What writes all arguments of a payload; its interpreted twin is in `WireCodec.argumentsWriter`. */
-export const compiledArguments = (args: ReadonlyArray<ArgumentForm>): Write => {
-  const compiler = new Compiler()
-  compiler.source.entry = compiler.arguments(args)
-  return compiler.source.make<Write>()
-}
-
 /** As `isCompiled`; the header of a struct with optional fields is written for all of them, and corrected in place. */
 const isWritten = (wire: Wire): wire is StructWire | ListWire =>
   isCompiled(wire) && (wire._tag !== "Struct" || wire.fields.length <= 15 || !wire.fields.some(mayBeLeftOut))
@@ -54,37 +41,6 @@ class Compiler {
   readonly source = new Source()
   private readonly atKey = this.source.constant(atKey, "atKey")
   private readonly enter = this.source.constant(enter, "enter")
-
-  /** The name of a function that writes these. Each is read of the payload once: a getter may give something else the next time. */
-  arguments(args: ReadonlyArray<ArgumentForm>): string {
-    const refused = this.source.constant(refusedArgument, "refusedArgument")
-    const names = this.source.constant(
-      args.map(({ name }) => name),
-      "names"
-    )
-    return this.source.helper(
-      "writeArguments",
-      `
-function writeArguments(payload, w) {
-  const isObject = typeof payload === "object" && payload !== null
-  let at = 0, start = 0, o = 0, bytes, v
-  try {
-${args.map(({ name, wire }, i) => this.argument(name, wire, i)).join("\n")}
-  } catch (thrown) {
-    throw ${refused}(thrown, ${names}[at])
-  }
-}`
-    )
-  }
-
-  private argument(name: string, wire: Wire, i: number): string {
-    const text = JSON.stringify(name)
-    return `    at = ${i}; start = w.placeholder32(); w.begin()
-    v = isObject ? payload[${text}] : undefined
-    ${this.write(wire, "v")}
-    w.patch32(start, w.size - start - 4)
-    w.beside?.nameMoves(${text})`
-  }
 
   /** The name of a function that writes the form. */
   functionOf(wire: Wire): string {

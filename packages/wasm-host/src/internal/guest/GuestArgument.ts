@@ -2,7 +2,7 @@
  * Host to guest: an argument of a guest function, from the value of its contract to what the export takes. It has nothing of its own.
  */
 import * as Codec from "@fiberhost/core/Codec"
-import { type CodecError, refusedArgument } from "@fiberhost/core/CodecError"
+import { type CodecError, toCodecError } from "@fiberhost/core/CodecError"
 import type { Argument } from "@fiberhost/core/FunctionCodec"
 import * as GuestError from "../../GuestError.ts"
 import * as Signature from "../module/Signature.ts"
@@ -64,7 +64,7 @@ export class GuestArgument {
   }
 
   private refused(thrown: unknown): Refused {
-    return new Refused(valueRefused(refusedArgument(thrown, this.argument.name)))
+    return new Refused(valueRefused(toCodecError("encode", thrown).under(this.argument.name)))
   }
 }
 
