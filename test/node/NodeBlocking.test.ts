@@ -1,12 +1,13 @@
 import { Worker } from "node:worker_threads"
 import { assert, describe, it } from "@effect/vitest"
-import { type Blocking, BlockingError, HostCallError, HostPool, type Thread, ThreadPool } from "@fiberhost/core"
+import { Blocking, BlockingError, HostCallError, HostPool, type Thread, ThreadPool } from "@fiberhost/core"
 import { NodeBlocking, NodeGuestThread, NodeHostPool, NodeThreads } from "@fiberhost/node"
 import { GuestExecutor } from "@fiberhost/wasm-host"
 import { Context, Deferred, Effect, Exit, Fiber, Layer, Option, Result, Schedule, Scope } from "effect"
 import { callerThread, type Outcomes } from "../fixtures/blockingCaller.ts"
 import { Conformance, conformanceHost, conformanceModule } from "../fixtures/conformance.ts"
 import { eventually } from "../fixtures/eventually.ts"
+import { type Fault, FaultyChannels } from "../fixtures/faultyChannels.ts"
 import { GuestPool, guestPool } from "../fixtures/guestPool.ts"
 import { pass, Ring, ringHandlers } from "../fixtures/ring.ts"
 import { Holder, Token } from "../fixtures/token.ts"
@@ -77,6 +78,72 @@ describe("synchronous code of the thread that owns a pool", () => {
         assert.deepStrictEqual(receiver.recvOrThrow(), reversed)
       }
     }).pipe(Effect.provide(work))
+  )
+
+  it.effect("sends one buffer that is both copied and moved, and gets one", () =>
+    Effect.gen(function* () {
+      using pool = NodeBlocking.open(Crew, yield* NodeBlocking.handle(Crew))
+      for (const length of [0, 100, 16_384, 1 << 20]) {
+        const sent = Uint8Array.from({ length }, (_, i) => i)
+        const bytes = sent.slice()
+        const { kept, moved } = pool.lend.runOrThrow({ kept: bytes, moved: bytes }, { timeout: 3000 })
+        assert.strictEqual(bytes.length, 0)
+        assert.deepStrictEqual([kept, moved], [sent, sent])
+        assert.strictEqual(pool.move.runOrThrow({ bytes: Uint8Array.of(1) })[0], 2)
+        assert.deepStrictEqual([kept, moved], [sent, sent])
+      }
+    }).pipe(Effect.provide(crew({ concurrency: 1 })))
+  )
+
+  it.effect("refuses bytes that are taken away while the rest of its payload is read, and loses nothing else", () =>
+    Effect.gen(function* () {
+      using pool = NodeBlocking.open(Crew, yield* NodeBlocking.handle(Crew))
+      const gate = new Gate()
+      const held = pool.hold.spawnBlockingOrThrow({ gate: gate.memory })
+      for (let round = 0; round < 3; round++) {
+        const taken = new Uint8Array(1 << 20)
+        const other = Uint8Array.of(1, 2, 3)
+        const refused = reasonOf(
+          pool.lend.run({
+            kept: taken,
+            get moved() {
+              taken.buffer.transfer()
+              return other
+            }
+          })
+        )
+        assert.strictEqual(refused._tag === "ArgumentsRefused" && refused.path, "kept")
+        assert.strictEqual(other.length, 3)
+        const memory = new Uint8Array(new WebAssembly.Memory({ initial: 1 }).buffer)
+        const immovable = reasonOf(pool.lend.run({ kept: new Uint8Array(1 << 20), moved: memory }))
+        assert.strictEqual(immovable._tag === "ArgumentsRefused" && immovable.path, "moved")
+      }
+      assert.strictEqual(pool.echo.runOrThrow({ id: 2 }), 2)
+      gate.open()
+      held.recvOrThrow()
+      const owners = yield* Crew
+      yield* eventually(() => assert.strictEqual(HostPool.stats(owners).active, 0))
+    }).pipe(Effect.provide(crew({ concurrency: 2 })))
+  )
+
+  it.effect("is called and waited for while the payload of a call is read, however little room there is", () =>
+    Effect.gen(function* () {
+      using pool = NodeBlocking.open(Crew, yield* NodeBlocking.handle(Crew))
+      const nested = (depth: number): number =>
+        pool.echo.runOrThrow({
+          get id() {
+            return depth === 0 ? 2 : 2 + nested(depth - 1)
+          }
+        })
+      assert.strictEqual(nested(5), 12)
+      const receiver = pool.echo.spawnBlockingOrThrow({
+        get id() {
+          return pool.echo.spawnBlockingOrThrow({ id: 4 }).recvOrThrow()
+        }
+      })
+      assert.strictEqual(receiver.recvOrThrow(), 4)
+      assert.strictEqual(yield* (yield* Crew).echo({ id: 6 }), 6)
+    }).pipe(Effect.provide(crew({ concurrency: 1 })))
   )
 
   it.effect("waits as long as it says: the call goes on, and is interrupted when its receiver is disposed of", () =>
@@ -210,6 +277,47 @@ describe("a handle", () => {
       yield* eventually(() => assert.strictEqual(HostPool.stats(pool).active, 0))
     }).pipe(Effect.provide(work))
   )
+
+  it.effect("that its caller leaves while a payload is read gives its room back", () =>
+    Effect.gen(function* () {
+      const left = NodeBlocking.open(Crew, yield* NodeBlocking.handle(Crew))
+      const released = left.echo.run({
+        get id() {
+          left[Symbol.dispose]()
+          return 4
+        }
+      })
+      assert.strictEqual(reasonOf(released)._tag, "Released")
+      const pool = yield* Crew
+      assert.strictEqual(yield* pool.echo({ id: 6 }), 6)
+      yield* eventually(() => assert.strictEqual(HostPool.stats(pool).active, 0))
+    }).pipe(Effect.provide(crew({ concurrency: 1 })))
+  )
+
+  for (const fault of ["a message that cannot be posted", "a message that is none"] satisfies Array<Fault>) {
+    it.effect(`whose channel breaks is released, and gives its room back: ${fault}`, () =>
+      Effect.gen(function* () {
+        const pool = yield* Crew
+        const channels = new FaultyChannels()
+        const blocking = Blocking.open(Crew, yield* NodeBlocking.handle(Crew), channels)
+        const gate = new Gate()
+        const held = blocking.hold.spawnBlockingOrThrow({ gate: gate.memory })
+        yield* eventually(() => assert.strictEqual(gate.began, 1))
+        channels.break(fault)
+        const lost = reasonOf(blocking.echo.run({ id: 2 }))
+        if (fault === "a message that cannot be posted") {
+          assert.match(lost._tag === "ThreadLost" ? lost.detail : lost._tag, /cannot be posted: no memory for it/)
+        } else {
+          assert.strictEqual(lost._tag, "Released")
+        }
+        assert.strictEqual(reasonOf(held.recv())._tag, "ThreadLost")
+        assert.strictEqual(reasonOf(blocking.echo.run({ id: 2 }))._tag, "Released")
+        assert.strictEqual(yield* pool.echo({ id: 6 }), 6)
+        yield* eventually(() => assert.strictEqual(gate.interrupted, 1))
+        yield* eventually(() => assert.strictEqual(HostPool.stats(pool).active, 0))
+      }).pipe(Effect.provide(crew({ concurrency: 2 })))
+    )
+  }
 
   it.live("that ends while its caller takes room leaves that to the owner's calls", () =>
     Effect.gen(function* () {

@@ -106,6 +106,11 @@ export class Connection implements Receiver {
     if (this.writing === 0) this.outbox.flush()
   }
 
+  /** Sends what is there now if buffers in it are their owners' still, who may write to them soon. */
+  flushLent(): void {
+    if (this.outbox.isLent) this.flush()
+  }
+
   /** The calls that are not answered yet. */
   get pending(): ReadonlyArray<OutgoingCall> {
     return this.calls.filter((call) => call !== undefined)
@@ -261,7 +266,6 @@ export class Connection implements Receiver {
       const inner = this.outboxes[this.writing + 1]
       const isOutermost = this.writing === 0
       if (isOutermost && inner !== undefined && !inner.isEmpty) for (const each of this.outboxes) each.flush()
-      else if (outbox.isLent) outbox.flush()
     }
   }
 

@@ -62,6 +62,8 @@ export interface FunctionCodec {
    * until all arguments have been written. On failure the writer is rewound to where it was.
    */
   readonly writeArguments: (payload: unknown, writer: Codec.Writer) => CodecError | undefined
+  /** As `writeArguments`, for later: buffers are their giver's until `settleArguments` of the same writer. */
+  readonly draftArguments: (payload: unknown, writer: Codec.Writer) => CodecError | undefined
   /**
    * Implementer's side: the payload that `writeArguments` wrote at the reader's offset. The reader is left after it,
    * with the window that it had, on failure as well.
@@ -162,26 +164,29 @@ export const make = (definition: Rpc.Any, options?: Options): FunctionCodec => {
     }
   }
 
-  const writeArguments = (payload: unknown, writer: Codec.Writer): CodecError | undefined => {
+  const draftArguments = (payload: unknown, writer: Codec.Writer): CodecError | undefined => {
     const mark = writer.size
-    let name: string | undefined
+    let i = 0
     try {
-      for (let i = 0; i < args.length; i++) {
-        name = args[i]!.name
+      for (; i < args.length; i++) {
         const at = writer.placeholder32()
         writer.begin()
         wires[i]!.write(args[i]!.of(payload), writer)
         writer.patch32(at, writer.size - at - 4)
-        writer.beside?.nameMoves(name)
+        writer.beside?.namePromised(args[i]!.name)
       }
-      name = undefined
-      writer.settle()
       return undefined
     } catch (thrown) {
       writer.rewind(mark)
-      const error = toCodecError("encode", thrown)
-      return name === undefined ? error : error.under(name)
+      return toCodecError("encode", thrown).under(args[i]!.name)
     }
+  }
+
+  const writeArguments = (payload: unknown, writer: Codec.Writer): CodecError | undefined => {
+    const mark = writer.size
+    const refused = draftArguments(payload, writer) ?? settleArguments(writer)
+    if (refused !== undefined) writer.rewind(mark)
+    return refused
   }
 
   const reads = wires.map((wire) => (reader: Codec.Reader) => readWindow(wire, reader))
@@ -235,6 +240,7 @@ export const make = (definition: Rpc.Any, options?: Options): FunctionCodec => {
         : (answer) => Codec.encodeToBytes(result, said(answer)),
     decodeAnswer,
     writeArguments,
+    draftArguments,
     readArguments,
     writeAnswer:
       result === undefined
@@ -253,6 +259,16 @@ export const exitOf = ({ answersResult }: FunctionCodec, answer: unknown): Exit.
   if (!answersResult) return Exit.succeed(answer)
   const result = answer as Result.Result<unknown, unknown>
   return Result.isSuccess(result) ? Exit.succeed(result.success) : Exit.fail(result.failure)
+}
+
+/** Caller's side: what `draftArguments` has written is sent next. Buffers that move are moved, or it is said which cannot be. */
+export const settleArguments = (writer: Codec.Writer): CodecError | undefined => {
+  try {
+    writer.settle()
+    return undefined
+  } catch (thrown) {
+    return toCodecError("encode", thrown)
+  }
 }
 
 /** One codec for each function, by tag, in the contract's order. Throws as `make` does, and when two have one tag. */

@@ -2,7 +2,7 @@
 import * as Exit from "effect/Exit"
 import type { CodecError } from "../../CodecError.ts"
 import { type OutgoingCall, typedFlag } from "../../Connection.ts"
-import type { FunctionCodec } from "../../FunctionCodec.ts"
+import { type FunctionCodec, settleArguments } from "../../FunctionCodec.ts"
 import * as HostCallError from "../../HostCallError.ts"
 import * as HostFunction from "../../HostFunction.ts"
 import type { Member } from "../../Line.ts"
@@ -23,20 +23,22 @@ export class BlockingCall implements OutgoingCall, Member<BlockingCall> {
   next: BlockingCall | undefined = undefined
   /** Its answer, or why there is none; undefined while it is waited for. */
   exit: Exit.Exit<unknown, unknown> | undefined
-  private payload: unknown
+  private draft: Writer | undefined
   private id = 0
 
-  constructor(index: number, codec: FunctionCodec, thread: ThreadConnection, payload: unknown) {
+  constructor(index: number, codec: FunctionCodec, thread: ThreadConnection, draft: Writer) {
     this.index = index
     this.codec = codec
     this.thread = thread
-    this.payload = payload
+    this.draft = draft
   }
 
-  /** Sends it, or says which argument does not fit. */
+  /** Sends it, or says which argument cannot be sent. */
   send(): CodecError | undefined {
+    const refused = settleArguments(this.draft!)
+    if (refused !== undefined) return refused
     const sent = this.thread.connection.call(this)
-    this.payload = undefined
+    this.draft = undefined
     if (typeof sent !== "number") return sent
     this.id = sent
     this.thread.connection.flush()
@@ -51,8 +53,9 @@ export class BlockingCall implements OutgoingCall, Member<BlockingCall> {
     this.thread.connection.flush()
   }
 
-  writeArguments(writer: Writer): CodecError | undefined {
-    return this.codec.writeArguments(this.payload, writer)
+  /** Each message of a caller is one call: nothing else lies beside it. */
+  writeArguments(writer: Writer): undefined {
+    writer.adopt(this.draft!)
   }
 
   onReply(reader: Reader): void {

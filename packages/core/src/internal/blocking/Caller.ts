@@ -13,6 +13,8 @@ import * as HostCallError from "../../HostCallError.ts"
 import * as HostFunction from "../../HostFunction.ts"
 import { Line } from "../../Line.ts"
 import * as Wire from "../../Wire.ts"
+import { Beside } from "../msgpack/Beside.ts"
+import { Writer } from "../msgpack/MsgPackWriter.ts"
 import { Board, Phase, type Place } from "../pool/Board.ts"
 import { Bell } from "./Bell.ts"
 import { BlockingCall } from "./BlockingCall.ts"
@@ -51,11 +53,16 @@ export class Caller {
 
   /** Starts a call on the least busy thread. While there is no room it blocks for up to `milliseconds`, or fails. */
   spawn(index: number, payload: unknown, milliseconds: number | "fail"): Result.Result<BlockingCall, Failure> {
+    const codec = this.codecs[index]!
+    const draft = new Writer(draftBytes)
+    draft.beside = new Beside(true)
+    // Before it has a place: this runs code of the caller's, a getter of the payload for example, which may call and wait as well.
+    const refused = codec.draftArguments(payload, draft)
+    if (refused !== undefined) return Result.fail(HostFunction.argumentsRefused(codec.name, refused))
     // Whoever this thread has answered does not wait for it any more.
     Wire.flushAll()
-    const place = this.look()
-    if (milliseconds !== "fail") return this.begin(index, payload, place ?? this.waitForRoom(milliseconds))
-    return this.begin(index, payload, place ?? new BlockingError.NoRoom({ concurrency: this.handle.concurrency }))
+    const found = this.look() ?? this.waitForRoom(milliseconds)
+    return "_tag" in found ? Result.fail(failed(codec.name, found)) : this.send(index, draft, found)
   }
 
   /** Starts a call and blocks until it has its exit: for up to `milliseconds` altogether, then it is interrupted. */
@@ -70,7 +77,7 @@ export class Caller {
   }
 
   /** Blocks for up to `milliseconds` until the call has its exit, or says why not. */
-  wait(call: BlockingCall, milliseconds: number): BlockingError.BlockingError | undefined {
+  wait(call: BlockingCall, milliseconds: number): Failure | undefined {
     return this.waitUntil(call, performance.now() + milliseconds, { milliseconds, goesOn: true })
   }
 
@@ -78,7 +85,7 @@ export class Caller {
     call: BlockingCall,
     end: number,
     late: { readonly milliseconds: number; readonly goesOn: boolean }
-  ): BlockingError.BlockingError | undefined {
+  ): Failure | undefined {
     const self = this.channels.threadId
     const { slot } = call.thread.place
     try {
@@ -109,8 +116,8 @@ export class Caller {
     const allLost = this.owner.isOver
     const lost = Array.from(this.threads.values()).filter(({ place }) => allLost || this.board.isLost(place))
     for (const thread of this.threads.values()) thread.read()
-    if (isReleased) this.settle(() => new BlockingError.Released())
-    else if (isClosed) this.settle(() => new HostCallError.Closed())
+    if (isReleased) this.settle(new BlockingError.Released())
+    else if (isClosed) this.settle(new HostCallError.Closed())
     for (const thread of lost) this.lose(thread)
     if (isReleased || isClosed) {
       for (const thread of this.threads.values()) thread.close()
@@ -134,7 +141,8 @@ export class Caller {
   }
 
   /** Blocks until there is a place, or it is known that there will be none in time. */
-  private waitForRoom(milliseconds: number): Place | Refusal {
+  private waitForRoom(milliseconds: number | "fail"): Place | Refusal {
+    if (milliseconds === "fail") return new BlockingError.NoRoom({ concurrency: this.handle.concurrency })
     const end = performance.now() + milliseconds
     const self = this.channels.threadId
     try {
@@ -159,25 +167,12 @@ export class Caller {
     }
   }
 
-  private begin(index: number, payload: unknown, place: Place | Refusal): Result.Result<BlockingCall, Failure> {
-    if (!("_tag" in place)) return this.send(index, payload, place)
-    const { name } = this.codecs[index]!
-    return Result.fail(
-      place._tag === "Closed" || place._tag === "NoThread"
-        ? new HostCallError.HostCallError({ function: name, reason: place })
-        : failed(name, place)
-    )
-  }
-
-  private send(index: number, payload: unknown, place: Place): Result.Result<BlockingCall, Failure> {
+  private send(index: number, draft: Writer, place: Place): Result.Result<BlockingCall, Failure> {
     const codec = this.codecs[index]!
-    const call = new BlockingCall(index, codec, this.threadOf(place), payload)
-    // In the line only once it is sent: a getter of its payload may read, which takes out what has settled.
+    const call = this.calls.push(new BlockingCall(index, codec, this.threadOf(place), draft))
     const refused = call.send()
-    if (refused === undefined) {
-      this.calls.push(call)
-      return Result.succeed(call)
-    }
+    if (refused === undefined) return Result.succeed(call)
+    this.calls.remove(call)
     this.giveBack(place)
     return Result.fail(HostFunction.argumentsRefused(codec.name, refused))
   }
@@ -255,22 +250,23 @@ export class Caller {
     if (thread?.place.generation === place.generation) return thread
     if (thread !== undefined) this.lose(thread)
     const { contract, name } = this.handle
-    const made = new ThreadConnection(contract, name, place, this.board, this.channels, () => this.lose(made))
+    const onFault = (detail: string) => {
+      // Calls may be lost, and their places with them: the thread is told that the caller leaves, and so are the others.
+      this.lose(made, detail)
+      this.close()
+    }
+    const made = new ThreadConnection(contract, name, place, this.board, this.channels, onFault)
     this.threads.set(place.slot, made)
     return made
   }
 
-  private lose(thread: ThreadConnection): void {
+  private lose(thread: ThreadConnection, detail = ended): void {
     this.threads.delete(thread.place.slot)
-    thread.lost(this.codecs[this.board.lastRan(thread.place)]?.name)
+    thread.lost(detail, this.codecs[this.board.lastRan(thread.place)]?.name)
   }
 
-  private settle(reason: () => HostCallError.Closed | BlockingError.Released): void {
-    for (const call of this.calls.members) {
-      const why = reason()
-      if (why._tag === "Closed") call.fail(why)
-      else call.exit ??= Exit.fail(failed(call.codec.name, why))
-    }
+  private settle(reason: Refusal): void {
+    for (const call of this.calls.members) call.exit ??= Exit.fail(failed(call.codec.name, reason))
   }
 }
 
@@ -280,6 +276,12 @@ const noThread =
   "no other thread of the pool is left, and the one that starts another is, or waits for, this one. Let its event loop turn, " +
   "or raise the pool's size"
 const ownerGone = "ended with the thread that owned the pool"
+const ended = "it ended: it exited, crashed, was terminated, or ran out of memory"
 
-const failed = (name: string, reason: BlockingError.Reason): BlockingError.BlockingError =>
-  new BlockingError.BlockingError({ function: name, reason })
+const failed = (name: string, reason: Refusal): Failure =>
+  reason._tag === "Closed" || reason._tag === "NoThread"
+    ? new HostCallError.HostCallError({ function: name, reason })
+    : new BlockingError.BlockingError({ function: name, reason })
+
+/** What the arguments of a call take at most: a message takes little more. */
+const draftBytes = 0x7fff_0000

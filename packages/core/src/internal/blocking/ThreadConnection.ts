@@ -13,8 +13,9 @@ export class ThreadConnection implements Server {
   /** Once the thread is lost: the function that it began last. */
   lastRan: string | undefined
   private readonly channel: Channel
+  private isOpen = true
 
-  /** `onFault`: the thread sent what is no frame. */
+  /** `onFault`: the thread sent what is no frame, or a message to it was lost. */
   constructor(
     contract: string,
     handle: string,
@@ -46,15 +47,17 @@ export class ThreadConnection implements Server {
     }
   }
 
-  /** The thread has ended. */
-  lost(lastRan: string | undefined): void {
+  /** The thread has ended, or it is not known any more what of it was lost. */
+  lost(detail: string, lastRan: string | undefined): void {
     this.lastRan = lastRan
+    this.close()
     this.connection.end({ exitCode: undefined, detail })
-    this.channel.close()
   }
 
-  /** The caller does not want anything of the thread any more. */
+  /** The caller does not want anything of the thread any more, and says so. */
   close(): void {
+    if (!this.isOpen) return
+    this.isOpen = false
     this.connection.signal(released, new Uint8Array(0))
     this.connection.flush()
     this.channel.close()
@@ -78,5 +81,3 @@ export class ThreadConnection implements Server {
     reader.malformed(reader.offset, "a pool's thread has nothing to say to a caller")
   }
 }
-
-const detail = "it ended: it exited, crashed, was terminated, or ran out of memory"

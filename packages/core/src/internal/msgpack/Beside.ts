@@ -2,7 +2,7 @@
  * What lies beside the bytes of a message, in a list that `postMessage` carries with them: large byte strings, buffers
  * that are moved, and what only the structured clone can carry. What belongs to bytes that are taken back goes with them.
  */
-import { doesNotFit } from "../../CodecError.ts"
+import { type CodecFailure, doesNotFit } from "../../CodecError.ts"
 
 interface Laid {
   /** Where in the bytes it is named. */
@@ -12,11 +12,14 @@ interface Laid {
   readonly weight: number
 }
 
-/** A buffer that is promised to the receiver. */
-interface Move {
+/** A buffer of the list that is its giver's until `settle`. */
+interface Promised {
   readonly at: number
   readonly index: number
   readonly buffer: ArrayBuffer
+  readonly byteLength: number
+  /** Whether the receiver gets the buffer itself, and not a copy. */
+  readonly moves: boolean
   /** The argument that the buffer is of, for the error. */
   name: string | undefined
 }
@@ -32,7 +35,7 @@ export class Beside {
   /** Whether what is sent is copied when it is posted, so that large byte strings need not be copied before. */
   readonly isCopied: boolean
   private readonly laid: Array<Laid> = []
-  private moves: Array<Move> = []
+  private promised: Array<Promised> = []
 
   constructor(isCopied = false) {
     this.isCopied = isCopied
@@ -49,47 +52,47 @@ export class Beside {
     return list.push(value) - 1
   }
 
-  /** Appends a buffer that its owner keeps. */
+  /** Appends a buffer that its owner keeps, as it is when it is posted. */
   lend(buffer: ArrayBuffer, at: number): number {
     this.isLent = true
-    return this.lay(buffer, false, at)
+    return this.promise(buffer, at, false)
   }
 
   /** Promises a buffer to the receiver, once, and returns its index. It is moved by `settle`. */
   move(buffer: ArrayBuffer, at: number): number {
-    const promised = this.moves.find((other) => other.buffer === buffer)
-    if (promised !== undefined) return promised.index
-    const index = this.lay(buffer, false, at)
-    this.moves.push({ at, index, buffer, name: undefined })
-    return index
+    const promised = this.promised.find((other) => other.moves && other.buffer === buffer)
+    return promised === undefined ? this.promise(buffer, at, true) : promised.index
   }
 
-  /** Says of buffers that are to be moved whose they are, where nobody has said it yet. */
-  nameMoves(name: string): void {
-    for (const move of this.moves) move.name ??= name
+  /** Says of buffers that are promised whose they are, where nobody has said it yet. */
+  namePromised(name: string): void {
+    for (const promise of this.promised) promise.name ??= name
   }
 
-  /** Moves the buffers that were promised to the receiver. Fails when one cannot be moved; those before it are lost then. */
+  /**
+   * What was promised is there, and is posted next: buffers that move are moved. Fails when one cannot be moved, or is not what it
+   * was when it was promised; those before it are lost then.
+   */
   settle(): void {
-    if (this.moves.length === 0) return
-    const moves = this.moves
-    this.moves = []
-    for (const { buffer, index, name } of moves) {
-      try {
-        const moved = buffer.transfer()
-        this.list[index] = moved
-        this.transfer.push(moved)
-      } catch {
-        const failure = doesNotFit("Expected a Uint8Array whose buffer can be moved; send a copy of this one")
-        throw name === undefined ? failure : failure.at(name)
-      }
+    if (this.promised.length === 0) return
+    const { promised } = this
+    this.promised = []
+    const moving = new Set<ArrayBuffer>()
+    for (const promise of promised) {
+      if (promise.buffer.byteLength < promise.byteLength) throw unsettled(promise, changed)
+      if (promise.moves) moving.add(promise.buffer)
     }
+    // Before any is moved: of one that is promised both ways nothing would be left to copy.
+    for (const { buffer, index, moves } of promised) {
+      if (!moves && moving.has(buffer)) this.list[index] = buffer.slice(0)
+    }
+    for (const promise of promised) if (promise.moves) this.transfer.push(this.moved(promise))
   }
 
   /** Forgets what is named in the bytes from `mark` on. */
   takeBack(mark: number): void {
-    const { laid, list, moves, transfer } = this
-    while (moves.length > 0 && moves[moves.length - 1]!.at >= mark) moves.pop()
+    const { laid, list, promised, transfer } = this
+    while (promised.length > 0 && promised[promised.length - 1]!.at >= mark) promised.pop()
     while (laid.length > 0 && laid[laid.length - 1]!.at >= mark) {
       const before = laid.pop()!
       this.weight -= before.weight
@@ -97,4 +100,28 @@ export class Beside {
       transfer.length = before.transfer
     }
   }
+
+  private promise(buffer: ArrayBuffer, at: number, moves: boolean): number {
+    const index = this.lay(buffer, false, at)
+    this.promised.push({ at, index, buffer, byteLength: buffer.byteLength, moves, name: undefined })
+    return index
+  }
+
+  private moved(promise: Promised): ArrayBuffer {
+    try {
+      const moved = promise.buffer.transfer()
+      this.list[promise.index] = moved
+      return moved
+    } catch {
+      throw unsettled(promise, immovable)
+    }
+  }
+}
+
+const immovable = "Expected a Uint8Array whose buffer can be moved; send a copy of this one"
+const changed = "Expected a Uint8Array whose buffer is not moved or resized while the rest is read"
+
+const unsettled = ({ name }: Promised, message: string): CodecFailure => {
+  const failure = doesNotFit(message)
+  return name === undefined ? failure : failure.at(name)
 }

@@ -242,6 +242,12 @@ export class Writer {
     this.beside?.settle()
   }
 
+  /** Appends all that another writer holds, with what lies beside it: nothing may lie beside the bytes of this one yet. */
+  adopt(draft: Writer): void {
+    this.raw(draft.bytes, 0, draft.size)
+    if (draft.beside !== undefined && draft.beside.list.length > 0) this.beside = draft.beside
+  }
+
   /** Four bytes, big-endian: no MessagePack value, for lengths and the like between values. */
   u32(value: number): void {
     const at = this.advance(4)

@@ -176,6 +176,7 @@ export class CallServer implements Connection.Server {
     }
     if (refused !== undefined) return this.fail(id, HostFunction.answerRefused(codec.name, refused))
     this.answered++
+    this.connection.flushLent()
   }
 
   private fail(id: number, error: HostCallError.HostCallError): void {
