@@ -317,6 +317,30 @@ describe.for([
     })
   )
 
+  it.effect("what arguments send, and what their arguments send, arrives in its order", () =>
+    Effect.gen(function* () {
+      const { caller, faults, served } = connect((to, id, argument) => to.reply(id, argument.slice()))
+      const arrived = () => served.map((each) => (each as ReadonlyArray<unknown>)[1])
+      const send = (depth: number, signal: number): void => {
+        caller.signalWith(signal, () => {
+          if (depth === 0) return undefined
+          caller.interrupt(signal + 1)
+          send(depth - 1, signal + 2)
+          caller.interrupt(signal + 100)
+          send(0, signal + 101)
+          return depth === 2 ? refusal : undefined
+        })
+      }
+      send(3, 1)
+      caller.interrupt(200)
+      yield* settled
+      yield* settled
+      // Of the second nothing is sent but what it sent itself.
+      assert.deepStrictEqual(arrived(), [1, 2, 4, 5, 6, 7, 105, 106, 103, 104, 101, 102, 200])
+      assert.deepStrictEqual(faults, [])
+    })
+  )
+
   it.effect("its end tells every call that has no answer, once, and those that come later at once", () =>
     Effect.gen(function* () {
       const { caller, served } = connect((to, id, [kind]) => {

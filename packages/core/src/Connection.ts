@@ -71,10 +71,9 @@ export interface IncomingCall {
 }
 
 export class Connection implements Receiver {
-  /** The first, and one for each frame that is being written by somebody who uses the connection meanwhile. */
-  private readonly outboxes: Array<Wire.Outbox> = []
-  /** Frames that are being written. */
-  private writing = 0
+  private readonly outbox: Wire.Outbox
+  /** What is sent after the frame that `outbox` has not whole yet, in this order; none when it has. */
+  private readonly following: Array<Wire.Outbox> = []
   private readonly sender: Wire.Sender
   private readonly server: Server
   private readonly onFault: (detail: string) => void
@@ -88,14 +87,23 @@ export class Connection implements Receiver {
   /** `onFault`: the other side sent something else than frames, or frames were lost. Its owner ends the thread, and the connection. */
   constructor(port: Wire.Port, server: Server, onFault: (detail: string) => void) {
     this.sender = { port, onFault, onSend: () => server.onSend?.(), onTurn: () => this.inbox.asked() }
+    this.outbox = new Wire.Outbox(this.sender)
     this.server = server
     this.onFault = onFault
     this.inbox = new Inbox(port, this)
   }
 
   /** Where the next frame goes. */
-  private get outbox(): Wire.Outbox {
-    return (this.outboxes[this.writing] ??= new Wire.Outbox(this.sender, this.writing > 0))
+  private get next(): Wire.Outbox {
+    return this.outbox.isWriting ? this.nextFollowing() : this.outbox
+  }
+
+  private nextFollowing(): Wire.Outbox {
+    const last = this.following.at(-1)
+    if (last?.isWriting === false) return last
+    const next = new Wire.Outbox(this.sender, true)
+    this.following.push(next)
+    return next
   }
 
   /**
@@ -103,7 +111,7 @@ export class Connection implements Receiver {
    * sent with that frame.
    */
   flush(): void {
-    if (this.writing === 0) this.outbox.flush()
+    if (!this.outbox.isWriting) this.outbox.flush()
   }
 
   /** Sends what is there now if buffers in it are their owners' still, who may write to them soon. */
@@ -142,24 +150,24 @@ export class Connection implements Receiver {
   }
 
   interrupt(id: number): void {
-    if (this.ended === undefined) this.outbox.begin(Wire.Kind.interrupt, id)
+    if (this.ended === undefined) this.next.begin(Wire.Kind.interrupt, id)
   }
 
   /** The reader of a stream has taken so many of its elements. */
   ack(id: number, count: number): void {
-    if (this.ended === undefined) this.outbox.begin(Wire.Kind.ack, id).int(count)
+    if (this.ended === undefined) this.next.begin(Wire.Kind.ack, id).int(count)
   }
 
   // Answering
 
   /** Answers with bytes. */
   reply(id: number, value: Uint8Array): void {
-    if (this.ended === undefined) Wire.writeValue(this.outbox.begin(Wire.Kind.reply, id), value)
+    if (this.ended === undefined) Wire.writeValue(this.next.begin(Wire.Kind.reply, id), value)
   }
 
   /** Answers with a part of bytes that stay their owner's. `view`: of the bytes, where there is one. */
   replyRange(id: number, bytes: Uint8Array, start: number, end: number, view?: DataView): void {
-    if (this.ended === undefined) Wire.writeRange(this.outbox.begin(Wire.Kind.reply, id), bytes, start, end, view)
+    if (this.ended === undefined) Wire.writeRange(this.next.begin(Wire.Kind.reply, id), bytes, start, end, view)
   }
 
   /** Answers with what `write` appends. When that does not fit nothing is sent. */
@@ -168,7 +176,7 @@ export class Connection implements Receiver {
   }
 
   fail(id: number, error: Uint8Array): void {
-    if (this.ended === undefined) Wire.writeValue(this.outbox.begin(Wire.Kind.failure, id), error)
+    if (this.ended === undefined) Wire.writeValue(this.next.begin(Wire.Kind.failure, id), error)
   }
 
   /** Sends elements of a stream, each as what one function appends. When one does not fit, those before it are sent. */
@@ -197,7 +205,7 @@ export class Connection implements Receiver {
   }
 
   signal(id: number, value: Uint8Array): void {
-    if (this.ended === undefined) Wire.writeValue(this.outbox.begin(Wire.Kind.signal, id), value)
+    if (this.ended === undefined) Wire.writeValue(this.next.begin(Wire.Kind.signal, id), value)
   }
 
   /** A signal with what `write` appends. */
@@ -249,24 +257,25 @@ export class Connection implements Receiver {
     write: (writer: Writer, what: A) => CodecError | undefined,
     what: A
   ): CodecError | undefined {
-    const { outbox } = this
+    const outbox = this.next
     const mark = outbox.mark()
     const writer = outbox.beginAtMark(kind, id)
     let whole = false
-    this.writing++
     outbox.isWriting = true
     try {
       const refused = write(writer, what)
       whole = refused === undefined
       return refused
     } finally {
-      this.writing--
       outbox.isWriting = false
       if (!whole) outbox.rewind(mark)
-      const inner = this.outboxes[this.writing + 1]
-      const isOutermost = this.writing === 0
-      if (isOutermost && inner !== undefined && !inner.isEmpty) for (const each of this.outboxes) each.flush()
+      if (outbox === this.outbox && this.following.length > 0) this.flushFollowing()
     }
+  }
+
+  private flushFollowing(): void {
+    this.outbox.flush()
+    for (const outbox of this.following.splice(0)) outbox.flush()
   }
 
   // Reading: as the receiver of its inbox
@@ -280,7 +289,7 @@ export class Connection implements Receiver {
   }
 
   afterRead(): void {
-    this.outbox.flushRead()
+    if (!this.outbox.isWriting) this.outbox.flushRead()
   }
 
   read(open: () => Reader): void {
@@ -335,7 +344,7 @@ export class Connection implements Receiver {
   private flushOverdue(): void {
     const now = performance.now()
     if (now < this.overdue) return
-    this.outbox.flush()
+    this.flush()
     this.overdue = now + overdueAfter
   }
 

@@ -40,6 +40,8 @@ export class Caller {
   private readonly threads = new Map<number, ThreadConnection>()
   private readonly calls = new Line<BlockingCall>()
   private readonly owner: OwnerLife
+  /** Kept for the next call. */
+  private draft: Writer | undefined
 
   constructor(handle: Handle, codecs: ReadonlyArray<FunctionCodec>, channels: Channels) {
     this.handle = handle
@@ -53,9 +55,20 @@ export class Caller {
 
   /** Starts a call on the least busy thread. While there is no room it blocks for up to `milliseconds`, or fails. */
   spawn(index: number, payload: unknown, milliseconds: number | "fail"): Result.Result<BlockingCall, Failure> {
+    const draft = this.takeDraft()
+    const call = this.spawnWith(draft, index, payload, milliseconds)
+    draft.reset()
+    this.draft = draft
+    return call
+  }
+
+  private spawnWith(
+    draft: Writer,
+    index: number,
+    payload: unknown,
+    milliseconds: number | "fail"
+  ): Result.Result<BlockingCall, Failure> {
     const codec = this.codecs[index]!
-    const draft = new Writer(draftBytes)
-    draft.beside = new Beside(true)
     // Before it has a place: this runs code of the caller's, a getter of the payload for example, which may call and wait as well.
     const refused = codec.draftArguments(payload, draft)
     if (refused !== undefined) return Result.fail(HostFunction.argumentsRefused(codec.name, refused))
@@ -63,6 +76,14 @@ export class Caller {
     Wire.flushAll()
     const found = this.look() ?? this.waitForRoom(milliseconds)
     return "_tag" in found ? Result.fail(failed(codec.name, found)) : this.send(index, draft, found)
+  }
+
+  /** An empty writer for the arguments of one call: those of another may be in the making. */
+  private takeDraft(): Writer {
+    const draft = this.draft ?? new Writer(draftBytes)
+    this.draft = undefined
+    if (draft.beside === undefined || draft.beside.list.length > 0) draft.beside = new Beside(true)
+    return draft
   }
 
   /** Starts a call and blocks until it has its exit: for up to `milliseconds` altogether, then it is interrupted. */
