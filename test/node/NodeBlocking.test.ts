@@ -1,5 +1,5 @@
 import { Worker } from "node:worker_threads"
-import { assert, describe, it } from "@effect/vitest"
+import { assert, describe, it, vi } from "@effect/vitest"
 import { Blocking, BlockingError, HostCallError, HostPool, type Thread, ThreadPool } from "@fiberhost/core"
 import { NodeBlocking, NodeGuestThread, NodeHostPool, NodeThreads } from "@fiberhost/node"
 import { GuestExecutor } from "@fiberhost/wasm-host"
@@ -12,7 +12,7 @@ import { GuestPool, guestPool } from "../fixtures/guestPool.ts"
 import { pass, Ring, ringHandlers } from "../fixtures/ring.ts"
 import { Holder, Token } from "../fixtures/token.ts"
 import { handlers, TooSmall, Work } from "../fixtures/work.ts"
-import { Crew, type Ending, Gate } from "../fixtures/workCrew.ts"
+import { Crew, type Ending, Gate, hooks } from "../fixtures/workCrew.ts"
 
 const workProgram = new URL("../fixtures/work.worker.ts", import.meta.url)
 const crewProgram = new URL("../fixtures/workCrew.worker.ts", import.meta.url)
@@ -95,6 +95,17 @@ describe("synchronous code of the thread that owns a pool", () => {
     }).pipe(Effect.provide(crew({ concurrency: 1 })))
   )
 
+  it.effect("sends one buffer that is copied twice as two", () =>
+    Effect.gen(function* () {
+      using pool = NodeBlocking.open(Crew, yield* NodeBlocking.handle(Crew))
+      for (const length of [100, 16_384]) {
+        const bytes = new Uint8Array(length).fill(1)
+        const { first, second } = pool.scribble.runOrThrow({ first: bytes, second: bytes }, { timeout: 3000 })
+        assert.deepStrictEqual([bytes[0], first[0], second[0]], [1, 9, 1])
+      }
+    }).pipe(Effect.provide(crew()))
+  )
+
   it.effect("refuses bytes that are taken away while the rest of its payload is read, and loses nothing else", () =>
     Effect.gen(function* () {
       using pool = NodeBlocking.open(Crew, yield* NodeBlocking.handle(Crew))
@@ -118,9 +129,9 @@ describe("synchronous code of the thread that owns a pool", () => {
         const immovable = reasonOf(pool.lend.run({ kept: new Uint8Array(1 << 20), moved: memory }))
         assert.strictEqual(immovable._tag === "ArgumentsRefused" && immovable.path, "moved")
       }
-      assert.strictEqual(pool.echo.runOrThrow({ id: 2 }), 2)
+      assert.strictEqual(pool.echo.runOrThrow({ id: 2 }, { timeout: 3000 }), 2)
       gate.open()
-      held.recvOrThrow()
+      held.recvOrThrow({ timeout: 3000 })
       const owners = yield* Crew
       yield* eventually(() => assert.strictEqual(HostPool.stats(owners).active, 0))
     }).pipe(Effect.provide(crew({ concurrency: 2 })))
@@ -130,20 +141,84 @@ describe("synchronous code of the thread that owns a pool", () => {
     Effect.gen(function* () {
       using pool = NodeBlocking.open(Crew, yield* NodeBlocking.handle(Crew))
       const nested = (depth: number): number =>
-        pool.echo.runOrThrow({
-          get id() {
-            return depth === 0 ? 2 : 2 + nested(depth - 1)
-          }
-        })
+        pool.echo.runOrThrow(
+          {
+            get id() {
+              return depth === 0 ? 2 : 2 + nested(depth - 1)
+            }
+          },
+          { timeout: 3000 }
+        )
       assert.strictEqual(nested(5), 12)
       const receiver = pool.echo.spawnBlockingOrThrow({
         get id() {
-          return pool.echo.spawnBlockingOrThrow({ id: 4 }).recvOrThrow()
+          return pool.echo.spawnBlockingOrThrow({ id: 4 }).recvOrThrow({ timeout: 3000 })
         }
       })
-      assert.strictEqual(receiver.recvOrThrow(), 4)
+      assert.strictEqual(receiver.recvOrThrow({ timeout: 3000 }), 4)
       assert.strictEqual(yield* (yield* Crew).echo({ id: 6 }), 6)
     }).pipe(Effect.provide(crew({ concurrency: 1 })))
+  )
+
+  it.effect("is waited for while an answer is read, also for one that came with that", () =>
+    Effect.gen(function* () {
+      using pool = NodeBlocking.open(Crew, yield* NodeBlocking.handle(Crew))
+      // Its thread is held up until all of them are asked for, so that one message answers them.
+      const gate = new Gate()
+      const first = pool.work.spawnBlockingOrThrow({ gate: Option.some(gate.memory) })
+      const receivers = [1, 2].map((n) => pool.hooked.spawnBlockingOrThrow({ n }))
+      gate.open()
+      const read: Array<number> = []
+      hooks.decode = (n) => {
+        if (n === 1) read.push(receivers[1]!.recvOrThrow({ timeout: 3000 }))
+        read.push(n)
+      }
+      yield* Effect.addFinalizer(() => Effect.sync(() => (hooks.decode = () => {})))
+      assert.strictEqual(receivers[0]!.recvOrThrow({ timeout: 3000 }), 1)
+      first.recvOrThrow({ timeout: 3000 })
+      assert.deepStrictEqual(read, [2, 2, 1])
+    }).pipe(Effect.scoped, Effect.provide(crew()))
+  )
+
+  it.effect("gives the room of an answer back that is written while another is", () =>
+    Effect.gen(function* () {
+      const pool = yield* Crew
+      using blocking = NodeBlocking.open(Crew, yield* NodeBlocking.handle(Crew))
+      const waiting = blocking.whenWritten.spawnBlockingOrThrow({ n: 77 })
+      assert.strictEqual(blocking.hooked.runOrThrow({ n: 77 }, { timeout: 3000 }), 77)
+      assert.strictEqual(waiting.recvOrThrow({ timeout: 3000 }), 77)
+      yield* eventually(() => assert.strictEqual(HostPool.stats(pool).active, 0))
+    }).pipe(Effect.provide(crew({ concurrency: 2 })))
+  )
+
+  it.effect("waits as long as it says, with the time that reading its payload takes", () =>
+    Effect.gen(function* () {
+      const pool = yield* Crew
+      using blocking = NodeBlocking.open(Crew, yield* NodeBlocking.handle(Crew))
+      const gate = new Gate()
+      const held = blocking.hold.spawnBlockingOrThrow({ gate: gate.memory })
+      const waits = vi.spyOn(Atomics, "wait")
+      yield* Effect.addFinalizer(() => Effect.sync(() => waits.mockRestore()))
+      // Nothing of it is left when the payload has been read.
+      const late = blocking.echo.run(
+        {
+          get id() {
+            const end = performance.now() + 20
+            while (performance.now() < end);
+            return 2
+          }
+        },
+        { timeout: 10 }
+      )
+      assert.deepStrictEqual(
+        reasonOf(late),
+        new BlockingError.TimedOut({ waitedFor: "room", milliseconds: 10, goesOn: false })
+      )
+      assert.strictEqual(waits.mock.calls.length, 0)
+      gate.open()
+      held.recvOrThrow({ timeout: 3000 })
+      yield* eventually(() => assert.strictEqual(HostPool.stats(pool).active, 0))
+    }).pipe(Effect.scoped, Effect.provide(crew({ concurrency: 1 })))
   )
 
   it.effect("waits as long as it says: the call goes on, and is interrupted when its receiver is disposed of", () =>
@@ -196,13 +271,15 @@ describe("synchronous code of the thread that owns a pool", () => {
       const pool = yield* Crew
       using blocking = NodeBlocking.open(Crew, yield* NodeBlocking.handle(Crew))
       let waiting: Fiber.Fiber<string, unknown> | undefined
-      const refused = blocking.hold.trySpawn({
-        get gate(): SharedArrayBuffer {
+      const buffer = Object.assign(new ArrayBuffer(8), {
+        transfer: () => {
           // The only room is this call's now.
           waiting = Effect.runFork(pool.greet())
-          return undefined as never
+          assert.deepStrictEqual(HostPool.stats(pool), { waiting: 1, active: 1, threads: 1, lost: 0 })
+          throw new Error("it stays here")
         }
       })
+      const refused = blocking.move.trySpawn({ bytes: new Uint8Array(buffer) })
       assert.strictEqual(reasonOf(refused)._tag, "ArgumentsRefused")
       assert.strictEqual(yield* Fiber.join(waiting!), "hello")
     }).pipe(Effect.provide(crew({ concurrency: 1 })))

@@ -149,16 +149,17 @@ const decodeHandle = Schema.decodeUnknownOption(Handles.Handle)
 
 /** Types are the contract's; its codecs check what they say. */
 const functionOf = (caller: Caller, index: number): BlockingFunction<Rpc.Any> => {
-  const spawn = (payload: unknown, milliseconds: number | "fail") =>
-    Result.map(caller.spawn(index, payload, milliseconds), (call) => receiverOf(caller, call))
-  const spawnBlocking = (payload: unknown, options?: Options) => spawn(payload, millisecondsOf(options))
+  const received = Result.map((call: BlockingCall) => receiverOf(caller, call))
+  const trySpawn = (payload: unknown) => received(caller.trySpawn(index, payload))
+  const spawnBlocking = (payload: unknown, options?: Options) =>
+    received(caller.spawn(index, payload, millisecondsOf(options)))
   const run = (payload: unknown, options?: Options): Result.Result<unknown, unknown> =>
     Result.flatMap(caller.run(index, payload, millisecondsOf(options)), answerOf)
   const functions = {
     spawnBlocking,
     spawnBlockingOrThrow: (payload: unknown, options?: Options) => getOrThrow(spawnBlocking(payload, options)),
-    trySpawn: (payload: unknown) => spawn(payload, "fail"),
-    trySpawnOrThrow: (payload: unknown) => getOrThrow(spawn(payload, "fail")),
+    trySpawn,
+    trySpawnOrThrow: (payload: unknown) => getOrThrow(trySpawn(payload)),
     run,
     runOrThrow: (payload: unknown, options?: Options) => getOrThrow(run(payload, options))
   }
@@ -174,18 +175,16 @@ const receiverOf = (caller: Caller, call: BlockingCall): Receiver<unknown, unkno
     recv: recv as Receiver<unknown, unknown>["recv"],
     recvOrThrow: (options) => getOrThrow(recv(options)),
     tryRecv: () => {
-      if (call.exit === undefined) caller.read()
-      return call.exit === undefined ? Option.none() : Option.some(answerOf(call) as Result.Result<unknown, Failure>)
+      if (!call.isSettled) caller.read()
+      return call.isSettled ? Option.some(answerOf(call) as Result.Result<unknown, Failure>) : Option.none()
     },
     [Symbol.dispose]: () => call.interrupt()
   }
 }
 
 /** A call's exit has no defects and no interruptions: those arrive as a `HostCallError`. */
-const answerOf = (call: BlockingCall): Result.Result<unknown, unknown> => {
-  const exit = call.exit!
-  return Exit.isSuccess(exit) ? Result.succeed(exit.value) : Result.fail(Cause.squash(exit.cause))
-}
+const answerOf = ({ exit }: BlockingCall): Result.Result<unknown, unknown> =>
+  Exit.isSuccess(exit) ? Result.succeed(exit.value) : Result.fail(Cause.squash(exit.cause))
 
 const millisecondsOf = (options: Options | undefined): number =>
   options?.timeout === undefined ? Infinity : Duration.toMillis(options.timeout)

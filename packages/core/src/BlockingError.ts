@@ -19,7 +19,7 @@ export class TimedOut extends Schema.TaggedError<TimedOut>()("TimedOut", {
 /** The calling thread would have waited for what only itself can do, and does not. A call that was spawned goes on. */
 export class WouldDeadlock extends Schema.TaggedError<WouldDeadlock>()("WouldDeadlock", { detail: Schema.String }) {}
 
-/** The handle was released, here or where it was made. Its calls are interrupted. */
+/** The handle was released, here or where it was made, or because its channel broke. Its calls are interrupted. */
 export class Released extends Schema.TaggedError<Released>()("Released", {}) {}
 
 /** The handle cannot be opened. */

@@ -114,11 +114,6 @@ export class Connection implements Receiver {
     if (!this.outbox.isWriting) this.outbox.flush()
   }
 
-  /** Sends what is there now if buffers in it are their owners' still, who may write to them soon. */
-  flushLent(): void {
-    if (this.outbox.isLent) this.flush()
-  }
-
   /** The calls that are not answered yet. */
   get pending(): ReadonlyArray<OutgoingCall> {
     return this.calls.filter((call) => call !== undefined)
@@ -269,7 +264,9 @@ export class Connection implements Receiver {
     } finally {
       outbox.isWriting = false
       if (!whole) outbox.rewind(mark)
-      if (outbox === this.outbox && this.following.length > 0) this.flushFollowing()
+      const isOutermost = outbox === this.outbox
+      if (isOutermost && this.following.length > 0) this.flushFollowing()
+      else if (isOutermost && outbox.isLent) outbox.flush()
     }
   }
 

@@ -293,6 +293,15 @@ export const readAnswer = (codec: FunctionCodec.FunctionCodec, reader: Reader): 
   return FunctionCodec.exitOf(codec, answer)
 }
 
+/** As `readAnswer`, of an answer that takes all of the reader's window. */
+export const readWhole = (codec: FunctionCodec.FunctionCodec, reader: Reader): Exit.Exit<unknown, unknown> => {
+  try {
+    return FunctionCodec.exitOf(codec, codec.readAnswer(reader))
+  } catch (thrown) {
+    return Exit.fail(answerRefused(codec.name, toCodecError("decode", thrown)))
+  }
+}
+
 /** The caller's arguments do not fit the contract. */
 export const argumentsRefused = (name: string, { detail, path }: CodecError): HostCallError.HostCallError =>
   HostCallError.argumentsRefused(name, path, detail)

@@ -109,9 +109,6 @@ export class HostServer {
   private admit({ bell, name }: Signal.Admission): void {
     const { channels, start } = this.options
     if (channels === undefined) return
-    const tellOwner = () => {
-      if (this.board.ownerWaits) this.connection.signal(Signal.room, nothing)
-    }
     const door = new Door({
       channels,
       name,
@@ -122,9 +119,8 @@ export class HostServer {
       service: this.service,
       onFree: () => {
         this.board.release(this.place)
-        tellOwner()
+        if (this.board.ownerWaits) this.connection.signal(Signal.room, nothing)
       },
-      onRoom: tellOwner,
       isBusy: this.isBusy,
       onClosed: () => this.doors.delete(name)
     })

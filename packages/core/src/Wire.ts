@@ -322,6 +322,16 @@ export const withValue = <A>(reader: Reader, read: (value: Reader) => A): A => {
   return value
 }
 
+/** A reader of the value that the reader stands before, for later: it keeps the message. The reader is left after the value. */
+export const laterValue = (reader: Reader): Reader => {
+  const length = reader.u32()
+  if (length >= besideFlag) return reader.of(valueBeside(reader, length))
+  const start = reader.offset
+  if (length > reader.end - start) reader.malformed(start, "a value is longer than its message")
+  reader.offset = start + length
+  return reader.part(start, start + length)
+}
+
 const valueBeside = (reader: Reader, length: number): Uint8Array => {
   const buffer = reader.beside?.[length - besideFlag]
   if (buffer instanceof ArrayBuffer) return new Uint8Array(buffer)

@@ -1,6 +1,7 @@
 /** Caller's side: one call of a thread that blocks for its answer, until that is read. */
 import * as Exit from "effect/Exit"
-import type { CodecError } from "../../CodecError.ts"
+import type * as BlockingError from "../../BlockingError.ts"
+import { type CodecError, toCodecError } from "../../CodecError.ts"
 import { type OutgoingCall, typedFlag } from "../../Connection.ts"
 import { type FunctionCodec, settleArguments } from "../../FunctionCodec.ts"
 import * as HostCallError from "../../HostCallError.ts"
@@ -21,8 +22,9 @@ export class BlockingCall implements OutgoingCall, Member<BlockingCall> {
   readonly thread: ThreadConnection
   previous: BlockingCall | undefined = undefined
   next: BlockingCall | undefined = undefined
-  /** Its answer, or why there is none; undefined while it is waited for. */
-  exit: Exit.Exit<unknown, unknown> | undefined
+  /** Its answer as it has come. It is read by whoever asks for it: that runs code of his, which may wait for other calls. */
+  private answer: Reader | undefined
+  private ended: Exit.Exit<unknown, unknown> | undefined
   private draft: Writer | undefined
   private id = 0
 
@@ -45,27 +47,42 @@ export class BlockingCall implements OutgoingCall, Member<BlockingCall> {
     return undefined
   }
 
+  /** Whether it is not waited for any more. */
+  get isSettled(): boolean {
+    return this.answer !== undefined || this.ended !== undefined
+  }
+
+  /** Once it is settled: its answer, or why there is none. */
+  get exit(): Exit.Exit<unknown, unknown> {
+    return (this.ended ??= HostFunction.readWhole(this.codec, this.answer!))
+  }
+
   /** Nobody wants its answer any more. */
   interrupt(): void {
-    if (this.exit !== undefined) return
-    this.fail(new HostCallError.Interrupted())
+    if (this.isSettled) return
+    this.fail(this.hostCallError(new HostCallError.Interrupted()))
     this.thread.connection.interrupt(this.id)
     this.thread.connection.flush()
   }
 
-  /** Each message of a caller is one call: nothing else lies beside it. */
-  writeArguments(writer: Writer): undefined {
-    writer.adopt(this.draft!)
+  /** Each message of a caller is one call, so nothing else lies beside it. There may be no memory for so many bytes twice. */
+  writeArguments(writer: Writer): CodecError | undefined {
+    try {
+      writer.adopt(this.draft!)
+      return undefined
+    } catch (thrown) {
+      return toCodecError("encode", thrown)
+    }
   }
 
   onReply(reader: Reader): void {
-    if (this.exit === undefined) this.exit = HostFunction.readAnswer(this.codec, reader)
-    else Wire.skipValue(reader)
+    const answer = Wire.laterValue(reader)
+    if (!this.isSettled) this.answer = answer
   }
 
   onFailure(reader: Reader): void {
     const error = Wire.readValue(reader)
-    this.exit ??= Exit.fail(HostCallError.decode(this.codec.name, error))
+    if (!this.isSettled) this.ended = Exit.fail(HostCallError.decode(this.codec.name, error))
   }
 
   onChunk(reader: Reader): void {
@@ -74,10 +91,15 @@ export class BlockingCall implements OutgoingCall, Member<BlockingCall> {
 
   onLost({ detail }: Thread.Exit): void {
     const { lastRan, name } = this.thread
-    this.fail(new HostCallError.ThreadLost({ detail, thread: name, ...(lastRan === undefined ? {} : { lastRan }) }))
+    const lost = new HostCallError.ThreadLost({ detail, thread: name, ...(lastRan === undefined ? {} : { lastRan }) })
+    this.fail(this.hostCallError(lost))
   }
 
-  fail(reason: HostCallError.Reason): void {
-    this.exit ??= Exit.fail(new HostCallError.HostCallError({ function: this.codec.name, reason }))
+  fail(error: HostCallError.HostCallError | BlockingError.BlockingError): void {
+    if (!this.isSettled) this.ended = Exit.fail(error)
+  }
+
+  private hostCallError(reason: HostCallError.Reason): HostCallError.HostCallError {
+    return new HostCallError.HostCallError({ function: this.codec.name, reason })
   }
 }

@@ -5,7 +5,6 @@
  * reads what comes only when it is asked for it. A blocked thread hears of nothing: answers, the end of a thread and of
  * the pool are in shared memory or in the channel, and whoever puts them there rings the bell.
  */
-import * as Exit from "effect/Exit"
 import * as Result from "effect/Result"
 import * as BlockingError from "../../BlockingError.ts"
 import type { FunctionCodec } from "../../FunctionCodec.ts"
@@ -28,6 +27,12 @@ export type Failure = HostCallError.HostCallError | BlockingError.BlockingError
 
 /** Why no call is begun. */
 type Refusal = HostCallError.Closed | HostCallError.NoThread | BlockingError.Reason
+
+/** How long one waits: until `end` of this thread's `performance.now()`, `milliseconds` after it began. */
+interface Limit {
+  readonly milliseconds: number
+  readonly end: number
+}
 
 export class Caller {
   private readonly handle: Handle
@@ -53,20 +58,45 @@ export class Caller {
     this.owner = new OwnerLife(this.board)
   }
 
-  /** Starts a call on the least busy thread. While there is no room it blocks for up to `milliseconds`, or fails. */
-  spawn(index: number, payload: unknown, milliseconds: number | "fail"): Result.Result<BlockingCall, Failure> {
+  /** Starts a call on the least busy thread, or fails when there is no room. */
+  trySpawn(index: number, payload: unknown): Result.Result<BlockingCall, Failure> {
+    return this.start(index, payload, undefined)
+  }
+
+  /** Starts a call on the least busy thread. While there is no room it blocks for up to `milliseconds`. */
+  spawn(index: number, payload: unknown, milliseconds: number): Result.Result<BlockingCall, Failure> {
+    return this.start(index, payload, limitOf(milliseconds))
+  }
+
+  /** Starts a call and blocks until it is settled: for up to `milliseconds` altogether, then it is interrupted. */
+  run(index: number, payload: unknown, milliseconds: number): Result.Result<BlockingCall, Failure> {
+    const limit = limitOf(milliseconds)
+    const call = this.start(index, payload, limit)
+    if (Result.isFailure(call)) return call
+    const failure = this.waitUntil(call.success, limit, false)
+    if (failure === undefined) return call
+    call.success.interrupt()
+    return Result.fail(failure)
+  }
+
+  /** Blocks for up to `milliseconds` until the call is settled, or says why not. */
+  wait(call: BlockingCall, milliseconds: number): Failure | undefined {
+    return this.waitUntil(call, limitOf(milliseconds), true)
+  }
+
+  private start(index: number, payload: unknown, limit: Limit | undefined): Result.Result<BlockingCall, Failure> {
     const draft = this.takeDraft()
-    const call = this.spawnWith(draft, index, payload, milliseconds)
+    const call = this.startWith(draft, index, payload, limit)
     draft.reset()
     this.draft = draft
     return call
   }
 
-  private spawnWith(
+  private startWith(
     draft: Writer,
     index: number,
     payload: unknown,
-    milliseconds: number | "fail"
+    limit: Limit | undefined
   ): Result.Result<BlockingCall, Failure> {
     const codec = this.codecs[index]!
     // Before it has a place: this runs code of the caller's, a getter of the payload for example, which may call and wait as well.
@@ -74,8 +104,12 @@ export class Caller {
     if (refused !== undefined) return Result.fail(HostFunction.argumentsRefused(codec.name, refused))
     // Whoever this thread has answered does not wait for it any more.
     Wire.flushAll()
-    const found = this.look() ?? this.waitForRoom(milliseconds)
+    const found = this.look() ?? (limit === undefined ? this.noRoom() : this.waitForRoom(limit))
     return "_tag" in found ? Result.fail(failed(codec.name, found)) : this.send(index, draft, found)
+  }
+
+  private noRoom(): BlockingError.NoRoom {
+    return new BlockingError.NoRoom({ concurrency: this.handle.concurrency })
   }
 
   /** An empty writer for the arguments of one call: those of another may be in the making. */
@@ -86,27 +120,7 @@ export class Caller {
     return draft
   }
 
-  /** Starts a call and blocks until it has its exit: for up to `milliseconds` altogether, then it is interrupted. */
-  run(index: number, payload: unknown, milliseconds: number): Result.Result<BlockingCall, Failure> {
-    const end = performance.now() + milliseconds
-    const call = this.spawn(index, payload, milliseconds)
-    if (Result.isFailure(call)) return call
-    const failure = this.waitUntil(call.success, end, { milliseconds, goesOn: false })
-    if (failure === undefined) return call
-    call.success.interrupt()
-    return Result.fail(failure)
-  }
-
-  /** Blocks for up to `milliseconds` until the call has its exit, or says why not. */
-  wait(call: BlockingCall, milliseconds: number): Failure | undefined {
-    return this.waitUntil(call, performance.now() + milliseconds, { milliseconds, goesOn: true })
-  }
-
-  private waitUntil(
-    call: BlockingCall,
-    end: number,
-    late: { readonly milliseconds: number; readonly goesOn: boolean }
-  ): Failure | undefined {
+  private waitUntil(call: BlockingCall, { end, milliseconds }: Limit, goesOn: boolean): Failure | undefined {
     const self = this.channels.threadId
     const { slot } = call.thread.place
     try {
@@ -116,9 +130,11 @@ export class Caller {
         const { count } = this.bell
         const looking = this.waits.look(self, this.board.threadId(slot))
         this.read()
-        if (call.exit !== undefined) return undefined
+        if (call.isSettled) return undefined
         const left = end - performance.now()
-        if (left <= 0) return failed(call.codec.name, new BlockingError.TimedOut({ waitedFor: "reply", ...late }))
+        if (left <= 0) {
+          return failed(call.codec.name, new BlockingError.TimedOut({ waitedFor: "reply", milliseconds, goesOn }))
+        }
         if (!this.waits.begin(self, looking)) {
           return failed(call.codec.name, new BlockingError.WouldDeadlock({ detail: circle }))
         }
@@ -144,7 +160,7 @@ export class Caller {
       for (const thread of this.threads.values()) thread.close()
       this.threads.clear()
     }
-    for (const call of this.calls.members) if (call.exit !== undefined) this.calls.remove(call)
+    for (const call of this.calls.members) if (call.isSettled) this.calls.remove(call)
   }
 
   /** Interrupts what is not answered, and leaves. */
@@ -162,9 +178,7 @@ export class Caller {
   }
 
   /** Blocks until there is a place, or it is known that there will be none in time. */
-  private waitForRoom(milliseconds: number | "fail"): Place | Refusal {
-    if (milliseconds === "fail") return new BlockingError.NoRoom({ concurrency: this.handle.concurrency })
-    const end = performance.now() + milliseconds
+  private waitForRoom({ end, milliseconds }: Limit): Place | Refusal {
     const self = this.channels.threadId
     try {
       return this.board.waitForRoom<Place | Refusal>(
@@ -220,14 +234,9 @@ export class Caller {
     }
   }
 
-  /** A place that was not used. A thread tells the owner, if that waits for it: as of one whose call was answered. */
+  /** A place that was not used. */
   private giveBack(place: Place): void {
-    if (!this.bell.giveBack(place.slot)) return
-    this.board.release(place)
-    if (!this.board.ownerWaits) return
-    const listens = this.bell.isListening(place.slot, place.generation)
-    const through = listens ? place : this.listening()[0]
-    if (through !== undefined) this.threadOf(through).tellOfRoom()
+    if (this.bell.giveBack(place.slot)) this.board.release(place)
   }
 
   /** Threads that take calls of this caller. */
@@ -272,7 +281,7 @@ export class Caller {
     if (thread !== undefined) this.lose(thread)
     const { contract, name } = this.handle
     const onFault = (detail: string) => {
-      // Calls may be lost, and their places with them: the thread is told that the caller leaves, and so are the others.
+      // As a thread shuts him out whose messages it cannot read: nobody knows which calls were lost, and which places with them.
       this.lose(made, detail)
       this.close()
     }
@@ -287,9 +296,11 @@ export class Caller {
   }
 
   private settle(reason: Refusal): void {
-    for (const call of this.calls.members) call.exit ??= Exit.fail(failed(call.codec.name, reason))
+    for (const call of this.calls.members) call.fail(failed(call.codec.name, reason))
   }
 }
+
+const limitOf = (milliseconds: number): Limit => ({ milliseconds, end: performance.now() + milliseconds })
 
 const circle =
   "every thread that could answer waits for this one. Answer it first, or make the call from a thread that nobody waits for"
@@ -304,5 +315,5 @@ const failed = (name: string, reason: Refusal): Failure =>
     ? new HostCallError.HostCallError({ function: name, reason })
     : new BlockingError.BlockingError({ function: name, reason })
 
-/** What the arguments of a call take at most: a message takes little more. */
+/** What the arguments of a call take at most. */
 const draftBytes = 0x7fff_0000

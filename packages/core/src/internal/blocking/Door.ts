@@ -10,9 +10,8 @@ import { Bell } from "./Bell.ts"
 import type { Channel, Channels } from "./Channels.ts"
 import type { WaitsFor } from "./WaitsFor.ts"
 
-/** The caller's signals: that it has released the handle, and that it has given back a place which it did not use. */
+/** The caller's signal: that it has released the handle. */
 export const released = 1
-export const room = 2
 
 export interface Options {
   readonly channels: Channels
@@ -23,10 +22,8 @@ export interface Options {
   readonly board: Board
   readonly waits: WaitsFor
   readonly service: Service
-  /** A place is free: one of the caller's that it has not given back itself. */
+  /** A place of the caller's is free. */
   readonly onFree: () => void
-  /** A place was given back. */
-  readonly onRoom: () => void
   readonly isBusy: () => boolean
   readonly onClosed: () => void
 }
@@ -65,7 +62,6 @@ export class Door {
       onSignal: (id, reader) => {
         Wire.skipValue(reader)
         if (id === released) this.close()
-        else if (id === room) options.onRoom()
       },
       // A caller that breaks the protocol is shut out, and told nothing but that.
       onFault: () => {

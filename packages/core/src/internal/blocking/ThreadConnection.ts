@@ -3,7 +3,7 @@ import { Connection, type Server } from "../../Connection.ts"
 import type { Reader } from "../msgpack/MsgPackReader.ts"
 import type { Board, Place } from "../pool/Board.ts"
 import type { Channel, Channels } from "./Channels.ts"
-import { channelName, released, room } from "./Door.ts"
+import { channelName, released } from "./Door.ts"
 
 export class ThreadConnection implements Server {
   readonly awaitsMessage = false
@@ -61,12 +61,6 @@ export class ThreadConnection implements Server {
     this.connection.signal(released, new Uint8Array(0))
     this.connection.flush()
     this.channel.close()
-  }
-
-  /** The caller has given back a place that the pool's owner waits for. */
-  tellOfRoom(): void {
-    this.connection.signal(room, new Uint8Array(0))
-    this.connection.flush()
   }
 
   onCall(_call: unknown, reader: Reader): void {

@@ -12,7 +12,7 @@ interface Laid {
   readonly weight: number
 }
 
-/** A buffer of the list that is its giver's until `settle`. */
+/** A buffer of the list that is its giver's still: until `settle` where it moves, and until it is posted where it is lent. */
 interface Promised {
   readonly at: number
   readonly index: number
@@ -30,7 +30,7 @@ export class Beside {
   readonly transfer: Array<ArrayBuffer> = []
   /** Bytes of its buffers, those of one that was moved and not copied by the 32nd part: nobody touches them. */
   weight = 0
-  /** Whether a buffer of `list` is still its owner's, who may write to it soon: the message must be posted at once. */
+  /** Whether a buffer of `list` is its owner's still, who may write to it soon: whoever completes the frame posts it at once. */
   isLent = false
   /** Whether what is sent is copied when it is posted, so that large byte strings need not be copied before. */
   readonly isCopied: boolean
@@ -70,21 +70,24 @@ export class Beside {
   }
 
   /**
-   * What was promised is there, and is posted next: buffers that move are moved. Fails when one cannot be moved, or is not what it
-   * was when it was promised; those before it are lost then.
+   * What was promised is posted next: buffers that move are moved, and of those that are promised several times the others are
+   * copied, so that the receiver gets one for each. Fails when one is not what it was when it was promised, and nothing is lost,
+   * or when one cannot be moved: those before it are lost then.
    */
   settle(): void {
     if (this.promised.length === 0) return
     const { promised } = this
     this.promised = []
-    const moving = new Set<ArrayBuffer>()
+    const taken = new Set<ArrayBuffer>()
     for (const promise of promised) {
       if (promise.buffer.byteLength < promise.byteLength) throw unsettled(promise, changed)
-      if (promise.moves) moving.add(promise.buffer)
+      if (promise.moves) taken.add(promise.buffer)
     }
     // Before any is moved: of one that is promised both ways nothing would be left to copy.
     for (const { buffer, index, moves } of promised) {
-      if (!moves && moving.has(buffer)) this.list[index] = buffer.slice(0)
+      if (moves) continue
+      if (taken.has(buffer)) this.list[index] = buffer.slice(0)
+      else taken.add(buffer)
     }
     for (const promise of promised) if (promise.moves) this.transfer.push(this.moved(promise))
   }

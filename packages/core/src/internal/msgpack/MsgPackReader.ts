@@ -49,6 +49,13 @@ export class Reader {
     return new Reader(bytes, this.isPlain ? undefined : this.beside)
   }
 
+  /** A reader of the value from `start` to `end`, both within `bytes`, for later. */
+  part(start: number, end: number): Reader {
+    const part = new Reader(this.bytes, this.isPlain ? undefined : this.beside, this.sealed)
+    part.window(start, end)
+    return part
+  }
+
   /** Turns to the value from `start` to `end`, both within `bytes`, as if the reader had been made for it alone. */
   window(start: number, end: number): void {
     this.start = start

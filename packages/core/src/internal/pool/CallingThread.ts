@@ -107,8 +107,6 @@ export const make = Effect.fnUntraced(function* (
           waits,
           service,
           onFree: () => board.release(place),
-          // The owner's calls wait for the executor.
-          onRoom: () => {},
           isBusy: () => true,
           onClosed: () => bells.delete(bell)
         })

@@ -89,8 +89,8 @@ export class Pool {
     this.lookAgain()
   }
   /**
-   * Looks for room again after a pulse, while somebody waits: a caller whose handle ended while he took a place gives it back when no
-   * thread listens to him, and nobody tells of it.
+   * Looks for room again after a pulse, while somebody waits: a caller on another thread who gives back a place that he did not use
+   * tells nobody of it.
    */
   private readonly lookAgain = (): void => {
     if (this.look !== undefined || !this.isShared || !this.board.ownerWaits) return

@@ -168,15 +168,21 @@ export class CallServer implements Connection.Server {
   ): void {
     let refused: CodecError | undefined
     if ((flags & Connection.typedFlag) !== 0) {
-      refused = this.connection.replyWith(id, (writer) => codec.writeAnswer(answer, writer))
+      refused = this.connection.replyWith(id, (writer) => {
+        const refused = codec.writeAnswer(answer, writer)
+        // Before the frame can leave, and no answer without it.
+        if (refused === undefined) this.answered++
+        return refused
+      })
     } else {
       const bytes = codec.encodeAnswer(answer)
-      if (Result.isSuccess(bytes)) this.connection.reply(id, bytes.success)
-      else refused = bytes.failure
+      if (Result.isFailure(bytes)) refused = bytes.failure
+      else {
+        this.connection.reply(id, bytes.success)
+        this.answered++
+      }
     }
-    if (refused !== undefined) return this.fail(id, HostFunction.answerRefused(codec.name, refused))
-    this.answered++
-    this.connection.flushLent()
+    if (refused !== undefined) this.fail(id, HostFunction.answerRefused(codec.name, refused))
   }
 
   private fail(id: number, error: HostCallError.HostCallError): void {
