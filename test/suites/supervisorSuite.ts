@@ -30,7 +30,7 @@ const untilSettled = (calls: ReadonlyArray<Fiber.Fiber<unknown, unknown>>) =>
   })
 
 /** Guests that die and wear out, and what takes their place. */
-export const supervisorSuite = ({ conformance, executor, name }: Topology) =>
+export const supervisorSuite = ({ conformance, executor, name, synchronousTwins }: Topology) =>
   layer(Layer.merge(executor(), conformance))(`a supervised guest ${name}`, (it) => {
     type Options = Pick<Plugin.MakeOptions<(typeof Conformance.exports)[number]>, "onReplace" | "supervisor">
     const make = Effect.fn(function* (options: Options, replaced: Parameters<typeof hostOf>[0] = {}) {
@@ -186,6 +186,23 @@ export const supervisorSuite = ({ conformance, executor, name }: Topology) =>
           yield* happened("Died", "ReplacementFailed", "Replaced")
           assert.strictEqual(events.length, 3)
         }
+      })
+    )
+
+    it.effect("has synchronous twins that do not wait for it: their calls are not made", () =>
+      Effect.gen(function* () {
+        const ready = yield* Deferred.make<void>()
+        const { die, guest, happened } = yield* make({ supervisor: {}, onReplace: () => Deferred.await(ready) })
+        yield* die
+        const waiting = yield* Effect.forkChild(guest.early(), { startImmediately: true })
+        assert.throws(() => guest.echo_u32Unsafe({ value: 7 }), /being replaced/)
+        assert.strictEqual(Plugin.stats(guest)[0]!.calls, 1)
+        yield* Deferred.succeed(ready, undefined)
+        assert.strictEqual(yield* Fiber.join(waiting), 42)
+        yield* happened("Died", "Replaced")
+        const { calls, used } = Plugin.stats(guest)[0]!
+        assert.deepStrictEqual([calls, used.entries], [0, 1])
+        if (synchronousTwins === "answer") assert.strictEqual(guest.echo_u32Unsafe({ value: 7 }), 7)
       })
     )
 

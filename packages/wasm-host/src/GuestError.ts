@@ -241,7 +241,7 @@ export const describe = (reason: Reason): string => {
     case "NoRoom":
       return `no room: ${reason.capacity} calls are waiting already. Raise the executor's capacity, or let it suspend`
     case "Busy":
-      return "the guest cannot answer at once: it is on the stack or on another thread, or its executor is full. Call the function as an Effect"
+      return "the guest cannot answer at once: it is on the stack, on another thread, or being replaced, or its executor is full. Call the function as an Effect"
     case "Closed":
       return "the guest is closed"
     case "DeadlineExceeded":
