@@ -169,26 +169,38 @@ describe("synchronous code of the thread that owns a pool", () => {
       const receivers = [1, 2].map((n) => pool.hooked.spawnBlockingOrThrow({ n }))
       gate.open()
       const read: Array<number> = []
+      let isFirst = true
       hooks.decode = (n) => {
-        if (n === 1) read.push(receivers[1]!.recvOrThrow({ timeout: 3000 }))
+        if (n === 1 && isFirst) {
+          isFirst = false
+          // It may ask for itself, too.
+          read.push(receivers[1]!.recvOrThrow({ timeout: 3000 }), receivers[0]!.recvOrThrow({ timeout: 3000 }))
+        }
         read.push(n)
       }
       yield* Effect.addFinalizer(() => Effect.sync(() => (hooks.decode = () => {})))
       assert.strictEqual(receivers[0]!.recvOrThrow({ timeout: 3000 }), 1)
       first.recvOrThrow({ timeout: 3000 })
-      assert.deepStrictEqual(read, [2, 2, 1])
+      assert.deepStrictEqual(read, [2, 1, 2, 1, 1])
     }).pipe(Effect.scoped, Effect.provide(crew()))
   )
 
-  it.effect("gives the room of an answer back that is written while another is", () =>
+  it.effect("gets answers that are written while another is, each with its own bytes, and their room", () =>
     Effect.gen(function* () {
       const pool = yield* Crew
       using blocking = NodeBlocking.open(Crew, yield* NodeBlocking.handle(Crew))
-      const waiting = blocking.whenWritten.spawnBlockingOrThrow({ n: 77 })
-      assert.strictEqual(blocking.hooked.runOrThrow({ n: 77 }, { timeout: 3000 }), 77)
-      assert.strictEqual(waiting.recvOrThrow({ timeout: 3000 }), 77)
+      const { movedWhenWritten, whenWritten } = blocking
+      for (const second of [whenWritten, movedWhenWritten]) {
+        const waiting = [whenWritten, second].map((ask) => ask.spawnBlockingOrThrow())
+        assert.strictEqual(blocking.hooked.runOrThrow({ n: 77 }, { timeout: 3000 }), 77)
+        for (const receiver of waiting) {
+          const bytes = receiver.recvOrThrow({ timeout: 3000 })
+          assert.deepStrictEqual(bytes, new Uint8Array(32_768).fill(1))
+          bytes.fill(7)
+        }
+      }
       yield* eventually(() => assert.strictEqual(HostPool.stats(pool).active, 0))
-    }).pipe(Effect.provide(crew({ concurrency: 2 })))
+    }).pipe(Effect.provide(crew({ concurrency: 3 })))
   )
 
   it.effect("waits as long as it says, with the time that reading its payload takes", () =>
@@ -271,15 +283,17 @@ describe("synchronous code of the thread that owns a pool", () => {
       const pool = yield* Crew
       using blocking = NodeBlocking.open(Crew, yield* NodeBlocking.handle(Crew))
       let waiting: Fiber.Fiber<string, unknown> | undefined
+      let stats: HostPool.Stats | undefined
       const buffer = Object.assign(new ArrayBuffer(8), {
         transfer: () => {
           // The only room is this call's now.
           waiting = Effect.runFork(pool.greet())
-          assert.deepStrictEqual(HostPool.stats(pool), { waiting: 1, active: 1, threads: 1, lost: 0 })
+          stats = HostPool.stats(pool)
           throw new Error("it stays here")
         }
       })
       const refused = blocking.move.trySpawn({ bytes: new Uint8Array(buffer) })
+      assert.deepStrictEqual(stats, { waiting: 1, active: 1, threads: 1, lost: 0 })
       assert.strictEqual(reasonOf(refused)._tag, "ArgumentsRefused")
       assert.strictEqual(yield* Fiber.join(waiting!), "hello")
     }).pipe(Effect.provide(crew({ concurrency: 1 })))
@@ -358,12 +372,15 @@ describe("a handle", () => {
   it.effect("that its caller leaves while a payload is read gives its room back", () =>
     Effect.gen(function* () {
       const left = NodeBlocking.open(Crew, yield* NodeBlocking.handle(Crew))
-      const released = left.echo.run({
-        get id() {
-          left[Symbol.dispose]()
-          return 4
-        }
-      })
+      const released = left.echo.run(
+        {
+          get id() {
+            left[Symbol.dispose]()
+            return 4
+          }
+        },
+        { timeout: 3000 }
+      )
       assert.strictEqual(reasonOf(released)._tag, "Released")
       const pool = yield* Crew
       assert.strictEqual(yield* pool.echo({ id: 6 }), 6)
@@ -381,14 +398,14 @@ describe("a handle", () => {
         const held = blocking.hold.spawnBlockingOrThrow({ gate: gate.memory })
         yield* eventually(() => assert.strictEqual(gate.began, 1))
         channels.break(fault)
-        const lost = reasonOf(blocking.echo.run({ id: 2 }))
+        const lost = reasonOf(blocking.echo.run({ id: 2 }, { timeout: 3000 }))
         if (fault === "a message that cannot be posted") {
           assert.match(lost._tag === "ThreadLost" ? lost.detail : lost._tag, /cannot be posted: no memory for it/)
         } else {
           assert.strictEqual(lost._tag, "Released")
         }
-        assert.strictEqual(reasonOf(held.recv())._tag, "ThreadLost")
-        assert.strictEqual(reasonOf(blocking.echo.run({ id: 2 }))._tag, "Released")
+        assert.strictEqual(reasonOf(held.recv({ timeout: 3000 }))._tag, "ThreadLost")
+        assert.strictEqual(reasonOf(blocking.echo.run({ id: 2 }, { timeout: 3000 }))._tag, "Released")
         assert.strictEqual(yield* pool.echo({ id: 6 }), 6)
         yield* eventually(() => assert.strictEqual(gate.interrupted, 1))
         yield* eventually(() => assert.strictEqual(HostPool.stats(pool).active, 0))
@@ -532,6 +549,37 @@ for (const [where, layer, oneAtATime] of anywhere) {
     )
   })
 }
+
+describe("a pool in the application's thread", () => {
+  it.effect("counts each call of a handle once, also when that ends while an answer is written", () =>
+    Effect.gen(function* () {
+      const pool = yield* Layer.build(
+        Work.layer(
+          {
+            ...handlers,
+            trap: () =>
+              Effect.succeed({
+                get n() {
+                  Effect.runFork(Scope.close(scope, Exit.void))
+                  return 1
+                }
+              })
+          },
+          { concurrency: 2, capacity: 0 }
+        )
+      )
+      const scope = yield* Scope.make()
+      const handleOf = Effect.provide(NodeBlocking.handle(Work), pool)
+      const handle = yield* handleOf
+      yield* callerThread({ what: "hang", handle }, "workerData")
+      yield* eventually(() => assert.strictEqual(HostPool.stats(Context.get(pool, Work)).active, 1))
+      const left = yield* callerThread({ what: "trap", handle: yield* Scope.provide(handleOf, scope) }, "workerData")
+      assert.strictEqual(yield* left.answer, "Released")
+      const { answer } = yield* callerThread({ what: "fill", handle: yield* handleOf }, "workerData")
+      assert.strictEqual(yield* answer, 1)
+    }).pipe(Effect.scoped)
+  )
+})
 
 describe("a pool whose owner is a worker", () => {
   it.live("tells who is blocked on it that its owner has ended", () =>

@@ -265,6 +265,23 @@ describe("a pool through promises", () => {
     })
   )
 
+  it.live("an AbortSignal interrupts a call also while its payload is read", () =>
+    Effect.promise(async () => {
+      await using crew = await open()
+      const gate = new Gate()
+      const controller = new AbortController()
+      const reason = new Error("enough")
+      const payload = {
+        get gate() {
+          controller.abort(reason)
+          return gate.memory
+        }
+      }
+      assert.strictEqual(await rejection(crew.hold(payload, { signal: controller.signal })), reason)
+      await Effect.runPromise(until(() => gate.interrupted === 1))
+    })
+  )
+
   it.live("a stream is an async iterable: its end, its failure, an early break and an AbortSignal", () =>
     Effect.promise(async () => {
       await using crew = await open()

@@ -72,7 +72,7 @@ export interface IncomingCall {
 
 export class Connection implements Receiver {
   private readonly outbox: Wire.Outbox
-  /** What is sent after the frame that `outbox` has not whole yet, in this order; none when it has. */
+  /** Frames that were begun while one is being written to `outbox`: they are sent after it, in this order. */
   private readonly following: Array<Wire.Outbox> = []
   private readonly sender: Wire.Sender
   private readonly server: Server

@@ -135,7 +135,8 @@ export class Outbox {
   }
 
   private emptyBeside(): Beside {
-    return new Beside(this.sender.port.copies === true)
+    // What follows a frame that is not whole is posted after it: whose buffers it has may write to them before.
+    return new Beside(this.sender.port.copies === true && !this.follows)
   }
 
   /**
@@ -177,7 +178,7 @@ export class Outbox {
     return this.writer.beside!.isLent
   }
 
-  get isEmpty(): boolean {
+  private get isEmpty(): boolean {
     return this.writer.size === 0
   }
 

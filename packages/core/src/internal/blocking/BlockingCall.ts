@@ -6,22 +6,19 @@ import { type OutgoingCall, typedFlag } from "../../Connection.ts"
 import { type FunctionCodec, settleArguments } from "../../FunctionCodec.ts"
 import * as HostCallError from "../../HostCallError.ts"
 import * as HostFunction from "../../HostFunction.ts"
-import type { Member } from "../../Line.ts"
 import type * as Thread from "../../Thread.ts"
 import * as Wire from "../../Wire.ts"
 import type { Reader } from "../msgpack/MsgPackReader.ts"
 import type { Writer } from "../msgpack/MsgPackWriter.ts"
 import type { ThreadConnection } from "./ThreadConnection.ts"
 
-export class BlockingCall implements OutgoingCall, Member<BlockingCall> {
+export class BlockingCall implements OutgoingCall {
   readonly target = 0
   readonly caller = 0
   readonly flags = typedFlag
   readonly index: number
   readonly codec: FunctionCodec
   readonly thread: ThreadConnection
-  previous: BlockingCall | undefined = undefined
-  next: BlockingCall | undefined = undefined
   /** Its answer as it has come. It is read by whoever asks for it: that runs code of his, which may wait for other calls. */
   private answer: Reader | undefined
   private ended: Exit.Exit<unknown, unknown> | undefined
@@ -54,7 +51,15 @@ export class BlockingCall implements OutgoingCall, Member<BlockingCall> {
 
   /** Once it is settled: its answer, or why there is none. */
   get exit(): Exit.Exit<unknown, unknown> {
-    return (this.ended ??= HostFunction.readWhole(this.codec, this.answer!))
+    return this.ended ?? this.readAnswer(this.answer!)
+  }
+
+  private readAnswer(answer: Reader): Exit.Exit<unknown, unknown> {
+    // By a reader of its own: what runs meanwhile may ask for it as well.
+    const exit = HostFunction.readWhole(this.codec, answer.part(answer.offset, answer.end))
+    this.ended ??= exit
+    this.answer = undefined
+    return this.ended
   }
 
   /** Nobody wants its answer any more. */

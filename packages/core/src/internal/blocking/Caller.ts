@@ -10,7 +10,6 @@ import * as BlockingError from "../../BlockingError.ts"
 import type { FunctionCodec } from "../../FunctionCodec.ts"
 import * as HostCallError from "../../HostCallError.ts"
 import * as HostFunction from "../../HostFunction.ts"
-import { Line } from "../../Line.ts"
 import * as Wire from "../../Wire.ts"
 import { Beside } from "../msgpack/Beside.ts"
 import { Writer } from "../msgpack/MsgPackWriter.ts"
@@ -43,7 +42,6 @@ export class Caller {
   private readonly waits: WaitsFor
   /** By slot. */
   private readonly threads = new Map<number, ThreadConnection>()
-  private readonly calls = new Line<BlockingCall>()
   private readonly owner: OwnerLife
   /** Kept for the next call. */
   private draft: Writer | undefined
@@ -88,6 +86,8 @@ export class Caller {
     const draft = this.takeDraft()
     const call = this.startWith(draft, index, payload, limit)
     draft.reset()
+    // Nothing that lies beside it is kept.
+    if (draft.beside!.list.length > 0) draft.beside = undefined
     this.draft = draft
     return call
   }
@@ -116,7 +116,7 @@ export class Caller {
   private takeDraft(): Writer {
     const draft = this.draft ?? new Writer(draftBytes)
     this.draft = undefined
-    if (draft.beside === undefined || draft.beside.list.length > 0) draft.beside = new Beside(true)
+    draft.beside ??= new Beside(true)
     return draft
   }
 
@@ -160,7 +160,6 @@ export class Caller {
       for (const thread of this.threads.values()) thread.close()
       this.threads.clear()
     }
-    for (const call of this.calls.members) if (call.isSettled) this.calls.remove(call)
   }
 
   /** Interrupts what is not answered, and leaves. */
@@ -204,10 +203,9 @@ export class Caller {
 
   private send(index: number, draft: Writer, place: Place): Result.Result<BlockingCall, Failure> {
     const codec = this.codecs[index]!
-    const call = this.calls.push(new BlockingCall(index, codec, this.threadOf(place), draft))
+    const call = new BlockingCall(index, codec, this.threadOf(place), draft)
     const refused = call.send()
     if (refused === undefined) return Result.succeed(call)
-    this.calls.remove(call)
     this.giveBack(place)
     return Result.fail(HostFunction.argumentsRefused(codec.name, refused))
   }
@@ -296,7 +294,9 @@ export class Caller {
   }
 
   private settle(reason: Refusal): void {
-    for (const call of this.calls.members) call.fail(failed(call.codec.name, reason))
+    for (const thread of this.threads.values()) {
+      for (const call of thread.pending) call.fail(failed(call.codec.name, reason))
+    }
   }
 }
 

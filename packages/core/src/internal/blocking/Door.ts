@@ -90,8 +90,8 @@ export class Door {
     // He was released, or this thread ends: he is not answered here any more.
     if (this.bell.opener >= 0) waits.answered(this.bell.opener, channels.threadId)
     const { fibers } = this.calls
-    // What has not arrived does so no more. What runs keeps its place until it has ended.
-    for (let left = places - fibers.length; left > 0; left--) onFree()
+    // What has not arrived does so no more. What has keeps its place until it is answered, to nobody.
+    for (let left = places - this.calls.unanswered; left > 0; left--) onFree()
     for (const fiber of fibers) fiber.interruptUnsafe()
     onClosed()
     return fibers

@@ -2,6 +2,7 @@
 import { Connection, type Server } from "../../Connection.ts"
 import type { Reader } from "../msgpack/MsgPackReader.ts"
 import type { Board, Place } from "../pool/Board.ts"
+import type { BlockingCall } from "./BlockingCall.ts"
 import type { Channel, Channels } from "./Channels.ts"
 import { channelName, released } from "./Door.ts"
 
@@ -38,6 +39,11 @@ export class ThreadConnection implements Server {
       this,
       onFault
     )
+  }
+
+  /** Calls that are not answered. */
+  get pending(): ReadonlyArray<BlockingCall> {
+    return this.connection.pending as ReadonlyArray<BlockingCall>
   }
 
   /** Reads what has come. */

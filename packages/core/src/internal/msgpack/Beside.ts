@@ -30,7 +30,7 @@ export class Beside {
   readonly transfer: Array<ArrayBuffer> = []
   /** Bytes of its buffers, those of one that was moved and not copied by the 32nd part: nobody touches them. */
   weight = 0
-  /** Whether a buffer of `list` is its owner's still, who may write to it soon: whoever completes the frame posts it at once. */
+  /** Whether a buffer of `list` is its owner's still, who may write to it soon: the message is posted when its frame is whole. */
   isLent = false
   /** Whether what is sent is copied when it is posted, so that large byte strings need not be copied before. */
   readonly isCopied: boolean

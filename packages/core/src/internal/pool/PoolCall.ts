@@ -75,6 +75,8 @@ export abstract class PoolCall extends Effectable.Class<void> implements Outgoin
   sent(thread: PoolThread, id: number): void {
     this.thread = thread
     this.id = id
+    // What runs in its arguments may have ended it.
+    if (this.isSettled) thread.connection.interrupt(id)
   }
 
   get isSettled(): boolean {

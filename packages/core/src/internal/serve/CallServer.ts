@@ -53,7 +53,9 @@ interface Running {
 export class CallServer implements Connection.Server {
   readonly connection: Connection.Connection
   private readonly options: Options
-  /** Answers that have not been sent. */
+  /** Calls whose answers have not been sent. */
+  unanswered = 0
+  /** Of those, answers that are written. */
   private answered = 0
   private readonly running = new IdTable<Running>()
 
@@ -67,7 +69,10 @@ export class CallServer implements Connection.Server {
    * the caller can have read it he finds room.
    */
   onSend(): void {
-    for (; this.answered > 0; this.answered--) this.options.onAnswered()
+    for (; this.answered > 0; this.answered--) {
+      this.unanswered--
+      this.options.onAnswered()
+    }
   }
 
   /** A handler that runs, and the end of the handlers, need the thread's other turns. */
@@ -90,6 +95,7 @@ export class CallServer implements Connection.Server {
     const { service } = this.options
     const implementation = service.functions[index]
     if (implementation === undefined) return reader.malformed(reader.offset, `there is no function ${index}`)
+    this.unanswered++
     const { codec } = implementation
     const isTyped = (flags & Connection.typedFlag) !== 0
     const payload = isTyped ? codec.readArguments(reader) : reader.plain(codec.readArguments)
@@ -169,10 +175,10 @@ export class CallServer implements Connection.Server {
     let refused: CodecError | undefined
     if ((flags & Connection.typedFlag) !== 0) {
       refused = this.connection.replyWith(id, (writer) => {
-        const refused = codec.writeAnswer(answer, writer)
-        // Before the frame can leave, and no answer without it.
-        if (refused === undefined) this.answered++
-        return refused
+        const unfit = codec.writeAnswer(answer, writer)
+        // Counted here: it may have left when this returns.
+        if (unfit === undefined) this.answered++
+        return unfit
       })
     } else {
       const bytes = codec.encodeAnswer(answer)
