@@ -93,8 +93,6 @@ export class RemoteCall implements Connection.OutgoingCall, Entered, Member<Remo
     if (typeof id !== "number") return this.fail(valueRefused(id))
     this.id = id
     this.guest.thread.table.send(id)
-    // What runs in its arguments may have ended it.
-    if (this.isSettled) this.interrupt()
   }
 
   writeArguments(writer: Codec.Writer): CodecError | undefined {
@@ -133,15 +131,12 @@ export class RemoteCall implements Connection.OutgoingCall, Entered, Member<Remo
   abandon(): void {
     if (this.isSettled) return
     this.leave()
-    this.interrupt()
+    const { thread } = this.guest
+    if (this.id !== 0) {
+      if (this.flags !== 0) thread.table.leave(this.id)
+      thread.connection.interrupt(this.id)
+    }
     if (this.running !== undefined) for (const hostCall of this.running.members) hostCall.interrupt()
-  }
-
-  private interrupt(): void {
-    if (this.id === 0) return
-    const { connection, table } = this.guest.thread
-    if (this.flags !== 0) table.leave(this.id)
-    connection.interrupt(this.id)
   }
 
   /** Its id may be another call's from now on. */
