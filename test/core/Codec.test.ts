@@ -869,6 +869,29 @@ describe("Codec", () => {
       assert.deepStrictEqual(Result.getOrThrow(read(Point, unknown)), { x: 1 })
     })
 
+    it("takes bytes for what they are, whatever their properties say", () => {
+      class Liar extends Uint8Array {
+        override get length() {
+          return 60
+        }
+        override get byteLength() {
+          return 60
+        }
+        override get byteOffset() {
+          return 7
+        }
+      }
+      const liar = new Liar([1, 2, 3, 4])
+      // What it was used for before must not be seen.
+      const used = new Codec.Writer()
+      Result.getOrThrow(Codec.make(Schema.String).encode("the password of another call, longer than it says", used))
+      used.reset()
+      Result.getOrThrow(Codec.make(Schema.Uint8Array).encode(liar, used))
+      assert.deepStrictEqual(used.take(), new Uint8Array([0xc4, 4, 1, 2, 3, 4]))
+      const { beside, bytes } = written(Transferable.Uint8Array, liar)
+      assert.deepStrictEqual(read(Transferable.Uint8Array, bytes, beside), Result.succeed(new Uint8Array([1, 2, 3, 4])))
+    })
+
     describe("moves a Transferable.Uint8Array", () => {
       const Moved = Transferable.Uint8Array
       const Holder = Schema.Struct({ a: Moved.annotate({ title: "moved" }), n: Schema.Int })

@@ -6,6 +6,7 @@ import { hostCallSuite } from "../suites/hostCallSuite.ts"
 import { leakSuite } from "../suites/leakSuite.ts"
 import { limitsSuite } from "../suites/limitsSuite.ts"
 import { linkSuite } from "../suites/linkSuite.ts"
+import { reentrySuite } from "../suites/reentrySuite.ts"
 import { supervisorSuite } from "../suites/supervisorSuite.ts"
 import { telemetrySuite } from "../suites/telemetrySuite.ts"
 
@@ -15,6 +16,7 @@ guestCallSuite(onThread)
 limitsSuite(onThread)
 deadlineSuite(onThread)
 supervisorSuite(onThread)
+reentrySuite(onThread)
 telemetrySuite(onThread)
 hostCallSuite(onThread)
 leakSuite(onThread, [[30_000, 100]])

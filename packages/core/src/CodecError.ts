@@ -5,6 +5,7 @@
  * noticed; the composites it unwinds through add their key to its path, and `Codec` turns it into a `CodecError`.
  */
 import * as Schema from "effect/Schema"
+import { isA, textOf } from "./Foreign.ts"
 
 /** The value is not one that the schema admits. */
 export class DoesNotFit extends Schema.TaggedClass<DoesNotFit>()("DoesNotFit", {
@@ -108,13 +109,17 @@ export type PendingReason =
 
 /** Adds the key of a composite to what was thrown inside it. */
 export const atKey = (thrown: unknown, key: PropertyKey): CodecFailure =>
-  (thrown instanceof CodecFailure ? thrown : new CodecFailure({ _tag: "Defective", cause: thrown })).at(key)
+  (isA(thrown, CodecFailure) ? thrown : new CodecFailure({ _tag: "Defective", cause: thrown })).at(key)
 
 export const doesNotFit = (message: string): CodecFailure => new CodecFailure({ _tag: "DoesNotFit", message })
 
+/** Of arguments that are not sent: their caller left while they were written, so nobody is told. */
+export const withdrawn = (): CodecError =>
+  new CodecError({ direction: "encode", path: "", reason: new DoesNotFit({ message: "its caller has left" }) })
+
 /** Turns whatever was thrown while a codec ran into its error. A stray exception comes from the user's own code. */
 export const toCodecError = (direction: "encode" | "decode", thrown: unknown): CodecError => {
-  const failure = thrown instanceof CodecFailure ? thrown : new CodecFailure({ _tag: "Defective", cause: thrown })
+  const failure = isA(thrown, CodecFailure) ? thrown : new CodecFailure({ _tag: "Defective", cause: thrown })
   return new CodecError({ direction, path: formatPath(failure.path.toReversed()), reason: toReason(failure.reason) })
 }
 
@@ -166,8 +171,6 @@ function explain(reason: CodecErrorReason): string {
     case "Asynchronous":
       return "its schema waits for something. Do asynchronous work before encoding or after decoding."
     case "Defective":
-      return `a check or transformation of its schema threw: ${
-        reason.cause instanceof Error ? reason.cause.message : String(reason.cause)
-      }. Correct that function, and let it need no services.`
+      return `a check or transformation of its schema threw: ${textOf(reason.cause)}. Correct that function, and let it need no services.`
   }
 }

@@ -7,6 +7,7 @@
  * so. A breach of the protocol is told to the owner.
  */
 import { type CodecError, CodecFailure, toCodecError } from "./CodecError.ts"
+import { isA, textOf } from "./Foreign.ts"
 import * as CallerContext from "./internal/CallerContext.ts"
 import { Inbox, type Receiver } from "./internal/Inbox.ts"
 import type { Reader } from "./internal/msgpack/MsgPackReader.ts"
@@ -296,8 +297,8 @@ export class Connection implements Receiver {
       while (reader.remaining > 0 && this.ended === undefined) this.frame(reader)
     } catch (error) {
       // Who is told of a frame does not throw, but for a `CodecFailure` of the frame itself.
-      if (!(error instanceof CodecFailure)) throwLater(error)
-      this.onFault(error instanceof CodecFailure ? toCodecError("decode", error).message : String(error))
+      if (!isA(error, CodecFailure)) throwLater(error)
+      this.onFault(isA(error, CodecFailure) ? toCodecError("decode", error).message : textOf(error))
     }
   }
 

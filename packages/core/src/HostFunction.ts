@@ -21,6 +21,7 @@ import * as Stream from "effect/Stream"
 import * as Tracer from "effect/Tracer"
 import * as Admission from "./Admission.ts"
 import { type CodecError, toCodecError } from "./CodecError.ts"
+import { isA } from "./Foreign.ts"
 import * as FunctionCodec from "./FunctionCodec.ts"
 import * as HostCallError from "./HostCallError.ts"
 import * as DieYoung from "./internal/DieYoung.ts"
@@ -147,7 +148,7 @@ const implementation = <Env>(
     if (Exit.isSuccess(exit)) return Exit.succeed(Result.succeed(exit.value))
     const error = Cause.findError(exit.cause)
     if (Result.isFailure(error)) return Exit.fail(HostCallError.fromCause(codec.name, error.failure))
-    if (error.success instanceof HostCallError.HostCallError) return Exit.fail(error.success)
+    if (isA(error.success, HostCallError.HostCallError)) return Exit.fail(error.success)
     // Without an `error` in the contract nothing may fail: an untyped caller got past the compiler.
     if (!codec.answersResult) return Exit.fail(HostCallError.fromDefect(codec.name, error.success))
     return Exit.succeed(Result.fail(error.success))
@@ -196,7 +197,7 @@ const implementation = <Env>(
 const streamCause = (codec: FunctionCodec.FunctionCodec, cause: Cause.Cause<unknown>): Cause.Cause<unknown> => {
   const error = Cause.findError(cause)
   if (Result.isFailure(error)) return Cause.fail(HostCallError.fromCause(codec.name, error.failure))
-  const ours = codec.answersResult || error.success instanceof HostCallError.HostCallError
+  const ours = codec.answersResult || isA(error.success, HostCallError.HostCallError)
   return Cause.fail(ours ? error.success : HostCallError.fromDefect(codec.name, error.success))
 }
 

@@ -1,6 +1,7 @@
 export * as Primitive from "./Primitive.ts"
 export * as Codec from "./Codec.ts"
 export * as CodecError from "./CodecError.ts"
+export * as Foreign from "./Foreign.ts"
 export * as FunctionCodec from "./FunctionCodec.ts"
 export * as HostFunction from "./HostFunction.ts"
 export * as HostCallError from "./HostCallError.ts"

@@ -4,6 +4,7 @@
  * A typed failure of the guest function itself (its contract's `error`) is not here: it arrives beside this error in
  * the call's error channel. Every reason says what happened; `message` adds where, and what to do about it.
  */
+import { isA } from "@fiberhost/core/Foreign"
 import { HostCallError } from "@fiberhost/core/HostCallError"
 import { describeLoss } from "@fiberhost/core/Thread"
 import * as Cause from "effect/Cause"
@@ -206,7 +207,7 @@ export class GuestError extends Schema.TaggedError<GuestError>()("GuestError", {
 /** Why a call failed, if not for a reason of its contract's, nor of a bug. */
 export const reasonOf = ({ cause }: Exit.Failure<unknown, unknown>): Reason | undefined => {
   const error = Cause.findError(cause)
-  return Result.isSuccess(error) && error.success instanceof GuestError ? error.success.reason : undefined
+  return Result.isSuccess(error) && isA(error.success, GuestError) ? error.success.reason : undefined
 }
 
 /**

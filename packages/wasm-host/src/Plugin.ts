@@ -7,6 +7,7 @@
  */
 import { CodecError, Unsupported } from "@fiberhost/core/CodecError"
 import * as Count from "@fiberhost/core/Count"
+import { isA } from "@fiberhost/core/Foreign"
 import * as FunctionCodec from "@fiberhost/core/FunctionCodec"
 import type * as HostFunction from "@fiberhost/core/HostFunction"
 import * as Context from "effect/Context"
@@ -250,7 +251,7 @@ const twinOf =
 /** A twin's call: on this stack, or as a whole call. */
 const callOnStack = (plugin: string, name: string, guest: PluginGuest, index: number, payload: unknown): unknown => {
   const outcome = guest.callDirectly(index, payload, noContext)
-  if (!(outcome instanceof NoAnswer)) return outcome
+  if (!isA(outcome, NoAnswer)) return outcome
   if (outcome.exit !== undefined) return Effect.runSync(outcome.exit)
   return callWholly(plugin, name, guest, index, payload)
 }

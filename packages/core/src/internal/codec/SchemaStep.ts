@@ -12,6 +12,7 @@ import * as SchemaAST from "effect/SchemaAST"
 import * as SchemaIssue from "effect/SchemaIssue"
 import * as SchemaParser from "effect/SchemaParser"
 import { CodecFailure } from "../../CodecError.ts"
+import { isA } from "../../Foreign.ts"
 
 /** Returns the value after the step, or throws a `CodecFailure`. */
 export type Step = (value: unknown) => unknown
@@ -51,7 +52,7 @@ export const optional = (ast: SchemaAST.AST): Steps => {
         return Object.hasOwn(out, "value") ? out.value : absent
       } catch (failure) {
         // The holder's key is nobody's path.
-        if (failure instanceof CodecFailure) failure.path.pop()
+        if (isA(failure, CodecFailure)) failure.path.pop()
         throw failure
       }
     }

@@ -4,6 +4,7 @@
  * that no bytes make a recursive union cost more than a multiple of their length.
  */
 import { CodecFailure, doesNotFit } from "../../CodecError.ts"
+import { isA } from "../../Foreign.ts"
 import { WireClass } from "../msgpack/MsgPackFormat.ts"
 import type { Reader } from "../msgpack/MsgPackReader.ts"
 import type { Read } from "./WireDecoder.ts"
@@ -148,7 +149,7 @@ function tryEach(candidates: ReadonlyArray<Candidate>, r: Reader, oneOf: boolean
       if (found !== undefined) throw new CodecFailure({ _tag: "DoesNotFit", message: twice, final: true })
       found = { value, end: r.offset }
     } catch (thrown) {
-      if (!(thrown instanceof CodecFailure) || !thrown.isMismatch) throw thrown
+      if (!isA(thrown, CodecFailure) || !thrown.isMismatch) throw thrown
       // The member that came furthest is most likely the one that was meant.
       if (r.offset > furthest) {
         furthest = r.offset

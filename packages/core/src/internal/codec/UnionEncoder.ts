@@ -3,6 +3,7 @@
  * trying one after the other.
  */
 import { CodecFailure, doesNotFit } from "../../CodecError.ts"
+import { isA } from "../../Foreign.ts"
 import type { Writer } from "../msgpack/MsgPackWriter.ts"
 import type { Write } from "./WireEncoder.ts"
 import type { Wire } from "./WireSchema.ts"
@@ -40,7 +41,7 @@ function tryEach(writers: ReadonlyArray<Write>, value: unknown, w: Writer, oneOf
       if (fitting !== undefined) throw new CodecFailure({ _tag: "DoesNotFit", message: twice, final: true })
       fitting = write
     } catch (thrown) {
-      if (!(thrown instanceof CodecFailure) || !thrown.isMismatch) throw thrown
+      if (!isA(thrown, CodecFailure) || !thrown.isMismatch) throw thrown
       if (failure === undefined || thrown.path.length > failure.path.length) failure = thrown
     }
     w.retract(mark)

@@ -3,6 +3,7 @@
  */
 import type * as SchemaAST from "effect/SchemaAST"
 import { CodecFailure, toCodecError } from "../../CodecError.ts"
+import { isA } from "../../Foreign.ts"
 import * as Primitive from "../../Primitive.ts"
 import type { Reader } from "../msgpack/MsgPackReader.ts"
 import * as ReadSource from "./ReadSource.ts"
@@ -60,7 +61,7 @@ const formOf = (ast: SchemaAST.AST): Wire => {
   try {
     return build(ast)
   } catch (thrown) {
-    throw thrown instanceof CodecFailure ? toCodecError("encode", thrown) : thrown
+    throw isA(thrown, CodecFailure) ? toCodecError("encode", thrown) : thrown
   }
 }
 

@@ -19,6 +19,16 @@ const shortLength = 64
 /** Scratch space that is kept between values; what a large value needed beyond that is given back. */
 const keptBytes = 1 << 20
 const encoder = new TextEncoder()
+
+/** What a typed array has itself: a property of the same name may say something else, and each time something new. */
+const own = <A>(name: string): ((bytes: Uint8Array) => A) => {
+  const get = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(Uint8Array.prototype), name)!.get!
+  return (bytes) => get.call(bytes) as A
+}
+const lengthOf = own<number>("length")
+const byteOffsetOf = own<number>("byteOffset")
+const bufferOf = own<ArrayBufferLike>("buffer")
+
 const minI64 = -(2n ** 63n)
 const maxU64 = 2n ** 64n - 1n
 
@@ -205,17 +215,21 @@ export class Writer {
 
   /** A byte string; a copy of a large one lies beside the bytes where that is possible. */
   bin(value: Uint8Array): void {
-    if (value.length >= besideBytes && this.beside !== undefined) {
-      const { buffer } = value
+    const length = lengthOf(value)
+    if (length >= besideBytes && this.beside !== undefined) {
+      const buffer = bufferOf(value)
       // Of a part of a buffer all of it would be copied.
-      if (this.beside.isCopied && buffer instanceof ArrayBuffer && buffer.byteLength === value.length) {
-        return this.ext(this.beside.lend(buffer, this.offset), 0, value.length)
+      if (this.beside.isCopied && buffer instanceof ArrayBuffer && buffer.byteLength === length) {
+        return this.ext(this.beside.lend(buffer, this.offset), 0, length)
       }
       const copy = new Uint8Array(value)
-      return this.ext(this.beside.lay(copy.buffer, true, this.offset), 0, copy.length)
+      return this.ext(this.beside.lay(copy.buffer, true, this.offset), 0, length)
     }
-    this.sized(0xc4, value.length)
-    this.raw(value)
+    this.sized(0xc4, length)
+    const at = this.advance(length)
+    // The engine's copy costs more to call than a few bytes to write.
+    if (length > 32) this.bytes.set(value, at)
+    else for (let i = 0; i < length; i++) this.bytes[at + i] = value[i]!
   }
 
   /**
@@ -224,10 +238,10 @@ export class Writer {
    * value that does not fit loses nothing. Shared memory is copied.
    */
   moved(value: Uint8Array): void {
-    const { buffer } = value
+    const buffer = bufferOf(value)
     if (this.beside === undefined || !(buffer instanceof ArrayBuffer)) return this.bin(value)
     if (buffer.detached) throw doesNotFit("Expected a Uint8Array whose buffer has not been moved already")
-    this.ext(this.beside.move(buffer, this.offset), value.byteOffset, value.byteLength)
+    this.ext(this.beside.move(buffer, this.offset), byteOffsetOf(value), lengthOf(value))
   }
 
   /** A value that only the structured clone can carry. */

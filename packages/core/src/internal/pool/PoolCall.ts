@@ -9,7 +9,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Effectable from "effect/Effectable"
 import * as Exit from "effect/Exit"
-import type { CodecError } from "../../CodecError.ts"
+import { type CodecError, withdrawn } from "../../CodecError.ts"
 import { type OutgoingCall, tell, typedFlag } from "../../Connection.ts"
 import * as Deadline from "../../Deadline.ts"
 import type { FunctionCodec } from "../../FunctionCodec.ts"
@@ -75,8 +75,6 @@ export abstract class PoolCall extends Effectable.Class<void> implements Outgoin
   sent(thread: PoolThread, id: number): void {
     this.thread = thread
     this.id = id
-    // What runs in its arguments may have ended it.
-    if (this.isSettled) thread.connection.interrupt(id)
   }
 
   get isSettled(): boolean {
@@ -162,7 +160,9 @@ export class TypedCall extends PoolCall {
   writeArguments(writer: Writer): CodecError | undefined {
     const payload = this.payload
     this.payload = undefined
-    return this.codec.writeArguments(payload, writer)
+    const refused = this.codec.writeArguments(payload, writer)
+    // What runs in its arguments may have ended it.
+    return refused ?? (this.isSettled ? withdrawn() : undefined)
   }
 
   protected read(reader: Reader): Exit.Exit<unknown, unknown> {

@@ -14,6 +14,7 @@ import * as Stream from "effect/Stream"
 import type { CodecError } from "../../CodecError.ts"
 import * as Connection from "../../Connection.ts"
 import * as Deadline from "../../Deadline.ts"
+import { isA } from "../../Foreign.ts"
 import * as HostCallError from "../../HostCallError.ts"
 import * as HostFunction from "../../HostFunction.ts"
 import { IdTable } from "../../IdTable.ts"
@@ -140,7 +141,7 @@ export class CallServer implements Connection.Server {
       if (Exit.isSuccess(exit)) return this.reply(id, typed, codec, Result.succeed(undefined))
       const error = Cause.findError(exit.cause)
       if (Result.isFailure(error)) return this.fail(id, HostCallError.fromCause(codec.name, error.failure))
-      if (error.success instanceof HostCallError.HostCallError) return this.fail(id, error.success)
+      if (isA(error.success, HostCallError.HostCallError)) return this.fail(id, error.success)
       this.reply(id, typed, codec, Result.fail(error.success))
     })
   }

@@ -8,6 +8,7 @@
 import type * as Admission from "@fiberhost/core/Admission"
 import * as Connection from "@fiberhost/core/Connection"
 import * as Deadline from "@fiberhost/core/Deadline"
+import { isA } from "@fiberhost/core/Foreign"
 import type { Line, Member } from "@fiberhost/core/Line"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -55,7 +56,7 @@ class DirectRun extends Effectable.Class<unknown, unknown> {
     const { context } = Fiber.getCurrent()!
     if (guest.deadlineOf(context) !== Infinity) return runWholly(guest, index, payload)
     const outcome = guest.callDirectly(index, payload, context)
-    if (!(outcome instanceof NoAnswer)) return Exit.succeed(outcome)
+    if (!isA(outcome, NoAnswer)) return Exit.succeed(outcome)
     return outcome.exit ?? runWholly(guest, index, payload)
   }
 

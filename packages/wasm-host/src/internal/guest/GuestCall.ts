@@ -5,6 +5,7 @@
  * one whose caller has left is nobody's: its host functions are interrupted, and a late answer is taken, freed and dropped.
  */
 import type * as Admission from "@fiberhost/core/Admission"
+import { isA } from "@fiberhost/core/Foreign"
 import type { Member } from "@fiberhost/core/Line"
 import type * as Context from "effect/Context"
 import * as Exit from "effect/Exit"
@@ -16,7 +17,7 @@ import type { Age } from "./AsyncValues.ts"
 import * as FatPtr from "./FatPtr.ts"
 import type { Guest, Turn } from "./Guest.ts"
 import { Refused } from "./GuestArgument.ts"
-import type { Raws } from "./GuestCodec.ts"
+import { type Raws, release } from "./GuestCodec.ts"
 import type { GuestMemory } from "./GuestMemory.ts"
 import { HostCalls } from "./HostCalls.ts"
 import type { Admitted } from "./RunningHostCall.ts"
@@ -56,8 +57,9 @@ const enter = (call: GuestCall): void => {
   call.hasBegun = true
   const raws = passed(call)
   if (raws === undefined) return
-  // A getter of the payload may have closed it.
+  // A getter of the payload may have closed it, or interrupted its caller.
   if (guest.dead !== undefined) return call.fail(guest.dead)
+  if (call.isSettled) return release(raws, signature.arguments, guest.memory)
   if (!signature.sync) call.age = guest.asyncValues.begin()
   const run = guest.exportOf(call.index)
   const answer = raws.length === 1 ? run(raws[0]!) : run(...raws)
@@ -72,7 +74,7 @@ const passed = (call: GuestCall): Raws | undefined => {
   try {
     return call.caller.pass(call.guest.memory)
   } catch (thrown) {
-    if (!(thrown instanceof Refused)) throw thrown
+    if (!isA(thrown, Refused)) throw thrown
     call.fail(thrown.reason)
     return undefined
   }
@@ -124,6 +126,8 @@ export class GuestCall<A = unknown> implements Member<GuestCall>, Turn {
   admitted: Admitted | undefined
   /** Whether the caller has its answer, or has left. */
   isSettled = false
+  /** Whether the caller has left. */
+  isAbandoned = false
   private hasReturned = false
   private starting = true
   private exit: GuestExit<A> | undefined
@@ -218,6 +222,7 @@ export class GuestCall<A = unknown> implements Member<GuestCall>, Turn {
   /** The caller was interrupted: nobody waits for the answer, nor for the host functions that would lead to it. */
   abandon(): void {
     if (this.isSettled) return
+    this.isAbandoned = true
     this.leave()
     if (this.running !== undefined) for (const hostCall of this.running.members) hostCall.interrupt()
   }

@@ -4,6 +4,7 @@
  */
 import * as Codec from "@fiberhost/core/Codec"
 import { type CodecError, toCodecError } from "@fiberhost/core/CodecError"
+import { isA } from "@fiberhost/core/Foreign"
 import * as FunctionCodec from "@fiberhost/core/FunctionCodec"
 import * as Wire from "@fiberhost/core/Wire"
 import * as Exit from "effect/Exit"
@@ -122,8 +123,8 @@ export class GuestCodec {
 
   /** The exit of a call that `pass`, `invoke` or `take` could not carry on. Throws what ends the guest. */
   exitOfThrown(thrown: unknown): TypedExit {
-    if (thrown instanceof Refused) return this.fail(thrown.reason)
-    if (thrown instanceof Failed) return Exit.fail(thrown.failure)
+    if (isA(thrown, Refused)) return this.fail(thrown.reason)
+    if (isA(thrown, Failed)) return Exit.fail(thrown.failure)
     throw thrown
   }
 
@@ -138,8 +139,8 @@ export class GuestCodec {
       result === "bytes"
         ? memory.read(answer as bigint, this.readAnswer)
         : this.readAnswer(new Codec.Reader(Signature.fromRaw(result, answer!)))
-    if (value instanceof Refused) throw value
-    if (value instanceof TooLong) throw new Refused(new GuestError.ValueTooLarge({ path: "", limit: value.limit }))
+    if (isA(value, Refused)) throw value
+    if (isA(value, TooLong)) throw new Refused(new GuestError.ValueTooLarge({ path: "", limit: value.limit }))
     if (!this.codec.answersResult) return value
     const answered = value as Result.Result<unknown, unknown>
     if (Result.isFailure(answered)) throw new Failed(answered.failure)
@@ -171,7 +172,7 @@ export class GuestCodec {
   private readonly readValue = (reader: Codec.Reader): unknown => Wire.withValue(reader, this.readAnswer)
 
   private exitOf(value: unknown): TypedExit {
-    if (value instanceof Refused) return this.fail(value.reason)
+    if (isA(value, Refused)) return this.fail(value.reason)
     return FunctionCodec.exitOf(this.codec, value)
   }
 }

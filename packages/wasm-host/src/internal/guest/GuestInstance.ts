@@ -40,6 +40,8 @@ export class GuestInstance implements Instance {
 
   enter(call: Call): void {
     if (this.guest.lock.isHeld && !call.keep()) return
+    // What runs in its payload may have interrupted its caller.
+    if (call.isSettled) return
     const usage = call.isMeasured ? new Usage(call.observer !== undefined) : undefined
     const entered = new GuestCall.GuestCall(this.guest, call.index, call, usage)
     call.entered = entered

@@ -89,9 +89,13 @@ export class HostCall extends RunningHostCall<GuestCall.GuestCall> implements Me
  * once or through `complete` for an async one. Called by the guest, so what it throws unwinds the guest.
  */
 export const run = (guest: Guest, index: number, raws: Raws): number | bigint | undefined => {
+  // Code of the host's closed it before it entered the guest, or does below.
+  if (guest.dead !== undefined) throw unwind(guest, guest.dead)
   const signature = guest.signature.imports[index]!
+  const caller = guest.current?.isSettled === false ? guest.current : undefined
   const begun = overLimit(guest, signature, raws) ?? guest.hosts[index]!(guest, signature, raws)
-  const owner = guest.current?.isSettled === false ? guest.current : undefined
+  if (guest.dead !== undefined) throw unwind(guest, guest.dead)
+  const owner = caller?.isSettled === false ? caller : undefined
   let hostCall: HostCall | undefined
   let exit: HostExit | undefined
   guest.used.hostCalls++
@@ -99,6 +103,7 @@ export const run = (guest: Guest, index: number, raws: Raws): number | bigint | 
     exit = begun
   } else {
     hostCall = new HostCall(guest, index)
+    if (caller?.isAbandoned === true) hostCall.interrupt()
     exit = start(hostCall, begun, raws)
   }
   if (guest.dead !== undefined) throw unwind(guest, guest.dead)

@@ -9,6 +9,7 @@
 
 import * as Codec from "@fiberhost/core/Codec"
 import * as Connection from "@fiberhost/core/Connection"
+import { isA } from "@fiberhost/core/Foreign"
 import * as HostCallError from "@fiberhost/core/HostCallError"
 import { IdTable } from "@fiberhost/core/IdTable"
 import * as Wire from "@fiberhost/core/Wire"
@@ -301,7 +302,7 @@ const ownerOf = ({ current }: Guest.Guest): GuestCall.GuestCall | undefined =>
 const failureOf = (cause: Cause.Cause<unknown>, { dead }: Guest.Guest, hasBegun: boolean): GuestWire.Failure => {
   const error = Cause.findError(cause)
   const reason =
-    Result.isSuccess(error) && error.success instanceof GuestError.GuestError
+    Result.isSuccess(error) && isA(error.success, GuestError.GuestError)
       ? error.success.reason
       : new HostCallError.Defect({ cause: Cause.squash(cause) })
   return { reason, hasBegun, ...(dead === undefined ? {} : { dead }) }

@@ -4,7 +4,7 @@
  */
 import type * as Admission from "@fiberhost/core/Admission"
 import type * as Codec from "@fiberhost/core/Codec"
-import type { CodecError } from "@fiberhost/core/CodecError"
+import { type CodecError, withdrawn } from "@fiberhost/core/CodecError"
 import type * as Connection from "@fiberhost/core/Connection"
 import type { Member } from "@fiberhost/core/Line"
 import * as Wire from "@fiberhost/core/Wire"
@@ -96,7 +96,9 @@ export class RemoteCall implements Connection.OutgoingCall, Entered, Member<Remo
   }
 
   writeArguments(writer: Codec.Writer): CodecError | undefined {
-    return this.call.codec.write(this.call.payload, writer)
+    const refused = this.call.codec.write(this.call.payload, writer)
+    // What runs in its payload may have interrupted its caller.
+    return refused ?? (this.isSettled ? withdrawn() : undefined)
   }
 
   onReply(reader: Codec.Reader): void {

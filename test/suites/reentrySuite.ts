@@ -1,0 +1,188 @@
+import { assert, layer } from "@effect/vitest"
+import { Abi, type GuestExecutor, HostFunctions, Plugin } from "@fiberhost/wasm-host"
+import { Effect, Exit, Fiber, Layer, Schema, SchemaTransformation, Scope } from "effect"
+import { Rpc } from "effect/rpc"
+import {
+  Conformance,
+  ConformanceImports,
+  conformanceHandlers,
+  conformanceModule,
+  hostOf
+} from "../fixtures/conformance.ts"
+import { eventually, turn } from "../fixtures/eventually.ts"
+import type { Topology } from "../fixtures/topologies.ts"
+
+const hooks = { encode: (_: number): void => {} }
+
+/** A number whose transformation is the test's code. */
+const Hooked = Abi.U32.pipe(
+  Schema.decodeTo(
+    Schema.Number,
+    SchemaTransformation.transform({
+      decode: (n: number) => n,
+      encode: (n: number) => {
+        hooks.encode(n)
+        return n
+      }
+    })
+  )
+)
+
+const others = ConformanceImports.functions.filter(({ _tag }) => _tag !== "host_delay")
+class HookedImports extends HostFunctions.Service<HookedImports>()("reentry/Imports", [
+  ...(others as ReadonlyArray<Exclude<(typeof others)[number], { readonly _tag: "host_delay" }>>),
+  Rpc.make("host_delay", { payload: { id: Abi.U32 }, success: Hooked })
+]) {}
+
+class HookedGuest extends Plugin.Service<HookedGuest>()("reentry/Guest", {
+  imports: HookedImports,
+  exports: [Rpc.make("sequence", { payload: { count: Abi.U32 }, success: Schema.Array(Abi.U32) })]
+}) {}
+
+const revoked = (): object => {
+  const { proxy, revoke } = Proxy.revocable({}, {})
+  revoke()
+  return proxy
+}
+
+/** Users' code that runs within codecs and handlers, and does there what it likes. */
+export const reentrySuite = ({ conformance, executor, name }: Topology) =>
+  layer(Layer.merge(executor(), conformance))(`code of users within calls of a guest ${name}`, (it) => {
+    const guestOf = (replaced: Parameters<typeof hostOf>[0]) =>
+      Conformance.make({ module: conformanceModule }).pipe(Effect.provide(hostOf(replaced)))
+    const on = <A, E, R>(options: GuestExecutor.Options, effect: Effect.Effect<A, E, R>) =>
+      Effect.flatMap(Layer.build(executor(options)), (context) => Effect.provide(effect, context))
+    /** Whoever is told of an interruption may be told within what caused it. */
+    const isLeft = <R extends Rpc.Any>(guest: Plugin.Plugin<R>) =>
+      Effect.andThen(
+        turn,
+        eventually(() => assert.deepInclude(Plugin.stats(guest)[0], { calls: 0, hostCalls: 0, alive: true }))
+      )
+
+    it.effect("what is thrown and cannot be looked at fails its own call", () =>
+      Effect.gen(function* () {
+        const guest = yield* on({ concurrency: 1 }, guestOf({}))
+        for (const thrown of [Object.create(null), revoked()]) {
+          const payload = {
+            get value(): string {
+              throw thrown
+            }
+          }
+          for (const call of [guest.echo_string(payload), guest.echo_string_async(payload)]) {
+            const { reason } = yield* Effect.flip(call)
+            assert.strictEqual(reason._tag === "ValueRefused" && reason.path, "value")
+          }
+          assert.strictEqual(yield* guest.early(), 42)
+        }
+        yield* isLeft(guest)
+      })
+    )
+
+    it.effect("what a host function fails with and cannot be looked at fails its own call", () =>
+      Effect.gen(function* () {
+        const fails = Effect.fail(revoked() as never)
+        for (const host_try of [() => fails, () => Effect.andThen(Effect.yieldNow, fails)]) {
+          const guest = yield* guestOf({ host_try })
+          assert.isTrue(Exit.isFailure(yield* Effect.exit(guest.via_host_try({ id: 1 }))))
+          assert.strictEqual(yield* guest.early(), 42)
+          yield* isLeft(guest)
+        }
+      })
+    )
+
+    it.effect("a caller that is interrupted while its payload is read does not enter the guest", () =>
+      Effect.gen(function* () {
+        let began = 0
+        const guest = yield* on(
+          { concurrency: 1 },
+          guestOf({
+            host_try: () =>
+              Effect.andThen(
+                Effect.sync(() => began++),
+                Effect.never
+              )
+          })
+        )
+        let inner: Fiber.Fiber<unknown, unknown> | undefined
+        yield* guest.echo_string({
+          get value() {
+            inner = Effect.runFork(
+              guest.via_host_try({
+                get id() {
+                  inner!.interruptUnsafe()
+                  return 1
+                }
+              })
+            )
+            return "x"
+          }
+        })
+        assert.isTrue(Exit.hasInterrupts(yield* Fiber.await(inner!)))
+        assert.strictEqual(yield* guest.early(), 42)
+        yield* isLeft(guest)
+        assert.strictEqual(began, 0)
+        assert.strictEqual(Plugin.stats(guest)[0]!.abandoned, 0)
+      })
+    )
+
+    it.effect("a handler that interrupts its caller before it begins to wait is interrupted", () =>
+      Effect.gen(function* () {
+        let caller: Fiber.Fiber<unknown, unknown> | undefined
+        const guest = yield* guestOf({
+          host_delay: ({ id }) => {
+            if (id === 0) return Effect.as(Effect.yieldNow, id)
+            caller!.interruptUnsafe()
+            return Effect.never
+          }
+        })
+        caller = yield* Effect.forkChild(guest.sequence({ count: 3 }))
+        assert.isTrue(Exit.hasInterrupts(yield* Fiber.await(caller)))
+        yield* isLeft(guest)
+      })
+    )
+
+    it.effect("an answer whose transformation interrupts the caller leads to no further host call", () =>
+      Effect.gen(function* () {
+        let caller: Fiber.Fiber<unknown, unknown> | undefined
+        const asked: Array<number> = []
+        const host = HookedImports.toLayer({
+          ...conformanceHandlers,
+          host_delay: ({ id }) =>
+            Effect.suspend(() => {
+              asked.push(id)
+              return id === 0 ? Effect.as(Effect.yieldNow, id) : Effect.never
+            })
+        })
+        const guest = yield* Effect.provide(HookedGuest.make({ module: conformanceModule }), host)
+        hooks.encode = () => caller!.interruptUnsafe()
+        yield* Effect.addFinalizer(() => Effect.sync(() => (hooks.encode = () => {})))
+        caller = yield* Effect.forkChild(guest.sequence({ count: 3 }))
+        assert.isTrue(Exit.hasInterrupts(yield* Fiber.await(caller)))
+        yield* isLeft(guest)
+        assert.deepStrictEqual(asked, [0])
+      })
+    )
+
+    it.effect("an answer whose transformation closes the guest leads to no further host call", () =>
+      Effect.gen(function* () {
+        const scope = yield* Scope.make()
+        const asked: Array<number> = []
+        const host = HookedImports.toLayer({
+          ...conformanceHandlers,
+          host_delay: ({ id }) => {
+            asked.push(id)
+            return Effect.as(Effect.yieldNow, id)
+          }
+        })
+        const guest = yield* HookedGuest.make({ module: conformanceModule }).pipe(
+          Effect.provide(host),
+          Scope.provide(scope)
+        )
+        hooks.encode = () => void Effect.runFork(Scope.close(scope, Exit.void))
+        yield* Effect.addFinalizer(() => Effect.sync(() => (hooks.encode = () => {})))
+        const { reason } = yield* Effect.flip(guest.sequence({ count: 3 }))
+        assert.strictEqual(reason._tag, "Closed")
+        assert.deepStrictEqual(asked, [0])
+      })
+    )
+  })

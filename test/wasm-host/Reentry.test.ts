@@ -1,0 +1,4 @@
+import { inApplication } from "../fixtures/topologies.ts"
+import { reentrySuite } from "../suites/reentrySuite.ts"
+
+reentrySuite(inApplication)
