@@ -7,7 +7,6 @@
  */
 import { CodecError, Unsupported } from "@fiberhost/core/CodecError"
 import * as Count from "@fiberhost/core/Count"
-import { isA } from "@fiberhost/core/Foreign"
 import * as FunctionCodec from "@fiberhost/core/FunctionCodec"
 import type * as HostFunction from "@fiberhost/core/HostFunction"
 import * as Context from "effect/Context"
@@ -25,7 +24,7 @@ import type { Stats } from "./internal/call/Instance.ts"
 import { loadGuest } from "./internal/call/LoadGuest.ts"
 import * as PluginDouble from "./internal/call/PluginDouble.ts"
 import type { PluginGuest } from "./internal/call/PluginGuest.ts"
-import { NoAnswer } from "./internal/guest/DirectCall.ts"
+import { isNoAnswer } from "./internal/guest/DirectCall.ts"
 import type * as Link from "./internal/module/Link.ts"
 import * as Signature from "./internal/module/Signature.ts"
 import type * as PluginModule from "./PluginModule.ts"
@@ -251,7 +250,7 @@ const twinOf =
 /** A twin's call: on this stack, or as a whole call. */
 const callOnStack = (plugin: string, name: string, guest: PluginGuest, index: number, payload: unknown): unknown => {
   const outcome = guest.callDirectly(index, payload, noContext)
-  if (!isA(outcome, NoAnswer)) return outcome
+  if (!isNoAnswer(outcome)) return outcome
   if (outcome.exit !== undefined) return Effect.runSync(outcome.exit)
   return callWholly(plugin, name, guest, index, payload)
 }

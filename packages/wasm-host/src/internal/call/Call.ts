@@ -8,7 +8,6 @@
 import type * as Admission from "@fiberhost/core/Admission"
 import * as Connection from "@fiberhost/core/Connection"
 import * as Deadline from "@fiberhost/core/Deadline"
-import { isA } from "@fiberhost/core/Foreign"
 import type { Line, Member } from "@fiberhost/core/Line"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -19,7 +18,7 @@ import * as Fiber from "effect/Fiber"
 import * as Hash from "effect/Hash"
 import * as Result from "effect/Result"
 import * as GuestError from "../../GuestError.ts"
-import { NoAnswer } from "../guest/DirectCall.ts"
+import { isNoAnswer } from "../guest/DirectCall.ts"
 import type { Caller } from "../guest/GuestCall.ts"
 import { type GuestCodec, passBytes, type Raws, type TypedExit } from "../guest/GuestCodec.ts"
 import type { GuestMemory } from "../guest/GuestMemory.ts"
@@ -56,7 +55,7 @@ class DirectRun extends Effectable.Class<unknown, unknown> {
     const { context } = Fiber.getCurrent()!
     if (guest.deadlineOf(context) !== Infinity) return runWholly(guest, index, payload)
     const outcome = guest.callDirectly(index, payload, context)
-    if (!isA(outcome, NoAnswer)) return Exit.succeed(outcome)
+    if (!isNoAnswer(outcome)) return Exit.succeed(outcome)
     return outcome.exit ?? runWholly(guest, index, payload)
   }
 
