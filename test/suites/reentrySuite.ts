@@ -141,28 +141,6 @@ export const reentrySuite = ({ conformance, executor, name }: Topology) =>
       })
     )
 
-    it.effect("an answer whose transformation interrupts the caller leads to no further host call", () =>
-      Effect.gen(function* () {
-        let caller: Fiber.Fiber<unknown, unknown> | undefined
-        const asked: Array<number> = []
-        const host = HookedImports.toLayer({
-          ...conformanceHandlers,
-          host_delay: ({ id }) =>
-            Effect.suspend(() => {
-              asked.push(id)
-              return id === 0 ? Effect.as(Effect.yieldNow, id) : Effect.never
-            })
-        })
-        const guest = yield* Effect.provide(HookedGuest.make({ module: conformanceModule }), host)
-        hooks.encode = () => caller!.interruptUnsafe()
-        yield* Effect.addFinalizer(() => Effect.sync(() => (hooks.encode = () => {})))
-        caller = yield* Effect.forkChild(guest.sequence({ count: 3 }))
-        assert.isTrue(Exit.hasInterrupts(yield* Fiber.await(caller)))
-        yield* isLeft(guest)
-        assert.deepStrictEqual(asked, [0])
-      })
-    )
-
     it.effect("an answer whose transformation closes the guest leads to no further host call", () =>
       Effect.gen(function* () {
         const scope = yield* Scope.make()

@@ -2,8 +2,7 @@
  * The answer of a host function on its way to the guest: by its import, when the function had it at once, or in a turn of its own on
  * the guest's stack.
  */
-import * as HostCallError from "@fiberhost/core/HostCallError"
-import * as Exit from "effect/Exit"
+import type * as HostCallError from "@fiberhost/core/HostCallError"
 import * as GuestError from "../../GuestError.ts"
 import * as Signature from "../module/Signature.ts"
 import type { Guest, Turn } from "./Guest.ts"
@@ -48,29 +47,12 @@ export class AnswerToGuest implements HostAnswer.Recipient, Turn {
   /** Host to guest: resolves what the guest waits for. */
   enter(): void {
     const { guest, hostCall } = this
-    const value = this.passWanted()
+    const value = this.pass()
     // What runs in the answer may have closed the guest.
     if (value === undefined || guest.dead !== undefined) return
     // Of one that was answered while it began it is known only now.
     guest.resolve(hostCall!.asyncValue, value as bigint)
     guest.asyncValues.retire(hostCall!.asyncValue)
-  }
-
-  /** Whether the caller whose call it is for has left. */
-  private get isUnwanted(): boolean {
-    return this.call?.isAbandoned === true
-  }
-
-  /** The answer, or the interruption when the caller leaves before the guest has it. */
-  private passWanted(): number | bigint | undefined {
-    const { call, guest, hostCall, signature } = this
-    if (!this.isUnwanted) {
-      const value = this.pass()
-      if (!this.isUnwanted || guest.dead !== undefined) return value
-      if (value !== undefined) guest.memory.release(value as bigint)
-    }
-    const interrupted = Exit.fail(HostCallError.interrupted(signature.name))
-    return new AnswerToGuest(guest, signature, call, hostCall, interrupted).pass()
   }
 
   /**

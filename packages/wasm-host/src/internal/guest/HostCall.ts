@@ -103,6 +103,7 @@ export const run = (guest: Guest, index: number, raws: Raws): number | bigint | 
     exit = begun
   } else {
     hostCall = new HostCall(guest, index)
+    // He left in the meantime. What the guest asks for after it was told that, to clean up, runs on.
     if (caller?.isAbandoned === true) hostCall.interrupt()
     exit = start(hostCall, begun, raws)
   }
