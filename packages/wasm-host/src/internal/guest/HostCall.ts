@@ -89,7 +89,7 @@ export class HostCall extends RunningHostCall<GuestCall.GuestCall> implements Me
  * once or through `complete` for an async one. Called by the guest, so what it throws unwinds the guest.
  */
 export const run = (guest: Guest, index: number, raws: Raws): number | bigint | undefined => {
-  // Code of the host's closed it before it entered the guest, or does below.
+  // The host's own code may close the guest: a transformation before it was entered, a handler or its arguments here.
   if (guest.dead !== undefined) throw unwind(guest, guest.dead)
   const signature = guest.signature.imports[index]!
   const caller = guest.current?.isSettled === false ? guest.current : undefined
@@ -103,7 +103,7 @@ export const run = (guest: Guest, index: number, raws: Raws): number | bigint | 
     exit = begun
   } else {
     hostCall = new HostCall(guest, index)
-    // He left in the meantime. What the guest asks for after it was told that, to clean up, runs on.
+    // The caller left while it began. What the guest asks for once it was told of that, to clean up, runs on.
     if (caller?.isAbandoned === true) hostCall.interrupt()
     exit = start(hostCall, begun, raws)
   }
