@@ -1,6 +1,6 @@
 import { assert, layer } from "@effect/vitest"
 import { Abi, type GuestExecutor, HostFunctions, Plugin } from "@fiberhost/wasm-host"
-import { Effect, Exit, Fiber, Layer, Schema, SchemaTransformation, Scope } from "effect"
+import { Deferred, Effect, Exit, Fiber, Layer, Schema, SchemaTransformation, Scope } from "effect"
 import { Rpc } from "effect/rpc"
 import {
   Conformance,
@@ -10,7 +10,10 @@ import {
   hostOf
 } from "../fixtures/conformance.ts"
 import { eventually, turn } from "../fixtures/eventually.ts"
+import { HostileImports, hostileHandlers } from "../fixtures/hostile/contract.ts"
+import { asking, data, hostile } from "../fixtures/hostile/guest.ts"
 import type { Topology } from "../fixtures/topologies.ts"
+import { compile } from "../fixtures/wat.ts"
 
 const hooks = { encode: (_: number): void => {} }
 
@@ -38,6 +41,31 @@ class HookedGuest extends Plugin.Service<HookedGuest>()("reentry/Guest", {
   imports: HookedImports,
   exports: [Rpc.make("sequence", { payload: { count: Abi.U32 }, success: Schema.Array(Abi.U32) })]
 }) {}
+
+const unused = HostileImports.functions.filter(({ _tag }) => _tag !== "ask")
+class CleaningImports extends HostFunctions.Service<CleaningImports>()("reentry/CleaningImports", [
+  ...(unused as ReadonlyArray<Exclude<(typeof unused)[number], { readonly _tag: "ask" }>>),
+  Rpc.make("ask", { payload: { text: Schema.String }, success: Schema.String, error: Schema.String }).annotate(
+    Abi.OnInterrupt,
+    "left"
+  )
+]) {}
+
+/** Asks once more whenever it is answered, three times over. */
+class CleaningGuest extends Plugin.Service<CleaningGuest>()("reentry/CleaningGuest", {
+  imports: CleaningImports,
+  exports: [Rpc.make("answer", { success: Schema.String })]
+}) {}
+const cleaningModule = compile(
+  hostile({
+    more: "(global $i (mut i32) (i32.const 0))",
+    answer: asking(`(call $ask (i64.const ${data.hello}))`),
+    wake: `(if (i32.lt_u (global.get $i) (i32.const 3))
+      (then (global.set $i (i32.add (global.get $i) (i32.const 1)))
+        (call $link (call $ask (i64.const ${data.hello})) (call $linked (local.get $value))))
+      (else (call $resolve (call $linked (local.get $value)) (i64.const ${data.ok}))))`
+  })
+)
 
 const revoked = (): object => {
   const { proxy, revoke } = Proxy.revocable({}, {})
@@ -161,6 +189,85 @@ export const reentrySuite = ({ conformance, executor, name }: Topology) =>
         const { reason } = yield* Effect.flip(guest.sequence({ count: 3 }))
         assert.strictEqual(reason._tag, "Closed")
         assert.deepStrictEqual(asked, [0])
+      })
+    )
+
+    it.effect(
+      "a caller who leaves in his answer's transformation, or whose host function answers and makes him leave: what is asked for next is interrupted",
+      () =>
+        Effect.gen(function* () {
+          for (const leaves of ["in the transformation", "in the function"]) {
+            const asked: Array<number> = []
+            let caller: Fiber.Fiber<unknown, unknown> | undefined
+            const leave = () => caller!.interruptUnsafe()
+            const host = HookedImports.toLayer({
+              ...conformanceHandlers,
+              host_delay: ({ id }) => {
+                asked.push(id)
+                if (id === 0) return Effect.as(Effect.yieldNow, id)
+                if (id > 1) return Effect.never
+                if (leaves === "in the function") leave()
+                return Effect.succeed(id)
+              }
+            })
+            const guest = yield* HookedGuest.make({ module: conformanceModule }).pipe(Effect.provide(host))
+            hooks.encode = (id) => {
+              if (id === 1 && leaves === "in the transformation") leave()
+            }
+            yield* Effect.addFinalizer(() => Effect.sync(() => (hooks.encode = () => {})))
+            caller = yield* Effect.forkChild(guest.sequence({ count: 4 }))
+            assert.isTrue(Exit.hasInterrupts(yield* Fiber.await(caller)))
+            yield* isLeft(guest)
+            assert.deepStrictEqual(asked, [0, 1, 2])
+          }
+        })
+    )
+
+    it.effect("a caller who leaves while an answer waits for its turn: what is asked for next is interrupted", () =>
+      Effect.gen(function* () {
+        const answered = yield* Deferred.make<void>()
+        const asked: Array<number> = []
+        let caller: Fiber.Fiber<unknown, unknown> | undefined
+        const guest = yield* guestOf({
+          host_delay: ({ id }) => {
+            asked.push(id)
+            return id === 0 ? Effect.as(Deferred.await(answered), id) : Effect.never
+          },
+          // The guest is on the stack.
+          host_sync_string: ({ text }) =>
+            Effect.sync(() => {
+              Deferred.doneUnsafe(answered, Exit.void)
+              caller!.interruptUnsafe()
+              return text
+            })
+        })
+        caller = yield* Effect.forkChild(guest.sequence({ count: 3 }), { startImmediately: true })
+        yield* eventually(() => assert.deepStrictEqual(asked, [0]))
+        assert.strictEqual(yield* guest.via_host_sync_string({ text: "x" }), "x")
+        assert.isTrue(Exit.hasInterrupts(yield* Fiber.await(caller)))
+        yield* isLeft(guest)
+      })
+    )
+
+    it.effect("what a guest asks for, one after the other, once it was told that its caller has left, runs on", () =>
+      Effect.gen(function* () {
+        const ended: Array<string> = []
+        const host = CleaningImports.toLayer({
+          ...hostileHandlers,
+          ask: () => {
+            const wait = ended.length === 0 ? Effect.never : Effect.repeat(turn, { times: 3 })
+            return wait.pipe(
+              Effect.as("ok"),
+              Effect.onExit((exit) => Effect.sync(() => ended.push(Exit.isSuccess(exit) ? "ok" : "interrupted")))
+            )
+          }
+        })
+        const guest = yield* CleaningGuest.make({ module: yield* cleaningModule }).pipe(Effect.provide(host))
+        const caller = yield* Effect.forkChild(guest.answer(), { startImmediately: true })
+        yield* eventually(() => assert.deepInclude(Plugin.stats(guest)[0], { hostCalls: 1 }))
+        yield* Fiber.interrupt(caller)
+        yield* eventually(() => assert.deepStrictEqual(ended, ["interrupted", "ok", "ok", "ok"]))
+        yield* isLeft(guest)
       })
     )
   })

@@ -46,6 +46,8 @@ export class DirectCall implements Entry {
   private context: Context.Context<never> = Context.empty()
   private readonly guest: Guest
   private readonly admission: Admission.Admission
+  /** Nobody can leave it. */
+  readonly isCleanup = false
   private index = 0
   private owner: GuestCall | undefined
 

@@ -38,6 +38,8 @@ export interface Limits {
 export interface Entry {
   /** The call that it is entered for; undefined when nobody owns it. */
   readonly call: GuestCall.GuestCall | undefined
+  /** Whether the guest cleans up in it after a caller of whom it was told that he has left. */
+  readonly isCleanup: boolean
 }
 
 /** An entry that may wait for its turn. */
@@ -203,6 +205,11 @@ export class Guest {
   /** The call that the entry on the stack runs for. */
   get current(): GuestCall.GuestCall | undefined {
     return this.entry?.call
+  }
+
+  /** Whether it cleans up: see `Entry.isCleanup`. */
+  get isCleanup(): boolean {
+    return this.entry?.isCleanup === true
   }
 
   /** Resumes the caller of a call that has its exit, now or once the stack is empty. */

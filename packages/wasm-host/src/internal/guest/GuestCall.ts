@@ -155,6 +155,11 @@ export class GuestCall<A = unknown> implements Member<GuestCall>, Turn {
     return "call"
   }
 
+  /** Nobody has left yet when it comes on the stack. */
+  get isCleanup(): boolean {
+    return false
+  }
+
   enter(): void {
     enter(this)
   }

@@ -35,6 +35,8 @@ export class HostCall extends RunningHostCall<GuestCall.GuestCall> implements Me
   next: HostCall | undefined = undefined
   readonly guest: Guest
   readonly index: number
+  /** Whether its guest asked for it to clean up after a caller who has left. It runs on then, for nobody. */
+  readonly isCleanup: boolean
   /** What the wire knows it by, where its function runs on another thread; otherwise 0. */
   id = 0
   /** What its guest waits for, once the function has begun and has no answer. */
@@ -45,6 +47,7 @@ export class HostCall extends RunningHostCall<GuestCall.GuestCall> implements Me
     super(guest.signature.plugin, guest.signature.imports[index]!, guest.current, guest.context)
     this.guest = guest
     this.index = index
+    this.isCleanup = guest.isCleanup
     guest.hostCalls.push(this)
     this.owner?.usage?.hostBegan()
   }
@@ -92,10 +95,10 @@ export const run = (guest: Guest, index: number, raws: Raws): number | bigint | 
   // The host's own code may close the guest: a transformation before it was entered, a handler or its arguments here.
   if (guest.dead !== undefined) throw unwind(guest, guest.dead)
   const signature = guest.signature.imports[index]!
-  const caller = guest.current?.isSettled === false ? guest.current : undefined
   const begun = overLimit(guest, signature, raws) ?? guest.hosts[index]!(guest, signature, raws)
   if (guest.dead !== undefined) throw unwind(guest, guest.dead)
-  const owner = caller?.isSettled === false ? caller : undefined
+  const { current } = guest
+  const owner = current?.isSettled === false ? current : undefined
   let hostCall: HostCall | undefined
   let exit: HostExit | undefined
   guest.used.hostCalls++
@@ -103,8 +106,8 @@ export const run = (guest: Guest, index: number, raws: Raws): number | bigint | 
     exit = begun
   } else {
     hostCall = new HostCall(guest, index)
-    // The caller left while it began. What the guest asks for once it was told of that, to clean up, runs on.
-    if (caller?.isAbandoned === true) hostCall.interrupt()
+    // The caller has left, and the guest does not know: he left while this began, or while an answer was on its way.
+    if (current?.isAbandoned === true && !hostCall.isCleanup) hostCall.interrupt()
     exit = start(hostCall, begun, raws)
   }
   if (guest.dead !== undefined) throw unwind(guest, guest.dead)
