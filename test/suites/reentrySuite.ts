@@ -205,7 +205,8 @@ export const reentrySuite = ({ conformance, executor, name }: Topology) =>
               host_delay: ({ id }) => {
                 asked.push(id)
                 if (id === 0) return Effect.as(Effect.yieldNow, id)
-                if (id > 1) return Effect.never
+                if (id === 2) return Effect.succeed(id)
+              if (id > 2) return Effect.never
                 if (leaves === "in the function") leave()
                 return Effect.succeed(id)
               }
@@ -215,10 +216,10 @@ export const reentrySuite = ({ conformance, executor, name }: Topology) =>
               if (id === 1 && leaves === "in the transformation") leave()
             }
             yield* Effect.addFinalizer(() => Effect.sync(() => (hooks.encode = () => {})))
-            caller = yield* Effect.forkChild(guest.sequence({ count: 4 }))
+            caller = yield* Effect.forkChild(guest.sequence({ count: 5 }))
             assert.isTrue(Exit.hasInterrupts(yield* Fiber.await(caller)))
             yield* isLeft(guest)
-            assert.deepStrictEqual(asked, [0, 1, 2])
+            assert.deepStrictEqual(asked, [0, 1, 2, 3])
           }
         })
     )

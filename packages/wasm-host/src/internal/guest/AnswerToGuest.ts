@@ -18,7 +18,8 @@ export class AnswerToGuest implements HostAnswer.Recipient, Turn {
   private readonly hostCall: HostCall | undefined
   private readonly exit: HostExit
   private size = 0
-  isCleanup = false
+  /** Whether it tells the guest that the caller has left. */
+  private tells = false
   /** As an import returns it, or as it lies in guest memory for an async one. Undefined when there is none, or no room for it. */
   private value: number | bigint | undefined
 
@@ -39,6 +40,10 @@ export class AnswerToGuest implements HostAnswer.Recipient, Turn {
 
   get kind(): "resolve" {
     return "resolve"
+  }
+
+  get isUnwanted(): boolean {
+    return !this.tells && (this.call?.isAbandoned === true || this.hostCall?.isUnwanted === true)
   }
 
   get valueBytes(): number {
@@ -69,12 +74,12 @@ export class AnswerToGuest implements HostAnswer.Recipient, Turn {
   receive(bytes: Uint8Array, size: number, view?: DataView): void {
     const { result, sync } = this.signature
     this.size = size
-    if (this.call?.isAbandoned === true) this.isCleanup = this.hostCall?.isCleanup === true || this.isErr(bytes, size)
+    if (this.isUnwanted) this.tells = this.isErr(bytes, size)
     if (!sync || result === "bytes") this.value = this.guest.memory.tryWrite(bytes, size, view)
     else if (result !== "void") this.value = Signature.toRaw(result, bytes.subarray(0, size))
   }
 
-  /** Whether it is the Err that tells the guest of an interruption. */
+  /** Whether it is the Err that its contract has for an interruption. */
   private isErr(bytes: Uint8Array, size: number): boolean {
     const err = this.signature.onInterrupt
     return err !== undefined && err.length === size && err.every((byte, i) => byte === bytes[i])

@@ -47,7 +47,7 @@ export class DirectCall implements Entry {
   private readonly guest: Guest
   private readonly admission: Admission.Admission
   /** Nobody can leave it. */
-  readonly isCleanup = false
+  readonly isUnwanted = false
   private index = 0
   private owner: GuestCall | undefined
 

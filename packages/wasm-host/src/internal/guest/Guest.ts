@@ -38,8 +38,8 @@ export interface Limits {
 export interface Entry {
   /** The call that it is entered for; undefined when nobody owns it. */
   readonly call: GuestCall.GuestCall | undefined
-  /** Whether the guest cleans up in it after a caller of whom it was told that he has left. */
-  readonly isCleanup: boolean
+  /** Whether its caller has left and the guest does not know. What it asks for once it was told, to clean up, runs on. */
+  readonly isUnwanted: boolean
 }
 
 /** An entry that may wait for its turn. */
@@ -207,9 +207,9 @@ export class Guest {
     return this.entry?.call
   }
 
-  /** Whether it cleans up: see `Entry.isCleanup`. */
-  get isCleanup(): boolean {
-    return this.entry?.isCleanup === true
+  /** Whether it runs for a caller who has left, and does not know. */
+  get isUnwanted(): boolean {
+    return this.entry?.isUnwanted === true
   }
 
   /** Resumes the caller of a call that has its exit, now or once the stack is empty. */

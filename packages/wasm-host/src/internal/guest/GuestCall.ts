@@ -155,9 +155,8 @@ export class GuestCall<A = unknown> implements Member<GuestCall>, Turn {
     return "call"
   }
 
-  /** Nobody has left yet when it comes on the stack. */
-  get isCleanup(): boolean {
-    return false
+  get isUnwanted(): boolean {
+    return this.isAbandoned
   }
 
   enter(): void {
