@@ -192,36 +192,34 @@ export const reentrySuite = ({ conformance, executor, name }: Topology) =>
       })
     )
 
-    it.effect(
-      "a caller who leaves in his answer's transformation, or whose host function answers and makes him leave: what is asked for next is interrupted",
-      () =>
-        Effect.gen(function* () {
-          for (const leaves of ["in the transformation", "in the function"]) {
-            const asked: Array<number> = []
-            let caller: Fiber.Fiber<unknown, unknown> | undefined
-            const leave = () => caller!.interruptUnsafe()
-            const host = HookedImports.toLayer({
-              ...conformanceHandlers,
-              host_delay: ({ id }) => {
-                asked.push(id)
-                if (id === 0) return Effect.as(Effect.yieldNow, id)
-                if (id === 2) return Effect.succeed(id)
+    it.effect("a caller who leaves while his answer is made: what is asked for next is interrupted", () =>
+      Effect.gen(function* () {
+        for (const leaves of ["in the transformation", "in the function"]) {
+          const asked: Array<number> = []
+          let caller: Fiber.Fiber<unknown, unknown> | undefined
+          const leave = () => caller!.interruptUnsafe()
+          const host = HookedImports.toLayer({
+            ...conformanceHandlers,
+            host_delay: ({ id }) => {
+              asked.push(id)
+              if (id === 0) return Effect.as(Effect.yieldNow, id)
+              if (id === 2) return Effect.succeed(id)
               if (id > 2) return Effect.never
-                if (leaves === "in the function") leave()
-                return Effect.succeed(id)
-              }
-            })
-            const guest = yield* HookedGuest.make({ module: conformanceModule }).pipe(Effect.provide(host))
-            hooks.encode = (id) => {
-              if (id === 1 && leaves === "in the transformation") leave()
+              if (leaves === "in the function") leave()
+              return Effect.succeed(id)
             }
-            yield* Effect.addFinalizer(() => Effect.sync(() => (hooks.encode = () => {})))
-            caller = yield* Effect.forkChild(guest.sequence({ count: 5 }))
-            assert.isTrue(Exit.hasInterrupts(yield* Fiber.await(caller)))
-            yield* isLeft(guest)
-            assert.deepStrictEqual(asked, [0, 1, 2, 3])
+          })
+          const guest = yield* HookedGuest.make({ module: conformanceModule }).pipe(Effect.provide(host))
+          hooks.encode = (id) => {
+            if (id === 1 && leaves === "in the transformation") leave()
           }
-        })
+          yield* Effect.addFinalizer(() => Effect.sync(() => (hooks.encode = () => {})))
+          caller = yield* Effect.forkChild(guest.sequence({ count: 5 }))
+          assert.isTrue(Exit.hasInterrupts(yield* Fiber.await(caller)))
+          yield* isLeft(guest)
+          assert.deepStrictEqual(asked, [0, 1, 2, 3])
+        }
+      })
     )
 
     it.effect("a caller who leaves while an answer waits for its turn: what is asked for next is interrupted", () =>
