@@ -46,8 +46,6 @@ export class DirectCall implements Entry {
   private context: Context.Context<never> = Context.empty()
   private readonly guest: Guest
   private readonly admission: Admission.Admission
-  /** Nobody can leave it. */
-  readonly isUnwanted = false
   private index = 0
   private owner: GuestCall | undefined
 
@@ -87,6 +85,11 @@ export class DirectCall implements Entry {
       new DirectCaller(this.context, this.admission),
       undefined
     ))
+  }
+
+  /** Nobody can leave it. */
+  get isUnwanted(): boolean {
+    return false
   }
 
   /** It ends in the guest's death, or in what its codec or its contract says. */
