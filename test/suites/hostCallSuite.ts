@@ -5,6 +5,7 @@ import { Conformance, conformanceModule, hostOf } from "../fixtures/conformance.
 import { Failed, type Interrupted } from "../fixtures/conformanceTypes.ts"
 import { eventually, turn } from "../fixtures/eventually.ts"
 import type { Topology } from "../fixtures/topologies.ts"
+import { uncaught } from "../fixtures/uncaught.ts"
 
 type Host = Required<NonNullable<Parameters<typeof hostOf>[0]>>
 
@@ -673,19 +674,3 @@ export const hostCallSuite = ({ conformance, executor, name, syncHostFunctions, 
 
 /** Logs of what a test provokes on purpose. */
 const silent = Logger.layer([])
-
-/** The exceptions that nobody catches within the scope, which would otherwise end the test run. */
-const uncaught = Effect.acquireRelease(
-  Effect.sync(() => {
-    const thrown: Array<string> = []
-    const listeners = process.listeners("uncaughtException")
-    process.removeAllListeners("uncaughtException")
-    process.on("uncaughtException", (error) => thrown.push(String(error)))
-    return { listeners, thrown }
-  }),
-  ({ listeners }) =>
-    Effect.sync(() => {
-      process.removeAllListeners("uncaughtException")
-      for (const listener of listeners) process.on("uncaughtException", listener)
-    })
-).pipe(Effect.map(({ thrown }) => thrown))

@@ -19,6 +19,7 @@ import * as Scheduler from "effect/Scheduler"
 import * as Schema from "effect/Schema"
 import * as ContextReader from "./ContextReader.ts"
 import * as Count from "./Count.ts"
+import { tell } from "./Foreign.ts"
 import { Line } from "./Line.ts"
 
 /** `concurrency` tasks are active and `capacity` wait: `waiting` is how many did when the entrant was refused. */
@@ -266,7 +267,9 @@ class AdmissionImpl implements Admission {
   private change(permit: PermitImpl, state: PermitState): void {
     permit.state = state
     // Two changes before the scheduler's turn are told by two calls that find the same state.
-    this.dispatcher.scheduleTask(() => permit.onChange?.(permit), 0)
+    this.dispatcher.scheduleTask(() => {
+      if (permit.onChange !== undefined) tell(permit.onChange, permit)
+    }, 0)
   }
 }
 

@@ -7,7 +7,7 @@
  * so. A breach of the protocol is told to the owner.
  */
 import { type CodecError, CodecFailure, toCodecError } from "./CodecError.ts"
-import { isA, textOf } from "./Foreign.ts"
+import { isA, textOf, throwLater } from "./Foreign.ts"
 import * as CallerContext from "./internal/CallerContext.ts"
 import { Inbox, type Receiver } from "./internal/Inbox.ts"
 import type { Reader } from "./internal/msgpack/MsgPackReader.ts"
@@ -381,20 +381,3 @@ const writeValue = (writer: Writer, write: (writer: Writer) => CodecError | unde
   writer.patch32(length, writer.size - length - 4)
   return refused
 }
-
-/**
- * Resumes a caller. An observer of the caller's that throws is an uncaught exception of the application, and not the end
- * of other calls.
- */
-export const tell = <A>(resume: (exit: A) => void, exit: A): void => {
-  try {
-    resume(exit)
-  } catch (error) {
-    throwLater(error)
-  }
-}
-
-const throwLater = (error: unknown): void =>
-  queueMicrotask(() => {
-    throw error
-  })

@@ -15,6 +15,8 @@ import * as Queue from "effect/Queue"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Admission from "./Admission.ts"
+import * as Count from "./Count.ts"
+import { tell } from "./Foreign.ts"
 import { Line } from "./Line.ts"
 import { ExecutorError, type Stoppable, type StreamHandle, Task, type TaskHandle } from "./TaskHandle.ts"
 
@@ -95,7 +97,7 @@ const makeUnsafe = (options: Options | undefined): Executor["Service"] => {
     // The spawner's effect requires R, so its context has it.
     const task = new Task(permit, effect, context as Context.Context<R>, (task, exit) => {
       tasks.remove(task)
-      onExit?.(exit)
+      if (onExit !== undefined) tell(onExit, exit)
     })
     tasks.push(task)
     permit.onChange = permit.state === "Active" ? undefined : () => task.advance()
@@ -177,7 +179,7 @@ const intoQueue = <A, E, R, Refusal>(
   stream: Stream.Stream<A, E, R>,
   options: StreamOptions | undefined
 ): Effect.Effect<StreamHandle<A, E>, Refusal, R> =>
-  Effect.flatMap(Queue.bounded<A, E | ExecutorError | Cause.Done>(options?.bufferSize ?? 16), (queue) =>
+  Effect.flatMap(replyQueue<A, E>(options), (queue) =>
     Effect.map(
       spawn(
         Stream.runForEachArray(stream, (elements) => Queue.offerAll(queue, elements)),
@@ -185,4 +187,9 @@ const intoQueue = <A, E, R, Refusal>(
       ),
       (task) => ({ id: task.id, replies: Queue.asDequeue(queue), interrupt: task.interrupt })
     )
+  )
+
+const replyQueue = <A, E>(options: StreamOptions | undefined) =>
+  Effect.suspend(() =>
+    Queue.bounded<A, E | ExecutorError | Cause.Done>(Count.orInfinity("bufferSize", options?.bufferSize ?? 16, 1))
   )

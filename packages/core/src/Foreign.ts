@@ -1,7 +1,8 @@
 /**
  * Values of other people's code, which may be anything: a proxy that was revoked, or an object without a text of its own, throws when
- * it is looked at.
+ * it is looked at. And that code itself, which may throw when it is told of something.
  */
+import * as Cause from "effect/Cause"
 import * as Inspectable from "effect/Inspectable"
 
 /** As `instanceof`; what cannot be looked at is of no type. */
@@ -22,3 +23,30 @@ export const textOf = (thrown: unknown): string => {
     return "something that cannot be read"
   }
 }
+
+/** As `Cause.pretty`. */
+export const prettyOf = (cause: Cause.Cause<unknown>): string => {
+  try {
+    return Cause.pretty(cause)
+  } catch (error) {
+    return textOf(error)
+  }
+}
+
+/**
+ * Resumes a caller. An observer of the caller's that throws is an uncaught exception of the application, and not the end
+ * of other calls.
+ */
+export const tell = <A>(resume: (exit: A) => void, exit: A): void => {
+  try {
+    resume(exit)
+  } catch (error) {
+    throwLater(error)
+  }
+}
+
+/** As an uncaught exception, and not to whoever is on the stack. */
+export const throwLater = (error: unknown): void =>
+  queueMicrotask(() => {
+    throw error
+  })

@@ -6,11 +6,11 @@
  * error channel of a host function's byte face, and is added to the typed face of a function that a host pool runs.
  */
 import * as Cause from "effect/Cause"
-import * as Inspectable from "effect/Inspectable"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as SchemaGetter from "effect/SchemaGetter"
 import * as Codec from "./Codec.ts"
+import { isA, textOf } from "./Foreign.ts"
 import { describeLoss } from "./Thread.ts"
 
 /** The pool had no room, and the caller had asked not to wait. `capacity`: tasks that may wait. */
@@ -27,11 +27,7 @@ const Died: Schema.declare<unknown> = Schema.declare((_): _ is unknown => true).
   toCodec: () =>
     Schema.link<unknown>()(Schema.Struct({ name: Schema.String, message: Schema.String, stack: Schema.String }), {
       decode: SchemaGetter.transform(({ message, name, stack }) => Object.assign(new Error(message), { name, stack })),
-      encode: SchemaGetter.transform((cause) =>
-        cause instanceof Error
-          ? { name: textOf(cause.name), message: textOf(cause.message), stack: textOf(cause.stack) }
-          : { name: "Error", message: textOf(cause), stack: "" }
-      )
+      encode: SchemaGetter.transform((cause) => partsOf(cause))
     })
 })
 
@@ -117,7 +113,18 @@ const codec = Codec.make(HostCallError)
 /** To another thread. An error that does not fit has a part that is no error's: it is a bug, and says so. */
 export const encode = (error: HostCallError): Uint8Array => {
   const bytes = Codec.encodeToBytes(codec, error)
-  return Result.isSuccess(bytes) ? bytes.success : encode(fromDefect(error.function, new Error(bytes.failure.message)))
+  if (Result.isSuccess(bytes)) return bytes.success
+  const defect = fromDefect(functionOf(error), new Error(bytes.failure.message))
+  return Result.getOrThrow(Codec.encodeToBytes(codec, defect))
+}
+
+/** Which function it says it is of, if that can be read. */
+const functionOf = (error: HostCallError): string => {
+  try {
+    return textOf(error.function)
+  } catch {
+    return ""
+  }
 }
 
 /** From another thread: why `name` gave no answer. */
@@ -135,11 +142,7 @@ const describe = (reason: Reason): string => {
     case "Interrupted":
       return "was interrupted before it answered"
     case "Defect":
-      return `failed with a defect: ${
-        reason.cause instanceof Error
-          ? `${textOf(reason.cause.name)}: ${textOf(reason.cause.message)}`
-          : textOf(reason.cause)
-      }`
+      return `failed with a defect: ${defectText(reason.cause)}`
     case "ArgumentsRefused":
       return `was not started: its arguments do not fit the contract${at(reason.path)}: ${reason.detail}`
     case "AnswerRefused":
@@ -159,9 +162,19 @@ const describe = (reason: Reason): string => {
   }
 }
 
-/** Anything as text, also what has no text of its own. */
-function textOf(value: unknown): string {
-  return (typeof value === "string" ? value : Inspectable.toStringUnknown(value)).toWellFormed()
+const defectText = (cause: unknown): string => {
+  const { message, name } = partsOf(cause)
+  return isA(cause, Error) ? `${name}: ${message}` : message
+}
+
+/** What a function died of, as far as it can be read. */
+function partsOf(cause: unknown): { readonly name: string; readonly message: string; readonly stack: string } {
+  try {
+    if (cause instanceof Error) {
+      return { name: textOf(cause.name), message: textOf(cause.message), stack: textOf(cause.stack) }
+    }
+  } catch {}
+  return { name: "Error", message: textOf(cause), stack: "" }
 }
 
 const at = (path: string): string => (path === "" ? "" : ` at ${path}`)

@@ -21,6 +21,7 @@ import * as Stream from "effect/Stream"
 import * as Tracer from "effect/Tracer"
 import * as Admission from "./Admission.ts"
 import { type CodecError, toCodecError } from "./CodecError.ts"
+import * as Deadline from "./Deadline.ts"
 import { isA } from "./Foreign.ts"
 import * as FunctionCodec from "./FunctionCodec.ts"
 import * as HostCallError from "./HostCallError.ts"
@@ -134,10 +135,23 @@ export const implement = Effect.fnUntraced(function* <H extends object, E = neve
   const implementations = new Map<string, Implementation>()
   for (const [tag, codec] of codecs) {
     const handler: Erased<Services<H>> | undefined = Reflect.get(erased as object, tag)
-    if (handler !== undefined) implementations.set(tag, implementation(codec, handler, context))
+    // What every object has is nobody's handler.
+    const isGiven = !(tag in Object.prototype) || Object.hasOwn(erased, tag)
+    if (isGiven && handler !== undefined) implementations.set(tag, implementation(codec, handler, context))
   }
   return implementations
 })
+
+/** All of a contract, in its order. One that a caller without types has left out is a defect. */
+export const inOrder = (
+  codecs: ReadonlyMap<string, FunctionCodec.FunctionCodec>,
+  implementations: ReadonlyMap<string, Implementation>
+): Effect.Effect<ReadonlyArray<Implementation>> => {
+  const missing = Array.from(codecs.keys()).filter((tag) => !implementations.has(tag))
+  return missing.length > 0
+    ? Effect.die(new Error(`no handler for ${missing.join(", ")}`))
+    : Effect.succeed(Array.from(implementations.values()))
+}
 
 const implementation = <Env>(
   codec: FunctionCodec.FunctionCodec,
@@ -154,10 +168,11 @@ const implementation = <Env>(
     return Exit.succeed(Result.fail(error.success))
   }
   const ownContext = contextOf(context)
-  // A handler that throws instead of returning an Effect has a bug like one whose Effect dies.
+  // A handler that throws, or returns something else than an Effect, has a bug like one whose Effect dies.
   const handle = (payload: unknown): Effect.Effect<unknown, unknown> => {
     try {
-      return handler(payload) as Effect.Effect<unknown, unknown>
+      const effect = handler(payload) as Effect.Effect<unknown, unknown>
+      return Effect.isEffect(effect) ? effect : Exit.die(new Error("its handler returned no Effect"))
     } catch (error) {
       return Exit.die(error)
     }
@@ -172,7 +187,10 @@ const implementation = <Env>(
     return Effect.flatMap(Effect.exit(owned), (exit) => finish(settle(exit)))
   }
   const stream = (payload: unknown): Stream.Stream<unknown, unknown> =>
-    Stream.suspend(() => handler(payload) as unknown as Stream.Stream<unknown, unknown, Env | Scope.Scope>).pipe(
+    Stream.suspend(() => {
+      const elements = handler(payload) as unknown as Stream.Stream<unknown, unknown, Env | Scope.Scope>
+      return Stream.isStream(elements) ? elements : Stream.die(new Error("its handler returned no Stream"))
+    }).pipe(
       Stream.scoped,
       Stream.updateContext(ownContext),
       Stream.catchCause((cause) => Stream.failCause(streamCause(codec, cause)))
@@ -270,6 +288,7 @@ const withoutCaller = <Env>(context: Context.Context<Env>): Context.Context<Env>
 
 const callers = Context.omit(
   Admission.Current,
+  Deadline.Current,
   Tracer.ParentSpan,
   References.CurrentLogAnnotations,
   References.CurrentLogSpans,

@@ -107,7 +107,8 @@ export const Service =
         service,
         Effect.gen(function* () {
           const implementations = yield* HostFunction.implement(codecs, handlers)
-          return fromBackend<R>({ key: id, codecs }, yield* CallingThread.make(implementations, options))
+          const functions = yield* HostFunction.inOrder(codecs, implementations)
+          return fromBackend<R>({ key: id, codecs }, yield* CallingThread.make(functions, options))
         })
       )
     return Object.assign(service, {

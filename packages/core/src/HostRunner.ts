@@ -5,7 +5,6 @@
  * handlers log goes to the owner's loggers, at their callers' log levels. The spans that they make are children of their
  * callers', with what was logged in them, and go to the tracer of the handlers' own layer.
  */
-import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -18,6 +17,8 @@ import type * as Rpc from "effect/rpc/Rpc"
 import * as Schema from "effect/Schema"
 import * as Codec from "./Codec.ts"
 import type { Connection } from "./Connection.ts"
+import * as Foreign from "./Foreign.ts"
+import * as HostFunction from "./HostFunction.ts"
 import type * as HostPool from "./HostPool.ts"
 import { HostServer } from "./HostServer.ts"
 import type { Channels } from "./internal/blocking/Channels.ts"
@@ -67,7 +68,10 @@ export const run = <Self, R extends Rpc.Any, Init, E>(
       Effect.scoped,
       Effect.catchCause((cause) =>
         Effect.sync(() => {
-          server.connection.signal(Signal.startFailed, Signal.encode(Signal.detailCodec, textOf(Cause.pretty(cause))))
+          server.connection.signal(
+            Signal.startFailed,
+            Signal.encode(Signal.detailCodec, textOf(Foreign.prettyOf(cause)))
+          )
         })
       ),
       Effect.provide(Logger.layer([forward(server.connection), Logger.tracerLogger])),
@@ -88,32 +92,45 @@ const serve = Effect.fnUntraced(function* <Self, R extends Rpc.Any, Init, E>(
   if (Result.isFailure(initial)) return yield* initial.failure.under("initial")
   const provided = Layer.provide(handlers, Layer.succeed(contract.initial, initial.success))
   const implementations = Context.get(yield* Layer.build(provided), contract.handlers)
-  const missing = Array.from(contract.codecs.keys()).filter((tag) => !implementations.has(tag))
-  if (missing.length > 0) return yield* Effect.die(new Error(`no handler for ${missing.join(", ")}`))
-  yield* server.serve(Array.from(implementations.values()))
+  yield* server.serve(yield* HostFunction.inOrder(contract.codecs, implementations))
   yield* Deferred.await(closing)
 })
 
-/** Worker to owner: a line of the log, as text. */
+/** Worker to owner: a line of the log, as text: of one that is too long, its beginning. */
 const forward = (connection: Connection): Logger.Logger<unknown, void> =>
   Logger.make(({ cause, fiber, logLevel, message }) => {
-    const parts = (Array.isArray(message) ? message : [message]).map(textOf)
-    if (cause.reasons.length > 0) parts.push(textOf(Cause.pretty(cause)))
-    const annotations = Object.entries(fiber.getRef(References.CurrentLogAnnotations))
+    let left = maxLineLength
+    const cut = (value: unknown): string => {
+      const text = textOf(value).slice(0, left)
+      left -= text.length
+      return text.toWellFormed()
+    }
+    const messages = (Array.isArray(message) ? message : [message]).slice(0, maxParts).map(cut)
+    if (cause.reasons.length > 0) messages.push(cut(Foreign.prettyOf(cause)))
+    const annotations = Object.entries(fiber.getRef(References.CurrentLogAnnotations)).slice(0, maxParts)
     connection.signal(
       Signal.log,
       Signal.encode(Signal.logCodec, {
         level: logLevel === "All" || logLevel === "None" ? "Info" : logLevel,
-        messages: parts,
-        annotations: Object.fromEntries(annotations.map(([key, value]) => [key.toWellFormed(), textOf(value)]))
+        messages,
+        annotations: Object.fromEntries(annotations.map(([key, value]) => [cut(key), cut(value)]))
       })
     )
   })
 
 const textOf = (value: unknown): string => {
-  const text = typeof value === "string" ? value : Inspectable.toStringUnknown(value, 0)
-  return text.slice(0, maxTextLength).toWellFormed()
+  try {
+    const text = typeof value === "string" ? value : Inspectable.toStringUnknown(value, 0)
+    return text.slice(0, maxTextLength).toWellFormed()
+  } catch {
+    return Foreign.textOf(value)
+  }
 }
 
-/** Characters of one part of a line. A line that does not fit its frame would be the end of the thread. */
+/**
+ * Characters of one part of a line, and of all of it, and how many parts of either kind it has. A line that does not fit its frame would
+ * be the end of the thread.
+ */
 const maxTextLength = 100_000
+const maxLineLength = 1_000_000
+const maxParts = 1000

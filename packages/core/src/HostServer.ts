@@ -54,7 +54,7 @@ export class HostServer {
       onSignal: (id, reader) => this.onSignal(id, reader),
       onFault: (detail) => {
         // The owner's messages cannot be trusted: this thread ends, and the owner sees it.
-        throw new Error(`the owner of this thread sent what is no frame: ${detail}`)
+        throw new Error(`what the owner of this thread sent cannot be carried out: ${detail}`)
       },
       isBusy: this.isBusy
     })

@@ -7,6 +7,7 @@
  * executor's, whichever ends first.
  */
 import * as Admission from "@fiberhost/core/Admission"
+import * as Deadline from "@fiberhost/core/Deadline"
 import type * as HostFunction from "@fiberhost/core/HostFunction"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -54,7 +55,7 @@ export interface LoadOptions {
   /** Guest functions that the module must not leave out. */
   readonly require: "all" | ReadonlyArray<string>
   readonly limits: Limits
-  /** Told of the instance as soon as it is known where it will live, by an executor that makes it on another thread. */
+  /** Told of the instance as soon as it is known where it will live. On another thread that is before it is made. */
   readonly onPlace?: ((instance: Instance) => void) | undefined
 }
 
@@ -100,6 +101,7 @@ export const make = Effect.fnUntraced(function* (
     hosts,
     limits,
     module: source,
+    onPlace,
     require,
     signature
   }: LoadOptions): Effect.fn.Return<Instance, GuestError.GuestError, Scope.Scope> {
@@ -109,7 +111,7 @@ export const make = Effect.fnUntraced(function* (
     const module = yield* compile(source, plugin, limits.memory)
     const missing = yield* Link.resolve(module.interface, signature, require)
 
-    const context = yield* Effect.context<never>()
+    const context = withoutDeadline(yield* Effect.context<never>())
     // Looked at in the step that registers the guest: the executor may have closed while the module was compiled.
     const open = Effect.suspend(() =>
       closed
@@ -135,7 +137,9 @@ export const make = Effect.fnUntraced(function* (
           Effect.sync(() => guests.delete(guest))
         )
     )
-    return new GuestInstance(guest, missing, admission)
+    const instance = new GuestInstance(guest, missing, admission)
+    onPlace?.(instance)
+    return instance
   })
 
   const context = yield* Effect.context<never>()
@@ -150,6 +154,13 @@ export const make = Effect.fnUntraced(function* (
   const gate = CallGate.make(admission, options, warn)
   return GuestExecutor.of({ load, gate, drain: admission.drain, stats: () => admission.stats })
 })
+
+/**
+ * The context of what no call of a guest owns: it has no deadline, and not that of who loaded the guest.
+ *
+ * @internal
+ */
+export const withoutDeadline = Context.omit(Deadline.Current)
 
 const once = (run: () => void): (() => void) => {
   let isDone = false

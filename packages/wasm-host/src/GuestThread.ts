@@ -10,7 +10,6 @@ import * as Admission from "@fiberhost/core/Admission"
 import * as Count from "@fiberhost/core/Count"
 import * as Deadline from "@fiberhost/core/Deadline"
 import type * as Thread from "@fiberhost/core/Thread"
-import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -114,7 +113,7 @@ export const make = Effect.fnUntraced(function* (
     const refuse = (reason: GuestError.Reason) => new GuestError.GuestError({ plugin, reason })
     const module = yield* compile(source, plugin, limits.memory)
     const missing = yield* Link.resolve(module.interface, signature, require)
-    const context = yield* Effect.context<never>()
+    const context = GuestExecutor.withoutDeadline(yield* Effect.context<never>())
 
     if (closed) return yield* refuse(GuestError.closed)
     const thread = yield* Effect.mapError(choose(plugin), ({ message, thread }) =>
@@ -173,9 +172,10 @@ const withinDeadline = Effect.fnUntraced(function* <A, E>(
   deadline: number
 ) {
   const { plugin } = guest.signature
-  const milliseconds = Math.min(deadline, Context.get(guest.context, Deadline.Current) - Deadline.now(guest.context))
+  const own = (yield* Deadline.Current) - Deadline.now(guest.context)
+  const milliseconds = Math.max(0, Math.min(deadline, own))
   if (milliseconds === Infinity) return yield* loading
-  const loaded = yield* Effect.timeoutOption(loading, Math.max(0, milliseconds))
+  const loaded = yield* Effect.timeoutOption(loading, milliseconds)
   if (Option.isSome(loaded)) return loaded.value
   const isEntered = guest.isEntered
   if (isEntered) guest.terminate(`the start function of ${plugin} did not return within ${milliseconds} ms`)

@@ -33,8 +33,8 @@ export const fromCompiled = (compiled: WebAssembly.Module): PluginModule =>
 
 /** Fails with `InvalidModule` when the engine does not compile the bytes. */
 export const make = (source: Source, plugin = "plugin"): Effect.Effect<PluginModule, GuestError.GuestError> =>
-  // The caller may reuse its buffer while the engine compiles.
-  isPluginModule(source) ? Effect.succeed(source) : compile(source.slice(), plugin)
+  // The caller may reuse its buffer while the engine compiles. The `slice` of a Buffer would share it.
+  isPluginModule(source) ? Effect.succeed(source) : compile(new Uint8Array(source), plugin)
 
 /**
  * The module whose instances are held to `limits`, compiled anew unless its own limits are as low. Limits only narrow.
@@ -58,7 +58,7 @@ export const limited = (
         })
       )
     // The caller may reuse its buffer while the engine compiles.
-    const bytes = isPluginModule(source) ? source.bytes : source.slice()
+    const bytes = isPluginModule(source) ? source.bytes : new Uint8Array(source)
     if (bytes === undefined) return refuse("the module came compiled. Load it from its bytes")
 
     const capped = MemoryLimit.apply(bytes, pages)

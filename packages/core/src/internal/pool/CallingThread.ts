@@ -3,12 +3,15 @@
  * another thread, so a program behaves the same over both.
  */
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as Queue from "effect/Queue"
 import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Admission from "../../Admission.ts"
 import * as Executor from "../../Executor.ts"
+import { isA } from "../../Foreign.ts"
 import type { FunctionCodec } from "../../FunctionCodec.ts"
 import * as HostCallError from "../../HostCallError.ts"
 import * as HostFunction from "../../HostFunction.ts"
@@ -21,11 +24,10 @@ import type { PoolBackend, WhenFull } from "./PoolBackend.ts"
 import * as Promises from "./Promises.ts"
 
 export const make = Effect.fnUntraced(function* (
-  implementations: ReadonlyMap<string, HostFunction.Implementation>,
+  functions: ReadonlyArray<HostFunction.Implementation>,
   options: Executor.Options | undefined
 ): Effect.fn.Return<PoolBackend, never, Scope.Scope> {
   const executor = yield* Executor.make(options)
-  const functions = Array.from(implementations.values())
 
   const bytes =
     (index: number, whenFull: WhenFull): HostFunction.Bytes =>
@@ -35,11 +37,13 @@ export const make = Effect.fnUntraced(function* (
       const answer =
         whenFull === "suspend"
           ? executor.run(task)
-          : Effect.flatMap(executor.trySpawn(task), (handle) =>
-              Effect.onInterrupt(handle.await, () => handle.interrupt)
+          : Effect.uninterruptibleMask((restore) =>
+              Effect.flatMap(executor.trySpawn(task), (handle) =>
+                Effect.onInterrupt(restore(handle.await), () => handle.interrupt)
+              )
             )
       return Effect.mapError(answer, (error) =>
-        error._tag === "ExecutorError" ? notRun(implementation.codec.name, error) : error
+        isExecutorError(error) ? notRun(implementation.codec.name, error) : error
       )
     }
   const faces = functions.map(({ codec }, index) => ({
@@ -53,19 +57,18 @@ export const make = Effect.fnUntraced(function* (
     const elements = Stream.suspend(() => {
       const decoded = carriedArguments(codec, payload)
       if (Result.isFailure(decoded)) return Stream.fail(HostFunction.argumentsRefused(codec.name, decoded.failure))
-      return Stream.mapEffect(stream(decoded.success), (element) =>
-        Effect.fromResult(
-          Result.mapError(codec.carryElement(element), (error) => HostFunction.answerRefused(codec.name, error))
-        )
+      return Stream.mapEffect(
+        Stream.mapError(stream(decoded.success), (failure) => carriedFailure(codec, failure)),
+        (element) =>
+          Effect.fromResult(
+            Result.mapError(codec.carryElement(element), (error) => HostFunction.answerRefused(codec.name, error))
+          )
       )
     })
-    const spawn = whenFull === "suspend" ? executor.spawnStream(elements) : executor.trySpawnStream(elements)
-    return Stream.unwrap(
-      Effect.map(
-        Effect.acquireRelease(spawn, (handle) => handle.interrupt),
-        (handle) => Stream.fromQueue(handle.replies)
-      )
-    ).pipe(Stream.mapError((error) => (error instanceof Executor.ExecutorError ? notRun(codec.name, error) : error)))
+    return Stream.mapError(
+      whenFull === "suspend" ? waiting(executor, elements) : trying(executor, elements),
+      (error) => (isExecutorError(error) ? notRun(codec.name, error) : error)
+    )
   }
 
   // The calling thread is the only one on the board. It takes what the executor takes: calls that run and calls that wait.
@@ -143,12 +146,42 @@ const executed = (
   ...implementation,
   perform: (payload) =>
     Effect.mapError(executor.run(Effect.suspend(() => implementation.perform(payload))), (error) =>
-      error._tag === "ExecutorError" ? notRun(implementation.codec.name, error) : error
+      isExecutorError(error) ? notRun(implementation.codec.name, error) : error
     )
 })
 
+/** A stream as a task, for which its reader waits and can be interrupted: the task is his from its entry on. */
+const waiting = <A, E>(executor: Executor.Executor["Service"], elements: Stream.Stream<A, E>) =>
+  Stream.callback<A, E | Executor.ExecutorError>(
+    (queue) =>
+      Effect.flatMap(
+        Effect.exit(executor.run(Stream.runForEachArray(elements, (values) => Queue.offerAll(queue, values)))),
+        (exit) =>
+          Effect.sync(() => (Exit.isSuccess(exit) ? Queue.endUnsafe(queue) : Queue.failCauseUnsafe(queue, exit.cause)))
+      ),
+    { bufferSize: 16 }
+  )
+
+const trying = <A, E>(executor: Executor.Executor["Service"], elements: Stream.Stream<A, E>) =>
+  Stream.unwrap(
+    Effect.map(
+      Effect.acquireRelease(executor.trySpawnStream(elements), (handle) => handle.interrupt),
+      (handle) => Stream.fromQueue(handle.replies)
+    )
+  )
+
+/** A stream's own failure, as its reader gets it: the contract's, or why it does not fit that. */
+const carriedFailure = (codec: FunctionCodec, failure: unknown): unknown => {
+  if (isA(failure, HostCallError.HostCallError)) return failure
+  const carried = Result.flatMap(codec.encodeAnswer(Result.fail(failure)), codec.decodeAnswer)
+  if (Result.isFailure(carried)) return HostFunction.answerRefused(codec.name, carried.failure)
+  return Result.merge(carried.success)
+}
+
 const carriedArguments = (codec: FunctionCodec, payload: unknown) =>
   Result.flatMap(codec.encodeArguments(payload), codec.decodeArguments)
+
+const isExecutorError = (error: unknown): error is Executor.ExecutorError<unknown> => isA(error, Executor.ExecutorError)
 
 const notRun = (name: string, { reason }: Executor.ExecutorError<unknown>): HostCallError.HostCallError => {
   switch (reason._tag) {

@@ -7,10 +7,12 @@
  *
  * Invariant: somebody waits only while no thread that could take the call has room.
  */
+import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import * as Hash from "effect/Hash"
+import * as Scheduler from "effect/Scheduler"
 import * as HostCallError from "../../HostCallError.ts"
 import { Line } from "../../Line.ts"
 import type * as Thread from "../../Thread.ts"
@@ -85,7 +87,7 @@ export class Pool {
     // Said before it looks: who gives a place back in between tells it.
     this.board.ownerWaits = !isOpen || this.stats.waiting > 0
     const { active, waiting } = this.stats
-    if (!isOpen && active === 0 && waiting === 0) Deferred.doneUnsafe(this.idle, Effect.void)
+    if (!isOpen && active === 0 && waiting === 0) this.becomeIdle()
     this.lookAgain()
   }
   /**
@@ -94,7 +96,7 @@ export class Pool {
    */
   private readonly lookAgain = (): void => {
     if (this.look !== undefined || !this.isShared || !this.board.ownerWaits) return
-    if (this.phase === "Closed" || Deferred.isDoneUnsafe(this.idle)) return
+    if (this.phase === "Closed" || this.isIdle) return
     this.look = setTimeout(() => {
       this.look = undefined
       this.pumpAll()
@@ -116,6 +118,8 @@ export class Pool {
   private isShared = false
   private phase: "Open" | "Draining" | "Closed" = "Open"
   private readonly idle = Deferred.makeUnsafe<void>()
+  private isIdle = false
+  private readonly dispatcher = Context.get(Context.empty(), Scheduler.Scheduler).makeDispatcher()
 
   constructor(options: {
     readonly concurrency: number
@@ -183,6 +187,11 @@ export class Pool {
     const at = this.slots.indexOf(slot)
     if (at >= this.pinnable) this.slots.splice(at, 1)
     this.expect()
+    // It may have been the last that those who wait could hope for.
+    const { gaveUp } = this
+    if (gaveUp === undefined) return
+    this.waiting.fail(gaveUp)
+    this.settle()
   }
 
   private expect(): void {
@@ -245,7 +254,6 @@ export class Pool {
     slot.gaveUp = reason
     this.remove(slot)
     slot.waiting.fail(reason)
-    if (this.gaveUp !== undefined) this.waiting.fail(reason)
     this.settle()
   }
 
@@ -283,7 +291,14 @@ export class Pool {
     this.waiting.fail(closed)
     for (const slot of this.slots) slot.waiting.fail(closed)
     for (const thread of this.threads.slice()) thread.failAll(closed)
-    Deferred.doneUnsafe(this.idle, Effect.void)
+    this.becomeIdle()
+  }
+
+  /** Whoever drains goes on in a turn of his own: the last call is being answered on this stack. */
+  private becomeIdle(): void {
+    if (this.isIdle) return
+    this.isIdle = true
+    this.dispatcher.scheduleTask(() => Deferred.doneUnsafe(this.idle, Effect.void), 0)
   }
 
   // Callers on other threads

@@ -15,18 +15,61 @@ export const fromEffects = (
 export const whenFull = (options: CallOptions | undefined): "suspend" | "fail" =>
   options?.try === true ? "fail" : "suspend"
 
-/** The elements of a stream. The signal interrupts it, and so does a reader that stops. */
+/** The elements of a stream. The signal interrupts it at once, and so does a reader that stops. */
 export const iterate = <A>(stream: Stream.Stream<A, unknown>, options: CallOptions | undefined): AsyncIterable<A> => {
-  const pinned = Stream.provideService(stream, PinnedTo, options?.key)
+  const elements = Stream.toAsyncIterable(Stream.provideService(stream, PinnedTo, options?.key))
   const signal = options?.signal
-  if (signal === undefined) return Stream.toAsyncIterable(pinned)
-  const aborted = Effect.callback<never, unknown>((resume) => {
-    const abort = () => resume(Effect.fail(signal.reason))
-    if (signal.aborted) return abort()
-    signal.addEventListener("abort", abort, { once: true })
-    return Effect.sync(() => signal.removeEventListener("abort", abort))
-  })
-  return Stream.toAsyncIterable(Stream.interruptWhen(pinned, aborted))
+  if (signal === undefined) return elements
+  return { [Symbol.asyncIterator]: () => new Abortable(elements[Symbol.asyncIterator](), signal) }
+}
+
+/** A reader that its signal stops, also while nobody waits for an element. It begins with the first that is asked for. */
+class Abortable<A> implements AsyncIterator<A> {
+  private readonly reader: AsyncIterator<A>
+  private readonly signal: AbortSignal
+  private hasBegun = false
+  private hasEnded = false
+
+  constructor(reader: AsyncIterator<A>, signal: AbortSignal) {
+    this.reader = reader
+    this.signal = signal
+  }
+
+  async next(): Promise<IteratorResult<A>> {
+    const { signal } = this
+    if (this.hasEnded) return { done: true, value: undefined }
+    if (signal.aborted) return this.aborted()
+    if (!this.hasBegun) signal.addEventListener("abort", this.abort, { once: true })
+    this.hasBegun = true
+    try {
+      const next = await this.reader.next()
+      if (signal.aborted) return this.aborted()
+      if (next.done === true) this.end()
+      return next
+    } catch (error) {
+      this.end()
+      throw signal.aborted ? signal.reason : error
+    }
+  }
+
+  async return(): Promise<IteratorResult<A>> {
+    this.end()
+    await this.reader.return!()
+    return { done: true, value: undefined }
+  }
+
+  /** Interrupts what is under way. */
+  private readonly abort = (): void => void this.reader.return!()
+
+  private aborted(): never {
+    this.end()
+    throw this.signal.reason
+  }
+
+  private end(): void {
+    this.hasEnded = true
+    this.signal.removeEventListener("abort", this.abort)
+  }
 }
 
 const settled = async (call: Effect.Effect<unknown, unknown>, signal: AbortSignal | undefined): Promise<unknown> => {

@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Pull from "effect/Pull"
 import * as Result from "effect/Result"
+import { tell } from "../../Foreign.ts"
 import type { FunctionCodec } from "../../FunctionCodec.ts"
 import * as HostFunction from "../../HostFunction.ts"
 import * as Wire from "../../Wire.ts"
@@ -52,7 +53,7 @@ export class StreamCall extends TypedCall {
       }
     }
     // A thread may send a portion of none, for which its reader waits on.
-    if (this.elements.length > 0) this.wake?.()
+    if (this.elements.length > 0 && this.wake !== undefined) tell(this.wake, undefined)
   }
 
   private end(exit: Exit.Exit<unknown, unknown>): void {

@@ -97,8 +97,15 @@ export const make = (
               call.interrupt()
               reject(signal.reason)
             }
+      // What runs in its payload may abort it.
       if (abort !== undefined) signal!.addEventListener("abort", abort, { once: true })
-      pool.spawn(call, Promises.whenFull(options))
+      try {
+        pool.spawn(call, Promises.whenFull(options))
+      } catch (error) {
+        // Its key cannot be hashed.
+        if (abort !== undefined) signal!.removeEventListener("abort", abort)
+        throw error
+      }
     })
 
   const admit: PoolBackend["admit"] = Effect.fnUntraced(function* () {

@@ -6,8 +6,8 @@
  * still does for a caller that has left is nobody's: its host functions are interrupted, and a late answer is dropped.
  */
 import type * as Admission from "@fiberhost/core/Admission"
-import * as Connection from "@fiberhost/core/Connection"
 import * as Deadline from "@fiberhost/core/Deadline"
+import * as Foreign from "@fiberhost/core/Foreign"
 import type { Line, Member } from "@fiberhost/core/Line"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -320,7 +320,7 @@ export class Call extends Effectable.Class<void> implements Caller, Item, Member
     if (resume === undefined) return
     this.leave()
     this.observation?.end(exit)
-    Connection.tell(resume, exit)
+    Foreign.tell(resume, exit)
   }
 
   private leave(): void {

@@ -4,8 +4,9 @@
  * A timer per call would cost more than most calls. This one sleeps until the earliest time of all, by Effect's `Clock`,
  * and looks then at everything that has not been removed. Owned by its guest, and ends with it.
  */
-import * as Connection from "@fiberhost/core/Connection"
+
 import * as Deadline from "@fiberhost/core/Deadline"
+import * as Foreign from "@fiberhost/core/Foreign"
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
@@ -78,7 +79,7 @@ export class GuestTimer {
       // What is told first may remove others.
       if (item.dueAt > now || item.timerIndex < 0) continue
       this.remove(item)
-      Connection.tell(() => item.due(), undefined)
+      Foreign.tell(() => item.due(), undefined)
     }
     let earliest = Infinity
     for (const { dueAt } of this.items) earliest = Math.min(earliest, dueAt)

@@ -4,6 +4,7 @@
  */
 import * as Admission from "@fiberhost/core/Admission"
 import * as Deadline from "@fiberhost/core/Deadline"
+import * as Foreign from "@fiberhost/core/Foreign"
 import type * as FunctionCodec from "@fiberhost/core/FunctionCodec"
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
@@ -18,7 +19,7 @@ import * as GuestLimits from "../guest/GuestLimits.ts"
 import * as CallObserver from "./CallObserver.ts"
 import type { PluginGuest } from "./PluginGuest.ts"
 import * as Preparation from "./Preparation.ts"
-import { SupervisedGuest } from "./SupervisedGuest.ts"
+import { type Options as GuestOptions, SupervisedGuest } from "./SupervisedGuest.ts"
 import * as Supervision from "./Supervision.ts"
 
 export interface Options extends GuestExecutor.LoadOptions {
@@ -52,36 +53,45 @@ export const loadGuest = Effect.fnUntraced(function* (
         )
       )
     )
-  const standFor = (instance: Supervision.Owned["instance"], onEvent: Options["onEvent"], itsGate = gate) =>
+  const standFor = (
+    instance: Supervision.Owned["instance"],
+    own: Pick<GuestOptions, "gate" | "onEvent"> & Partial<Pick<GuestOptions, "timer">>
+  ) =>
     Effect.acquireRelease(
       Effect.sync(
         () =>
           new SupervisedGuest({
             plugin,
-            gate: itsGate,
             functions,
             signatures: signature.exports,
             instance,
             valueBytes,
             context,
             observer,
-            onEvent
+            ...own
           })
       ),
       (guest) => Effect.sync(() => guest.close())
     )
-  // Those who wait for the replacement may have taken all room.
-  const ownGate = { ...gate, admission: Admission.make() }
   const prepare = (instance: Supervision.Owned["instance"]) =>
     onReplace === undefined
       ? Effect.void
-      : Effect.scoped(Effect.flatMap(standFor(instance, ignore, ownGate), onReplace)).pipe(
+      : Effect.scoped(Effect.flatMap(standFor(instance, preparing()), onReplace)).pipe(
           (preparing) => Preparation.run(guest, preparing),
           Effect.catchCause((cause) => Effect.fail(failureOf(cause, instance)))
         )
 
   const first = yield* loadOwned(undefined)
-  const guest = yield* standFor(first.instance, onEvent)
+  const guest = yield* standFor(first.instance, { gate, onEvent })
+  const preparing = () => ({
+    // Those who wait for the replacement may have taken all room.
+    gate: { ...gate, admission: Admission.make() },
+    // What is left there when it ends is still looked after.
+    timer: guest.timer,
+    onEvent: (event: Supervisor.Incident) => {
+      if (event._tag === "Answered" || event._tag === "Terminated") onEvent(event)
+    }
+  })
   if (supervisor !== undefined) {
     // The deadline of who loads the plugin is not that of its replacements.
     yield* Supervision.start({ guest, policy: supervisor, first, load: loadOwned, prepare }).pipe(
@@ -91,14 +101,11 @@ export const loadGuest = Effect.fnUntraced(function* (
   return guest
 })
 
-const ignore = () => {}
-
 /** Why an `onReplace` did not succeed, bugs included. */
 const failureOf = (cause: Cause.Cause<unknown>, { dead }: Supervision.Owned["instance"]): GuestError.Reason => {
   // Its executor is closed.
   if (dead?._tag === "Closed") return dead
   const error = Cause.findError(cause)
-  if (Result.isFailure(error)) return new GuestError.OnReplaceFailed({ detail: Cause.pretty(cause) })
-  const { success } = error
-  return new GuestError.OnReplaceFailed({ detail: success instanceof Error ? success.message : String(success) })
+  const detail = Result.isFailure(error) ? Foreign.prettyOf(cause) : Foreign.textOf(error.success)
+  return new GuestError.OnReplaceFailed({ detail })
 }

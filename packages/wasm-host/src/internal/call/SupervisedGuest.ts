@@ -43,6 +43,8 @@ export interface Options {
   /** Whose clock deadlines are of. */
   readonly context: Context.Context<never>
   readonly observer: CallObserver | undefined
+  /** Default: one of its own, which ends with it. */
+  readonly timer?: GuestTimer
   readonly onEvent: (event: Supervisor.Incident) => void
 }
 
@@ -77,6 +79,7 @@ export class SupervisedGuest implements PluginGuest {
   readonly inCallingThread: boolean
   readonly observer: CallObserver | undefined
   readonly timer: GuestTimer
+  private readonly ownTimer: GuestTimer | undefined
   /** The deadline that a caller has already. */
   readonly deadlineOf = ContextReader.make(Deadline.Current)
   /** The host call that a caller runs in. */
@@ -93,7 +96,7 @@ export class SupervisedGuest implements PluginGuest {
   private watch: Escalation.Watch | undefined
   /** The next instance, from when it is known where it will live until it takes calls. */
   private coming: Instance | undefined
-  replacer: Replacer | undefined
+  private replacer: Replacer | undefined
   readonly onEvent: (event: Supervisor.Incident) => void
   private readonly functions: ReadonlyArray<FunctionCodec.FunctionCodec>
   private readonly signatures: ReadonlyArray<Signature>
@@ -117,7 +120,8 @@ export class SupervisedGuest implements PluginGuest {
     this.signatures = options.signatures
     this.valueBytes = options.valueBytes
     this.observer = options.observer
-    this.timer = new GuestTimer(options.context)
+    this.ownTimer = options.timer === undefined ? new GuestTimer(options.context) : undefined
+    this.timer = options.timer ?? this.ownTimer!
     this.onEvent = options.onEvent
     this.use(options.instance)
   }
@@ -285,14 +289,25 @@ export class SupervisedGuest implements PluginGuest {
       if (this.current !== instance) return
       // Its executor, or its plugin, was closed.
       if (reason._tag === "Closed") return this.end(reason)
-      const died = { _tag: "Died", reason } as const
-      this.onEvent(died)
-      if (this.replacer === undefined) return
-      this.current = undefined
-      this.place(this.coming)
-      this.replacer.replace({ ...died, instance })
+      this.onEvent({ _tag: "Died", reason })
+      this.needsAnother(instance, reason)
     })
     this.enterWaiting(instance)
+  }
+
+  /** It has a supervisor from now on, for whom its instance may have died too early. */
+  supervise(replacer: Replacer): void {
+    this.replacer = replacer
+    const { current } = this
+    const reason = current?.dead
+    if (reason !== undefined && reason._tag !== "Closed") this.needsAnother(current!, reason)
+  }
+
+  private needsAnother(instance: Instance, reason: GuestError.Reason): void {
+    if (this.replacer === undefined) return
+    this.current = undefined
+    this.place(this.coming)
+    this.replacer.replace({ _tag: "Died", reason, instance })
   }
 
   /**
@@ -319,6 +334,6 @@ export class SupervisedGuest implements PluginGuest {
 
   close(): void {
     this.end(GuestError.closed)
-    this.timer.close()
+    this.ownTimer?.close()
   }
 }

@@ -3,6 +3,7 @@
  * fiber that replaces, the instances, and those that are kept ready end with it.
  */
 import * as Count from "@fiberhost/core/Count"
+import * as Foreign from "@fiberhost/core/Foreign"
 import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -105,7 +106,10 @@ export const start = Effect.fnUntraced(function* ({
     let why = old.dead
     while (true) {
       if (why !== undefined) {
-        const delay = yield* Effect.exit(next(guest.timer.now, why))
+        const { now } = guest.timer
+        const because = why
+        // A schedule of the user's own may throw.
+        const delay = yield* Effect.exit(Effect.suspend(() => next(now, because)))
         if (Exit.isFailure(delay) && old.dead === undefined) {
           kept = old
           guest.onEvent({ _tag: "Kept", reason: why })
@@ -133,8 +137,8 @@ export const start = Effect.fnUntraced(function* ({
 
   const replace = Effect.fnUntraced(function* (need: Need) {
     const old = current
-    // It has been replaced meanwhile: it died while the next one was made.
-    if (need.instance !== old.instance) {
+    // It has been replaced meanwhile: it died while the next one was made. Or it has been given up.
+    if (need.instance !== old.instance || guest.over !== undefined) {
       replacing = false
       return
     }
@@ -153,7 +157,7 @@ export const start = Effect.fnUntraced(function* ({
     if (guest.over === undefined) yield* Effect.forkIn(fill, scope)
   })
 
-  guest.replacer = {
+  guest.supervise({
     retries: policy.retries ?? 1,
     isWornOut: (instance) =>
       replacing || instance === kept ? undefined : wornOut(policy.recycle, guest.taken, instance),
@@ -162,7 +166,7 @@ export const start = Effect.fnUntraced(function* ({
       replacing = true
       Queue.offerUnsafe(needs, need)
     }
-  }
+  })
   yield* Effect.forkIn(fill, scope)
   yield* Effect.forkIn(Effect.forever(Effect.flatMap(Queue.take(needs), replace)), scope)
   if (policy.recycle?.idle !== undefined) {
@@ -173,7 +177,9 @@ export const start = Effect.fnUntraced(function* ({
 /** A bug is a replacement that could not be made, too. */
 const reasonOf = (cause: Cause.Cause<GuestError.Reason>): GuestError.Reason => {
   const error = Cause.findError(cause)
-  return Result.isSuccess(error) ? error.success : new GuestError.InstantiationFailed({ detail: Cause.pretty(cause) })
+  return Result.isSuccess(error)
+    ? error.success
+    : new GuestError.InstantiationFailed({ detail: Foreign.prettyOf(cause) })
 }
 
 const wornOut = (recycle: Supervisor.Recycle | undefined, taken: number, instance: Instance): string | undefined => {

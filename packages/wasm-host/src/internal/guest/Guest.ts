@@ -7,7 +7,7 @@
  *
  * The flows through it are each one function: `GuestCall.start` or `DirectCall.run`, and `HostCall.run`.
  */
-import * as Connection from "@fiberhost/core/Connection"
+import * as Foreign from "@fiberhost/core/Foreign"
 import type { HostCallError } from "@fiberhost/core/HostCallError"
 import { Line } from "@fiberhost/core/Line"
 import type * as Context from "effect/Context"
@@ -234,7 +234,7 @@ export class Guest {
   /** The instance is dead: its culprit fails with what happened, every other call with whose fault it was. */
   poison(error: unknown, culprit: GuestCall.GuestCall | undefined): void {
     const reason = this.reasonOf(error, culprit)
-    const detail = reason === undefined ? `a bug in the host: ${String(error)}` : GuestError.describe(reason)
+    const detail = reason === undefined ? `a bug in the host: ${Foreign.textOf(error)}` : GuestError.describe(reason)
     this.dead ??= new GuestError.Poisoned({ by: culprit?.signature.name ?? "a task that no call owns", detail })
     if (reason === undefined) culprit?.die(error)
     else culprit?.fail(reason)
@@ -302,7 +302,7 @@ export class Guest {
   private resumeSettled(): void {
     if (this.delivering || this.lock.isHeld) return
     this.delivering = true
-    for (let call = this.settled.shift(); call !== undefined; call = this.settled.shift()) Connection.tell(resume, call)
+    for (let call = this.settled.shift(); call !== undefined; call = this.settled.shift()) Foreign.tell(resume, call)
     this.delivering = false
   }
 }

@@ -7,7 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Equal from "effect/Equal"
 import * as Exit from "effect/Exit"
 import * as Hash from "effect/Hash"
-import type * as GuestError from "../../GuestError.ts"
+import * as GuestError from "../../GuestError.ts"
 import * as PluginModule from "../../PluginModule.ts"
 import * as MemoryLimit from "./MemoryLimit.ts"
 
@@ -23,29 +23,30 @@ export type Compile = (
 
 export const make: Effect.Effect<Compile> = Effect.gen(function* () {
   const modules = yield* Cache.makeWith(
-    ({ memoryLimit, plugin, source }: Content) =>
-      memoryLimit === undefined
-        ? PluginModule.make(source, plugin)
-        : PluginModule.limited(source, { memory: memoryLimit }, plugin),
+    ({ memoryLimit, source }: Content) =>
+      memoryLimit === undefined ? PluginModule.make(source) : PluginModule.limited(source, { memory: memoryLimit }),
     {
       capacity: 64,
       timeToLive: (exit) => (Exit.isSuccess(exit) ? Infinity : 0)
     }
   )
+  // Who asks at the same time shares what becomes of it, and each is told of his own plugin.
+  const compiled = (content: Content, plugin: string) =>
+    Effect.mapError(Cache.get(modules, content), ({ reason }) => new GuestError.GuestError({ plugin, reason }))
   // A module that many guests are made from is read once.
   const digests = new WeakMap<PluginModule.PluginModule, string>()
 
   return Effect.fnUntraced(function* (source: PluginModule.Source, plugin: string, memoryLimit?: number) {
     if (!PluginModule.isPluginModule(source)) {
-      const bytes = source.slice()
-      return yield* Cache.get(modules, new Content(bytes, plugin, yield* digestOf(bytes), memoryLimit))
+      const bytes = new Uint8Array(source)
+      return yield* compiled(new Content(bytes, yield* digestOf(bytes), memoryLimit), plugin)
     }
     if (memoryLimit === undefined) return source
     // It cannot be limited, and has nothing to be told apart by.
     if (source.bytes === undefined) return yield* PluginModule.limited(source, { memory: memoryLimit }, plugin)
     const digest = digests.get(source) ?? (yield* digestOf(source.bytes))
     digests.set(source, digest)
-    return yield* Cache.get(modules, new Content(source, plugin, digest, memoryLimit))
+    return yield* compiled(new Content(source, digest, memoryLimit), plugin)
   })
 })
 
@@ -55,13 +56,11 @@ const digestOf = (bytes: Uint8Array<ArrayBuffer>): Effect.Effect<string> =>
 /** A module's content under a limit, equal when both are. */
 class Content implements Equal.Equal {
   readonly source: PluginModule.Source
-  readonly plugin: string
   readonly memoryLimit: number | undefined
   private readonly key: string
 
-  constructor(source: PluginModule.Source, plugin: string, digest: string, memoryLimit: number | undefined) {
+  constructor(source: PluginModule.Source, digest: string, memoryLimit: number | undefined) {
     this.source = source
-    this.plugin = plugin
     this.memoryLimit = memoryLimit
     // Throws for a limit that is none: a defect of who asked for it.
     this.key = memoryLimit === undefined ? digest : `${digest} ${MemoryLimit.pagesOf(memoryLimit)}`

@@ -54,6 +54,9 @@ const valueTypes: Readonly<Record<number, string>> = {
   0x6f: "externref"
 }
 
+/** A byte order mark is part of a name. */
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true })
+
 class SectionReader {
   private readonly bytes: Uint8Array
   private at = 8
@@ -126,9 +129,13 @@ class SectionReader {
       this.skipLimits()
     } else if (kind === "memory") {
       this.skipLimits()
-    } else {
+    } else if (kind === "global") {
       this.readValueType()
       this.byte()
+    } else {
+      // A tag: its attribute, and the index of its type.
+      this.byte()
+      this.unsigned()
     }
     this.imports.push({ module, name, kind, type: undefined })
   }
@@ -156,10 +163,12 @@ class SectionReader {
     const length = this.unsigned()
     const start = this.at
     this.at += length
-    return new TextDecoder().decode(this.bytes.subarray(start, this.at))
+    return decoder.decode(this.bytes.subarray(start, this.at))
   }
 
   private byte(): number {
+    // They have compiled, but perhaps something newer than this reader. Read past the end, a number would never end.
+    if (this.at >= this.bytes.length) throw new RangeError("a section ends in the middle of something")
     return this.bytes[this.at++]!
   }
 
