@@ -23,11 +23,13 @@ const below: (
   const info = yield* Effect.option(fs.stat(path))
   if (Option.isNone(info) || info.value.type === "File") return [path]
   if (info.value.type !== "Directory") return []
-  const folder = yield* Effect.option(Effect.all([fs.realPath(path), fs.readDirectory(path)]))
-  if (Option.isNone(folder)) return [path]
-  const [real, entries] = folder.value
-  if (above.includes(real)) return []
-  const names = entries.filter((name) => !name.startsWith(".") && !skipped.has(name)).sort()
-  const found = yield* Effect.forEach(names, (name) => below(join(path, name), [...above, real]), { concurrency: 8 })
+  const real = yield* Effect.option(fs.realPath(path))
+  if (Option.isNone(real)) return [path]
+  if (above.includes(real.value)) return []
+  const entries = yield* Effect.option(fs.readDirectory(path))
+  if (Option.isNone(entries)) return [path]
+  const inside = [...above, real.value]
+  const names = entries.value.filter((name) => !name.startsWith(".") && !skipped.has(name)).sort()
+  const found = yield* Effect.forEach(names, (name) => below(join(path, name), inside), { concurrency: 8 })
   return found.flat()
 })

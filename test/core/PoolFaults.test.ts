@@ -16,7 +16,9 @@ class Odd extends HostPool.Service<Odd>()("test/Odd", [
   Rpc.make("misbehave", { payload: { how: Schema.String } }),
   /** One number after another, as fast as they are taken. */
   Rpc.make("numbers", { success: Schema.Int, stream: true }),
-  Rpc.make("items", { success: Schema.Int, stream: true })
+  Rpc.make("items", { success: Schema.Int, stream: true }),
+  /** Has no stream. */
+  Rpc.make("none", { payload: { n: Schema.Int }, success: Schema.Int, stream: true })
 ]) {}
 
 const revoked = (): never => {
@@ -38,7 +40,9 @@ const misdeeds: Record<string, () => Effect.Effect<void, HostCallError.HostCallE
         }
       })
     ),
-  "returns what is no Effect": revoked,
+  "returns what cannot be looked at": revoked,
+  "returns nothing": () => undefined as never,
+  "returns a promise": () => Promise.resolve() as never,
   "dies of what cannot be looked at": () => Effect.die(revoked),
   "dies of an error whose message cannot be read": () =>
     Effect.die(
@@ -72,7 +76,8 @@ const counted = () => {
         Stream.fromEffectRepeat(Effect.sync(() => seen.asked++)).pipe(
           Stream.onExit(() => Effect.sync(() => seen.ended++))
         ),
-      items: () => Stream.make(1, 2, 3)
+      items: () => Stream.make(1, 2, 3),
+      none: () => undefined as unknown as Stream.Stream<number>
     }
   }
 }
@@ -135,6 +140,36 @@ for (const [name, poolOf] of Object.entries(pools)) {
           )
           yield* settled
           assert.strictEqual(seen.asked, 0)
+        })
+      )
+    )
+
+    it.live("a signal that a stream's payload aborts while it is read ends its reader", () =>
+      within((pool) =>
+        Effect.gen(function* () {
+          const controller = new AbortController()
+          const payload = {
+            get n() {
+              controller.abort(new Error("while it is read"))
+              return 1
+            }
+          }
+          const reader = HostPool.promises(pool)
+            .streamFailure(payload, { signal: controller.signal })
+            [Symbol.asyncIterator]()
+          const next = yield* Effect.promise(() => reader.next().then(undefined, (error) => error))
+          assert.strictEqual(next, controller.signal.reason)
+          yield* eventually(() => assert.deepInclude(HostPool.stats(pool), { active: 0, waiting: 0 }))
+        })
+      )
+    )
+
+    it.live("a function that returns no stream ends its own call only", () =>
+      within((pool) =>
+        Effect.gen(function* () {
+          const error = yield* Effect.flip(Stream.runDrain(pool.none({ n: 1 })))
+          assert.strictEqual(error.reason._tag, "Defect")
+          assert.strictEqual(HostPool.stats(pool).lost, 0)
         })
       )
     )

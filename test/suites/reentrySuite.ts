@@ -245,6 +245,7 @@ export const reentrySuite = ({ conformance, executor, name }: Topology) =>
         assert.strictEqual(yield* guest.via_host_sync_string({ text: "x" }), "x")
         assert.isTrue(Exit.hasInterrupts(yield* Fiber.await(caller)))
         yield* isLeft(guest)
+        assert.deepStrictEqual(asked, [0, 1])
       })
     )
 

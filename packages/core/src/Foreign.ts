@@ -33,19 +33,16 @@ export const prettyOf = (cause: Cause.Cause<unknown>): string => {
   }
 }
 
-/**
- * Resumes a caller. An observer of the caller's that throws is an uncaught exception of the application, and not the end
- * of other calls.
- */
-export const tell = <A>(resume: (exit: A) => void, exit: A): void => {
+/** Tells somebody something. What he throws is an uncaught exception of the application, and not the end of others' calls. */
+export const tell = <A>(listener: (news: A) => void, news: A): void => {
   try {
-    resume(exit)
+    listener(news)
   } catch (error) {
     throwLater(error)
   }
 }
 
-/** As an uncaught exception, and not to whoever is on the stack. */
+/** Throws it as an uncaught exception, and not at whoever is on the stack. */
 export const throwLater = (error: unknown): void =>
   queueMicrotask(() => {
     throw error

@@ -173,7 +173,9 @@ function partsOf(cause: unknown): { readonly name: string; readonly message: str
     if (cause instanceof Error) {
       return { name: textOf(cause.name), message: textOf(cause.message), stack: textOf(cause.stack) }
     }
-  } catch {}
+  } catch {
+    // It, or a getter of its, cannot be read.
+  }
   return { name: "Error", message: textOf(cause), stack: "" }
 }
 

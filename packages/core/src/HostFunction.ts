@@ -150,7 +150,7 @@ export const inOrder = (
   const missing = Array.from(codecs.keys()).filter((tag) => !implementations.has(tag))
   return missing.length > 0
     ? Effect.die(new Error(`no handler for ${missing.join(", ")}`))
-    : Effect.succeed(Array.from(implementations.values()))
+    : Effect.succeed(Array.from(codecs.keys(), (tag) => implementations.get(tag)!))
 }
 
 const implementation = <Env>(
@@ -168,11 +168,10 @@ const implementation = <Env>(
     return Exit.succeed(Result.fail(error.success))
   }
   const ownContext = contextOf(context)
-  // A handler that throws, or returns something else than an Effect, has a bug like one whose Effect dies.
+  // A handler that throws instead of returning an Effect has a bug like one whose Effect dies.
   const handle = (payload: unknown): Effect.Effect<unknown, unknown> => {
     try {
-      const effect = handler(payload) as Effect.Effect<unknown, unknown>
-      return Effect.isEffect(effect) ? effect : Exit.die(new Error("its handler returned no Effect"))
+      return handler(payload) as Effect.Effect<unknown, unknown>
     } catch (error) {
       return Exit.die(error)
     }
@@ -183,7 +182,7 @@ const implementation = <Env>(
   ): Effect.Effect<A, HostCallError.HostCallError> => {
     const effect = handle(payload)
     if (isExit(effect)) return finish(settle(effect))
-    const owned = Effect.updateContext(Effect.scoped(effect), ownContext)
+    const owned = Effect.updateContext(Effect.scoped(effectOf(effect)), ownContext)
     return Effect.flatMap(Effect.exit(owned), (exit) => finish(settle(exit)))
   }
   const stream = (payload: unknown): Stream.Stream<unknown, unknown> =>
@@ -261,7 +260,7 @@ export const fork = <A, E>(
   listener: Listener<A, E>
 ): Fiber.Fiber<A, E> => {
   const scope = Scope.makeUnsafe()
-  const fiber = Effect.runForkWith(Context.add(context, Scope.Scope, scope))(effect)
+  const fiber = Effect.runForkWith(Context.add(context, Scope.Scope, scope))(effectOf(effect))
   const exit = fiber.pollUnsafe()
   if (exit === undefined) {
     fiber.addObserver((exit) => {
@@ -273,6 +272,16 @@ export const fork = <A, E>(
   }
   const closing = close(scope, exit)
   return closing === undefined ? fiber : fork(closedThen(closing, exit), context, listener)
+}
+
+/** What a handler gave, which without types may be no Effect: that is a bug like one that dies. */
+const effectOf = <A, E, R>(given: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> => {
+  try {
+    if (Effect.isEffect(given)) return given
+  } catch {
+    // It cannot be looked at.
+  }
+  return Exit.die(new Error("its handler returned no Effect"))
 }
 
 const closedThen = <A, E>(closing: Effect.Effect<void>, exit: Exit.Exit<A, E>): Effect.Effect<A, E> =>
@@ -330,5 +339,11 @@ export const argumentsRefused = (name: string, { detail, path }: CodecError): Ho
 export const answerRefused = (name: string, { detail, path }: CodecError): HostCallError.HostCallError =>
   new HostCallError.HostCallError({ function: name, reason: new HostCallError.AnswerRefused({ path, detail }) })
 
-/** Whether an Effect has its answer already, so that it needs no fiber. Keeps the Effect's own types. */
-export const isExit = <A, E, Env>(effect: Effect.Effect<A, E, Env>): effect is Exit.Exit<A, E> => Exit.isExit(effect)
+/** Whether an Effect has its answer already, so that it needs no fiber. Keeps the Effect's own types. What cannot be looked at has none. */
+export const isExit = <A, E, Env>(effect: Effect.Effect<A, E, Env>): effect is Exit.Exit<A, E> => {
+  try {
+    return Exit.isExit(effect)
+  } catch {
+    return false
+  }
+}

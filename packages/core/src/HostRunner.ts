@@ -127,10 +127,9 @@ const textOf = (value: unknown): string => {
   }
 }
 
-/**
- * Characters of one part of a line, and of all of it, and how many parts of either kind it has. A line that does not fit its frame would
- * be the end of the thread.
- */
+/** Characters of one part of a line of the log. A line that does not fit its frame would be the end of the thread. */
 const maxTextLength = 100_000
+/** Characters of all of its parts. */
 const maxLineLength = 1_000_000
+/** How many messages a line has at most, and how many annotations. */
 const maxParts = 1000

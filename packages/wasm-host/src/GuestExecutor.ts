@@ -111,7 +111,7 @@ export const make = Effect.fnUntraced(function* (
     const module = yield* compile(source, plugin, limits.memory)
     const missing = yield* Link.resolve(module.interface, signature, require)
 
-    const context = withoutDeadline(yield* Effect.context<never>())
+    const context = Deadline.omit(yield* Effect.context<never>())
     // Looked at in the step that registers the guest: the executor may have closed while the module was compiled.
     const open = Effect.suspend(() =>
       closed
@@ -154,13 +154,6 @@ export const make = Effect.fnUntraced(function* (
   const gate = CallGate.make(admission, options, warn)
   return GuestExecutor.of({ load, gate, drain: admission.drain, stats: () => admission.stats })
 })
-
-/**
- * The context of what no call of a guest owns: it has no deadline, and not that of who loaded the guest.
- *
- * @internal
- */
-export const withoutDeadline = Context.omit(Deadline.Current)
 
 const once = (run: () => void): (() => void) => {
   let isDone = false

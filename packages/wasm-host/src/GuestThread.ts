@@ -113,7 +113,7 @@ export const make = Effect.fnUntraced(function* (
     const refuse = (reason: GuestError.Reason) => new GuestError.GuestError({ plugin, reason })
     const module = yield* compile(source, plugin, limits.memory)
     const missing = yield* Link.resolve(module.interface, signature, require)
-    const context = GuestExecutor.withoutDeadline(yield* Effect.context<never>())
+    const context = Deadline.omit(yield* Effect.context<never>())
 
     if (closed) return yield* refuse(GuestError.closed)
     const thread = yield* Effect.mapError(choose(plugin), ({ message, thread }) =>

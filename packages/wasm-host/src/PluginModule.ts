@@ -83,7 +83,10 @@ export const instantiable = (module: PluginModule) => ({
 
 const compile = (bytes: Uint8Array<ArrayBuffer>, plugin: string): Effect.Effect<PluginModule, GuestError.GuestError> =>
   Effect.tryPromise({
-    try: async () => of(await WebAssembly.compile(bytes), ModuleSections.fromBytes(bytes), bytes),
+    try: async () => {
+      const compiled = await WebAssembly.compile(bytes)
+      return of(compiled, ModuleSections.fromBytes(compiled, bytes), bytes)
+    },
     catch: (error) =>
       new GuestError.GuestError({
         plugin,

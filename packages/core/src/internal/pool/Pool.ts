@@ -118,6 +118,7 @@ export class Pool {
   private isShared = false
   private phase: "Open" | "Draining" | "Closed" = "Open"
   private readonly idle = Deferred.makeUnsafe<void>()
+  /** Whether `idle` is done, or will be in the next turn. */
   private isIdle = false
   private readonly dispatcher = Context.get(Context.empty(), Scheduler.Scheduler).makeDispatcher()
 
@@ -187,7 +188,7 @@ export class Pool {
     const at = this.slots.indexOf(slot)
     if (at >= this.pinnable) this.slots.splice(at, 1)
     this.expect()
-    // It may have been the last that those who wait could hope for.
+    // It may have been the last that could still get a thread: those who wait are told.
     const { gaveUp } = this
     if (gaveUp === undefined) return
     this.waiting.fail(gaveUp)

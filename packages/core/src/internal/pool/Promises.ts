@@ -27,7 +27,6 @@ export const iterate = <A>(stream: Stream.Stream<A, unknown>, options: CallOptio
 class Abortable<A> implements AsyncIterator<A> {
   private readonly reader: AsyncIterator<A>
   private readonly signal: AbortSignal
-  private hasBegun = false
   private hasEnded = false
 
   constructor(reader: AsyncIterator<A>, signal: AbortSignal) {
@@ -39,8 +38,7 @@ class Abortable<A> implements AsyncIterator<A> {
     const { signal } = this
     if (this.hasEnded) return { done: true, value: undefined }
     if (signal.aborted) return this.aborted()
-    if (!this.hasBegun) signal.addEventListener("abort", this.abort, { once: true })
-    this.hasBegun = true
+    signal.addEventListener("abort", this.abort)
     try {
       const next = await this.reader.next()
       if (signal.aborted) return this.aborted()
@@ -58,8 +56,8 @@ class Abortable<A> implements AsyncIterator<A> {
     return { done: true, value: undefined }
   }
 
-  /** Interrupts what is under way. */
-  private readonly abort = (): void => void this.reader.return!()
+  /** Interrupts what is under way, in a turn of its own: what runs in its payload may abort it, before the reader knows its fiber. */
+  private readonly abort = (): void => queueMicrotask(() => void this.reader.return!())
 
   private aborted(): never {
     this.end()

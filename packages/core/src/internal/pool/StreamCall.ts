@@ -53,12 +53,16 @@ export class StreamCall extends TypedCall {
       }
     }
     // A thread may send a portion of none, for which its reader waits on.
-    if (this.elements.length > 0 && this.wake !== undefined) tell(this.wake, undefined)
+    if (this.elements.length > 0) this.wakeReader()
   }
 
   private end(exit: Exit.Exit<unknown, unknown>): void {
     this.exit = exit
-    this.wake?.()
+    this.wakeReader()
+  }
+
+  private wakeReader(): void {
+    if (this.wake !== undefined) tell(this.wake, undefined)
   }
 
   private take(): Pull.Pull<Elements, unknown> | undefined {

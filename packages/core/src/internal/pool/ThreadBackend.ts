@@ -102,9 +102,9 @@ export const make = (
       try {
         pool.spawn(call, Promises.whenFull(options))
       } catch (error) {
-        // Its key cannot be hashed.
+        // Such as of a key that cannot be hashed.
         if (abort !== undefined) signal!.removeEventListener("abort", abort)
-        throw error
+        reject(error)
       }
     })
 

@@ -76,17 +76,17 @@ export const loadGuest = Effect.fnUntraced(function* (
   const prepare = (instance: Supervision.Owned["instance"]) =>
     onReplace === undefined
       ? Effect.void
-      : Effect.scoped(Effect.flatMap(standFor(instance, preparing()), onReplace)).pipe(
+      : Effect.scoped(Effect.flatMap(standFor(instance, ownOfReplacement()), onReplace)).pipe(
           (preparing) => Preparation.run(guest, preparing),
           Effect.catchCause((cause) => Effect.fail(failureOf(cause, instance)))
         )
 
   const first = yield* loadOwned(undefined)
   const guest = yield* standFor(first.instance, { gate, onEvent })
-  const preparing = () => ({
+  const ownOfReplacement = () => ({
     // Those who wait for the replacement may have taken all room.
     gate: { ...gate, admission: Admission.make() },
-    // What is left there when it ends is still looked after.
+    // Calls that `onReplace` leaves behind keep their deadlines, and are watched.
     timer: guest.timer,
     onEvent: (event: Supervisor.Incident) => {
       if (event._tag === "Answered" || event._tag === "Terminated") onEvent(event)

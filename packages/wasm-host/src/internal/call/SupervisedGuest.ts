@@ -49,9 +49,13 @@ export interface Options {
 }
 
 /** Why another instance is needed. */
-export type Need =
-  | { readonly _tag: "Died"; readonly instance: Instance; readonly reason: GuestError.Reason }
-  | { readonly _tag: "Recycled"; readonly instance: Instance; readonly because: string }
+export type Need = Died | { readonly _tag: "Recycled"; readonly instance: Instance; readonly because: string }
+
+interface Died {
+  readonly _tag: "Died"
+  readonly instance: Instance
+  readonly reason: GuestError.Reason
+}
 
 /** What is told that an instance is not to be used any more; undefined without a supervisor. */
 export interface Replacer {
@@ -97,6 +101,8 @@ export class SupervisedGuest implements PluginGuest {
   /** The next instance, from when it is known where it will live until it takes calls. */
   private coming: Instance | undefined
   private replacer: Replacer | undefined
+  /** How the last instance that died did. */
+  private died: Died | undefined
   readonly onEvent: (event: Supervisor.Incident) => void
   private readonly functions: ReadonlyArray<FunctionCodec.FunctionCodec>
   private readonly signatures: ReadonlyArray<Signature>
@@ -290,7 +296,8 @@ export class SupervisedGuest implements PluginGuest {
       // Its executor, or its plugin, was closed.
       if (reason._tag === "Closed") return this.end(reason)
       this.onEvent({ _tag: "Died", reason })
-      this.needsAnother(instance, reason)
+      this.died = { _tag: "Died", reason, instance }
+      if (this.replacer !== undefined) this.needsAnother(this.replacer, this.died)
     })
     this.enterWaiting(instance)
   }
@@ -298,16 +305,13 @@ export class SupervisedGuest implements PluginGuest {
   /** It has a supervisor from now on, for whom its instance may have died too early. */
   supervise(replacer: Replacer): void {
     this.replacer = replacer
-    const { current } = this
-    const reason = current?.dead
-    if (reason !== undefined && reason._tag !== "Closed") this.needsAnother(current!, reason)
+    if (this.died !== undefined) this.needsAnother(replacer, this.died)
   }
 
-  private needsAnother(instance: Instance, reason: GuestError.Reason): void {
-    if (this.replacer === undefined) return
+  private needsAnother(replacer: Replacer, died: Died): void {
     this.current = undefined
     this.place(this.coming)
-    this.replacer.replace({ _tag: "Died", reason, instance })
+    replacer.replace(died)
   }
 
   /**

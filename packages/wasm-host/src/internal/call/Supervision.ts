@@ -106,10 +106,12 @@ export const start = Effect.fnUntraced(function* ({
     let why = old.dead
     while (true) {
       if (why !== undefined) {
-        const { now } = guest.timer
-        const because = why
+        const reason = why
         // A schedule of the user's own may throw.
-        const delay = yield* Effect.exit(Effect.suspend(() => next(now, because)))
+        const delay = yield* Effect.suspend(() => next(guest.timer.now, reason)).pipe(
+          Effect.tapDefect((defect) => Effect.logError("the supervisor's schedule has a bug", defect)),
+          Effect.exit
+        )
         if (Exit.isFailure(delay) && old.dead === undefined) {
           kept = old
           guest.onEvent({ _tag: "Kept", reason: why })

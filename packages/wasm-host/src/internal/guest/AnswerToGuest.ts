@@ -18,8 +18,6 @@ export class AnswerToGuest implements HostAnswer.Recipient, Turn {
   private readonly hostCall: HostCall | undefined
   private readonly exit: HostExit
   private size = 0
-  /** Whether it tells the guest that the caller has left. */
-  private tells = false
   /** As an import returns it, or as it lies in guest memory for an async one. Undefined when there is none, or no room for it. */
   private value: number | bigint | undefined
 
@@ -42,8 +40,8 @@ export class AnswerToGuest implements HostAnswer.Recipient, Turn {
     return "resolve"
   }
 
-  get isUnwanted(): boolean {
-    return !this.tells && (this.call?.isAbandoned === true || this.hostCall?.isUnwanted === true)
+  get leftCall(): GuestCall.GuestCall | undefined {
+    return this.call?.leftCall ?? this.hostCall?.leftCall
   }
 
   get valueBytes(): number {
@@ -74,7 +72,8 @@ export class AnswerToGuest implements HostAnswer.Recipient, Turn {
   receive(bytes: Uint8Array, size: number, view?: DataView): void {
     const { result, sync } = this.signature
     this.size = size
-    if (this.isUnwanted) this.tells = this.isErr(bytes, size)
+    const { leftCall } = this.guest
+    if (leftCall !== undefined && this.isErr(bytes, size)) leftCall.isTold = true
     if (!sync || result === "bytes") this.value = this.guest.memory.tryWrite(bytes, size, view)
     else if (result !== "void") this.value = Signature.toRaw(result, bytes.subarray(0, size))
   }

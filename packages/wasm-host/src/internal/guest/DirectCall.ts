@@ -88,8 +88,8 @@ export class DirectCall implements Entry {
   }
 
   /** Nobody can leave it. */
-  get isUnwanted(): boolean {
-    return false
+  get leftCall(): undefined {
+    return undefined
   }
 
   /** It ends in the guest's death, or in what its codec or its contract says. */

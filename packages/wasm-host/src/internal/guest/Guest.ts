@@ -38,8 +38,8 @@ export interface Limits {
 export interface Entry {
   /** The call that it is entered for; undefined when nobody owns it. */
   readonly call: GuestCall.GuestCall | undefined
-  /** Whether its caller has left and the guest does not know. What it asks for once it was told, to clean up, runs on. */
-  readonly isUnwanted: boolean
+  /** The call that it is for, or for which the guest asked for what it brings, when the caller of that has left. */
+  readonly leftCall: GuestCall.GuestCall | undefined
 }
 
 /** An entry that may wait for its turn. */
@@ -207,9 +207,9 @@ export class Guest {
     return this.entry?.call
   }
 
-  /** Whether it runs for a caller who has left, and does not know. */
-  get isUnwanted(): boolean {
-    return this.entry?.isUnwanted === true
+  /** The call that it is on the stack for, when its caller has left. */
+  get leftCall(): GuestCall.GuestCall | undefined {
+    return this.entry?.leftCall
   }
 
   /** Resumes the caller of a call that has its exit, now or once the stack is empty. */

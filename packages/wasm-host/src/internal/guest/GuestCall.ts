@@ -128,6 +128,8 @@ export class GuestCall<A = unknown> implements Member<GuestCall>, Turn {
   isSettled = false
   /** Whether the caller has left. */
   isAbandoned = false
+  /** Whether the guest was told that he has, by an Err: what it asks for from then on, to clean up, runs on. */
+  isTold = false
   private hasReturned = false
   private starting = true
   private exit: GuestExit<A> | undefined
@@ -155,8 +157,8 @@ export class GuestCall<A = unknown> implements Member<GuestCall>, Turn {
     return "call"
   }
 
-  get isUnwanted(): boolean {
-    return this.isAbandoned
+  get leftCall(): GuestCall | undefined {
+    return this.isAbandoned ? this : undefined
   }
 
   enter(): void {

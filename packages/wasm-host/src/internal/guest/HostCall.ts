@@ -35,8 +35,8 @@ export class HostCall extends RunningHostCall<GuestCall.GuestCall> implements Me
   next: HostCall | undefined = undefined
   readonly guest: Guest
   readonly index: number
-  /** Whether its guest asked for it on behalf of a caller who had left, and did not know. */
-  readonly isUnwanted: boolean
+  /** The call that its guest asked for it for, when the caller of that had left by then. */
+  readonly leftCall: GuestCall.GuestCall | undefined
   /** What the wire knows it by, where its function runs on another thread; otherwise 0. */
   id = 0
   /** What its guest waits for, once the function has begun and has no answer. */
@@ -47,7 +47,7 @@ export class HostCall extends RunningHostCall<GuestCall.GuestCall> implements Me
     super(guest.signature.plugin, guest.signature.imports[index]!, guest.current, guest.context)
     this.guest = guest
     this.index = index
-    this.isUnwanted = guest.isUnwanted
+    this.leftCall = guest.leftCall
     guest.hostCalls.push(this)
     this.owner?.usage?.hostBegan()
   }
@@ -97,7 +97,8 @@ export const run = (guest: Guest, index: number, raws: Raws): number | bigint | 
   const signature = guest.signature.imports[index]!
   const begun = overLimit(guest, signature, raws) ?? guest.hosts[index]!(guest, signature, raws)
   if (guest.dead !== undefined) throw unwind(guest, guest.dead)
-  const owner = guest.current?.isSettled === false ? guest.current : undefined
+  const { current } = guest
+  const owner = current?.isSettled === false ? current : undefined
   let hostCall: HostCall | undefined
   let exit: HostExit | undefined
   guest.used.hostCalls++
@@ -105,8 +106,8 @@ export const run = (guest: Guest, index: number, raws: Raws): number | bigint | 
     exit = begun
   } else {
     hostCall = new HostCall(guest, index)
-    // The caller may have left while it began, or while an answer was on its way.
-    if (hostCall.isUnwanted) hostCall.interrupt()
+    // The caller may have left while it began, or while an answer was on its way, and the guest does not know.
+    if (hostCall.leftCall?.isTold === false) hostCall.interrupt()
     exit = start(hostCall, begun, raws)
   }
   if (guest.dead !== undefined) throw unwind(guest, guest.dead)

@@ -26,8 +26,15 @@ export interface ModuleInterface {
   readonly memory64: boolean
 }
 
-/** Signatures included. `bytes` must have compiled. */
-export const fromBytes = (bytes: Uint8Array): ModuleInterface => new SectionReader(bytes).read()
+/** Signatures included, where this reader knows all that the bytes say. `module` is what they compiled to. */
+export const fromBytes = (module: WebAssembly.Module, bytes: Uint8Array): ModuleInterface => {
+  try {
+    return new SectionReader(bytes).read()
+  } catch {
+    // The engine knows something newer.
+    return fromModule(module)
+  }
+}
 
 /** Names and kinds only: all that the engine tells of a module that comes compiled. */
 export const fromModule = (module: WebAssembly.Module): ModuleInterface => ({
@@ -167,7 +174,7 @@ class SectionReader {
   }
 
   private byte(): number {
-    // They have compiled, but perhaps something newer than this reader. Read past the end, a number would never end.
+    // Read past the end, a number would never end.
     if (this.at >= this.bytes.length) throw new RangeError("a section ends in the middle of something")
     return this.bytes[this.at++]!
   }
