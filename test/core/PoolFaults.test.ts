@@ -1,8 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Executor, HostCallError, HostPool, ThreadPool } from "@fiberhost/core"
+import { HostCallError, HostPool, ThreadPool } from "@fiberhost/core"
 import { Deferred, Effect, Exit, Fiber, Layer, Schedule, Scheduler, Schema, type Scope, Stream } from "effect"
 import { Rpc } from "effect/rpc"
-import { eventually, turn } from "../fixtures/eventually.ts"
+import { eventually } from "../fixtures/eventually.ts"
 import { uncaught } from "../fixtures/uncaught.ts"
 import { fakeThreads, settled, until } from "../fixtures/workThreads.ts"
 
@@ -304,36 +304,5 @@ describe("a host pool in the calling thread", () => {
       const exit = yield* Effect.exit(Effect.scoped(Layer.build(Odd.layer(others as never))))
       assert.isTrue(Exit.isFailure(exit) && String(exit.cause).includes("no handler for one"))
     })
-  )
-})
-
-describe("an executor", () => {
-  it.live("goes on with others whose turn has come when an observer throws", () =>
-    Effect.gen(function* () {
-      const thrown = yield* uncaught
-      const executor = yield* Executor.make({ concurrency: 2 })
-      const gate = yield* Deferred.make<void>()
-      yield* executor.spawn(Deferred.await(gate))
-      yield* executor.spawn(Deferred.await(gate))
-      Effect.runFork(executor.run(Effect.void)).addObserver(() => {
-        throw new Error("a bug of the application")
-      })
-      const second = Effect.runFork(executor.run(Effect.void))
-      yield* Deferred.succeed(gate, undefined)
-      assert.isTrue(Exit.isSuccess(yield* Fiber.await(second)))
-      assert.deepInclude(yield* executor.stats, { active: 0, waiting: 0 })
-      yield* turn
-      assert.deepStrictEqual(thrown, ["Error: a bug of the application"])
-    }).pipe(Effect.scoped)
-  )
-
-  it.effect("refuses a buffer for a stream whose size is no count", () =>
-    Effect.gen(function* () {
-      const executor = yield* Executor.make()
-      for (const bufferSize of [Number.NaN, 0, 1.5, "x" as never]) {
-        const exit = yield* Effect.exit(executor.spawnStream(Stream.make(1), { bufferSize }))
-        assert.isTrue(Exit.isFailure(exit) && String(exit.cause).includes("bufferSize"))
-      }
-    }).pipe(Effect.scoped)
   )
 })

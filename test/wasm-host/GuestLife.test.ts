@@ -1,24 +1,13 @@
 import { assert, describe, it } from "@effect/vitest"
 import { NodeGuestThread } from "@fiberhost/node"
-import {
-  Abi,
-  GuestCall,
-  GuestError,
-  GuestExecutor,
-  GuestThread,
-  Plugin,
-  PluginModule,
-  type Supervisor
-} from "@fiberhost/wasm-host"
-import { Deferred, Effect, Exit, Fiber, Layer, Schedule, Schema, Stream } from "effect"
+import { GuestCall, GuestError, GuestExecutor, GuestThread, Plugin, type Supervisor } from "@fiberhost/wasm-host"
+import { Deferred, Effect, Exit, Fiber, Layer, Schedule, Stream } from "effect"
 import { Conformance, conformanceHost, conformanceModule } from "../fixtures/conformance.ts"
 import { eventually, turn } from "../fixtures/eventually.ts"
 import { recordedThreads } from "../fixtures/recordedThreads.ts"
-import { compile, plugin, Wat, WatImports, watHandlers } from "../fixtures/wat.ts"
 
 const inApplication = GuestExecutor.layer()
 const onThread = Layer.orDie(NodeGuestThread.layer())
-const watHost = WatImports.toLayer(watHandlers)
 
 const start = <A, E, R>(call: Effect.Effect<A, E, R>) => Effect.forkChild(call, { startImmediately: true })
 const panic = (guest: Conformance["Service"]) => Effect.exit(guest.panic_sync({ message: "no", logged: false }))
@@ -29,93 +18,6 @@ const eventsOf = Effect.fnUntraced(function* (guest: Conformance["Service"]) {
     { startImmediately: true }
   )
   return events
-})
-
-describe("a module", () => {
-  it.live("in a Buffer that is used again at once is the one that was given", () =>
-    Effect.gen(function* () {
-      const [one, two] = yield* Effect.all(["1", "2"].map((n) => compile(plugin({ number: `(i32.const ${n})` }))))
-      const buffer = Buffer.from(one!)
-      const first = yield* start(Wat.make({ module: buffer }))
-      buffer.set(two!)
-      assert.strictEqual(yield* (yield* Fiber.join(first)).number({ n: 0 }), 1)
-      assert.strictEqual(yield* (yield* Wat.make({ module: one! })).number({ n: 0 }), 1)
-    }).pipe(Effect.scoped, Effect.provide(watHost), Effect.provide(inApplication))
-  )
-
-  it.live("in a Buffer that is used again later can still be limited", () =>
-    Effect.gen(function* () {
-      const buffer = Buffer.from(yield* compile(plugin()))
-      const module = yield* PluginModule.make(buffer)
-      buffer.fill(0)
-      const guest = yield* Wat.make({ module, limits: { memory: 65_536 } })
-      assert.strictEqual(yield* guest.number({ n: 1 }), 1)
-    }).pipe(Effect.scoped, Effect.provide(watHost), Effect.provide(inApplication))
-  )
-
-  it.effect("that imports a tag whose type has a large index is read to its end", () =>
-    Effect.gen(function* () {
-      const unsigned = (n: number): Array<number> =>
-        n < 0x80 ? [n] : [(n % 0x80) | 0x80, ...unsigned(Math.floor(n / 0x80))]
-      const section = (id: number, content: Array<number>) => [id, ...unsigned(content.length), ...content]
-      const name = (text: string) => {
-        const bytes = new TextEncoder().encode(text)
-        return [...unsigned(bytes.length), ...bytes]
-      }
-      const types = [...unsigned(129), ...Array.from({ length: 129 }, () => [0x60, 0, 0]).flat()]
-      const tag = [...name("fp"), ...name("tag"), 4, 0, ...unsigned(128)]
-      const imports = [3, ...tag, ...name("\u{10FFFF}"), ...name("f"), 0, 0, ...name("fp"), ...name("g"), 0, 0]
-      const bytes = [0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, ...section(1, types), ...section(2, imports)]
-      const module = yield* PluginModule.make(new Uint8Array(bytes))
-      assert.deepStrictEqual(
-        module.interface.imports.map(({ kind, name }) => [kind, name]),
-        [
-          ["tag", "tag"],
-          ["function", "f"],
-          ["function", "g"]
-        ]
-      )
-    })
-  )
-
-  it.effect("whose names begin with a byte order mark does not match the contract", () =>
-    Effect.gen(function* () {
-      const module = yield* compile(plugin().replace(`"__fp_malloc"`, `"\\ef\\bb\\bf__fp_malloc"`))
-      assert.strictEqual((yield* Effect.flip(Wat.make({ module }))).reason._tag, "LinkMismatch")
-    }).pipe(Effect.scoped, Effect.provide(watHost), Effect.provide(inApplication))
-  )
-
-  class One extends Plugin.Service<One>()("life/One", { exports: [] }) {}
-  class Other extends Plugin.Service<Other>()("life/Other", { exports: [] }) {}
-  it.live("that is broken, and loaded for two plugins at once, is refused to each by its own name", () =>
-    Effect.gen(function* () {
-      const module = new Uint8Array([0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, 77, 3])
-      const errors = yield* Effect.all([Effect.flip(One.make({ module })), Effect.flip(Other.make({ module }))], {
-        concurrency: "unbounded"
-      })
-      assert.deepStrictEqual(
-        errors.map(({ plugin }) => plugin),
-        ["life/One", "life/Other"]
-      )
-    }).pipe(Effect.scoped, Effect.provide(inApplication))
-  )
-})
-
-describe("a double of a plugin", () => {
-  class Named extends Plugin.Service<Named>()("life/Named", {
-    exports: [
-      Abi.sync("constructor", { success: Schema.String }),
-      Abi.sync("toString", { success: Schema.String }),
-      Abi.sync("valueOf", { success: Schema.String })
-    ]
-  }) {}
-  it.effect("has no handler that it was not given, whatever every object has", () =>
-    Effect.gen(function* () {
-      const named = yield* Named
-      assert.deepStrictEqual(Plugin.missing(named), ["constructor", "toString"])
-      assert.strictEqual(yield* named.valueOf(), "given")
-    }).pipe(Effect.provide(Named.layerTest({ valueOf: () => Effect.succeed("given") } as never)))
-  )
 })
 
 for (const [name, executor] of Object.entries({
