@@ -146,12 +146,11 @@ export class Reader {
 
   /** Fills the array as long as the next value is written as a 64-bit float; returns how many were. */
   float64s(out: Array<number>): number {
-    const { bytes, end, view } = this
+    const { view } = this
     let { offset } = this
+    const count = Math.min(out.length, Math.floor(this.remaining / 9))
     let i = 0
-    for (; i < out.length && end - offset >= 9 && bytes[offset] === 0xcb; i++, offset += 9) {
-      out[i] = view.getFloat64(offset + 1)
-    }
+    for (; i < count && view.getUint8(offset) === 0xcb; i++, offset += 9) out[i] = view.getFloat64(offset + 1)
     this.offset = offset
     return i
   }
