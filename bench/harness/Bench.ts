@@ -1,5 +1,6 @@
 // Runs a benchmark. Every subject of a case is measured in the same run: in each round each of them gets one short slice, in an order
 // that rotates, so that whatever else the machine does meets all of them. The result of a subject is the median of its rounds.
+import { inspect } from "node:util"
 import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
 import { Slice } from "./Slice.ts"
@@ -239,5 +240,7 @@ function quantile(values: ReadonlyArray<number>, fraction: number): number | nul
 }
 
 function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message.split("\n")[0]! : String(error)
+  return error instanceof Error
+    ? error.message.split("\n")[0]!
+    : inspect(error, { breakLength: Infinity }).slice(0, 200)
 }
