@@ -101,7 +101,7 @@ export class SupervisedGuest implements PluginGuest {
   /** The next instance, from when it is known where it will live until it takes calls. */
   private coming: Instance | undefined
   private replacer: Replacer | undefined
-  /** How the last instance that died did. */
+  /** How its instance died, while nobody replaces it. */
   private died: Died | undefined
   readonly onEvent: (event: Supervisor.Incident) => void
   private readonly functions: ReadonlyArray<FunctionCodec.FunctionCodec>
@@ -296,8 +296,9 @@ export class SupervisedGuest implements PluginGuest {
       // Its executor, or its plugin, was closed.
       if (reason._tag === "Closed") return this.end(reason)
       this.onEvent({ _tag: "Died", reason })
-      this.died = { _tag: "Died", reason, instance }
-      if (this.replacer !== undefined) this.needsAnother(this.replacer, this.died)
+      const died = { _tag: "Died", reason, instance } as const
+      if (this.replacer === undefined) this.died = died
+      else this.needsAnother(this.replacer, died)
     })
     this.enterWaiting(instance)
   }
@@ -306,6 +307,7 @@ export class SupervisedGuest implements PluginGuest {
   supervise(replacer: Replacer): void {
     this.replacer = replacer
     if (this.died !== undefined) this.needsAnother(replacer, this.died)
+    this.died = undefined
   }
 
   private needsAnother(replacer: Replacer, died: Died): void {
