@@ -159,7 +159,7 @@ const waiting = <A, E>(executor: Executor.Executor["Service"], elements: Stream.
         (exit) =>
           Effect.sync(() => (Exit.isSuccess(exit) ? Queue.endUnsafe(queue) : Queue.failCauseUnsafe(queue, exit.cause)))
       ),
-    { bufferSize: 16 }
+    { bufferSize: Executor.defaultBufferSize }
   )
 
 const trying = <A, E>(executor: Executor.Executor["Service"], elements: Stream.Stream<A, E>) =>

@@ -4,7 +4,6 @@
  * A timer per call would cost more than most calls. This one sleeps until the earliest time of all, by Effect's `Clock`,
  * and looks then at everything that has not been removed. Owned by its guest, and ends with it.
  */
-
 import * as Deadline from "@fiberhost/core/Deadline"
 import * as Foreign from "@fiberhost/core/Foreign"
 import type * as Context from "effect/Context"
