@@ -191,7 +191,9 @@ const intoQueue = <A, E, R, Refusal>(
 
 const replyQueue = <A, E>(options: StreamOptions | undefined) =>
   Effect.suspend(() =>
-    Queue.bounded<A, E | ExecutorError | Cause.Done>(Count.orInfinity("bufferSize", options?.bufferSize ?? defaultBufferSize, 1))
+    Queue.bounded<A, E | ExecutorError | Cause.Done>(
+      Count.orInfinity("bufferSize", options?.bufferSize ?? defaultBufferSize, 1)
+    )
   )
 
 /** How many answers of a stream may wait to be taken, unless it is said. */
