@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { NodeGuestThread } from "@fiberhost/node"
 import { GuestCall, GuestError, GuestExecutor, GuestThread, Plugin, type Supervisor } from "@fiberhost/wasm-host"
-import { Deferred, Effect, Exit, Fiber, Layer, Schedule, Stream } from "effect"
+import { Deferred, Effect, Exit, Fiber, Formatter, Layer, Schedule, Stream } from "effect"
 import { Conformance, conformanceHost, conformanceModule } from "../fixtures/conformance.ts"
 import { eventually, turn } from "../fixtures/eventually.ts"
 import { recordedThreads } from "../fixtures/recordedThreads.ts"
@@ -25,6 +25,18 @@ for (const [name, executor] of Object.entries({
   "on a thread": onThread
 })) {
   describe(`a guest ${name}`, () => {
+    it.effect("is printed by its functions, without the instance behind them", () =>
+      Effect.gen(function* () {
+        const guest = yield* Conformance.make({ module: conformanceModule })
+        const { echo_bool, ...others } = guest
+        assert.isFunction(echo_bool)
+        for (const printed of [guest, others]) {
+          assert.include(Formatter.format(printed), "echo_i8")
+          assert.notMatch(Formatter.format(printed), /__fp_malloc|Memory/)
+        }
+      }).pipe(Effect.scoped, Effect.provide(Layer.merge(conformanceHost({}), executor)))
+    )
+
     it.live("has host functions that run under their caller's deadline, and not that of who built their layer", () => {
       const left: Array<number> = []
       const host = conformanceHost({

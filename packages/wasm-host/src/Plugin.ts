@@ -54,14 +54,29 @@ export type SyncGuestFunction<R extends Rpc.Any> = (
   ...payload: [Rpc.Payload<R>] extends [void] ? [] : [payload: Rpc.Payload<R>]
 ) => Rpc.Success<R>
 
-/** The value of a plugin's service: its guest functions, and under symbols what `missing`, `stats` and `health` read. */
-export type Plugin<R extends Rpc.Any> = Functions<R> & {
-  readonly [GuestsTypeId]: ReadonlyArray<PluginGuest>
-  readonly [HealthTypeId]: Stream.Stream<Supervisor.Event>
-}
+/** The value of a plugin's service: its guest functions, and under a symbol what `missing`, `stats` and `health` read. */
+export type Plugin<R extends Rpc.Any> = Functions<R> & { readonly [TypeId]: Inside }
 
-const GuestsTypeId: unique symbol = Symbol.for("~fiberhost/wasm-host/Plugin/guests")
-const HealthTypeId: unique symbol = Symbol.for("~fiberhost/wasm-host/Plugin/health")
+const TypeId: unique symbol = Symbol.for("~fiberhost/wasm-host/Plugin")
+
+/** Its fields are private, so that whatever prints a plugin (a formatter, a test's difference) does not go through its guests. */
+class Inside {
+  readonly #guests: ReadonlyArray<PluginGuest>
+  readonly #health: Stream.Stream<Supervisor.Event>
+
+  constructor(guests: ReadonlyArray<PluginGuest>, health: Stream.Stream<Supervisor.Event>) {
+    this.#guests = guests
+    this.#health = health
+  }
+
+  get guests() {
+    return this.#guests
+  }
+
+  get health() {
+    return this.#health
+  }
+}
 
 export interface MakeOptions<R extends Rpc.Any, E = never, Env = never> {
   /** The plugin's code, or an Effect that gets it. */
@@ -185,17 +200,17 @@ const twinTaken = (path: string): CodecError =>
 
 /** Functions of the contract that the plugin's module leaves out. */
 export const missing = <R extends Rpc.Any>(plugin: Plugin<R>): ReadonlyArray<string> =>
-  plugin[GuestsTypeId][0]?.missing ?? []
+  plugin[TypeId].guests[0]?.missing ?? []
 
 /** What each guest of the plugin has in hand now, and what its instance has used so far. */
 export const stats = <R extends Rpc.Any>(plugin: Plugin<R>): ReadonlyArray<Stats> =>
-  plugin[GuestsTypeId].map(({ stats }) => stats)
+  plugin[TypeId].guests.map(({ stats }) => stats)
 
 /**
  * What happens to the plugin's guests from now on. Never fails, and ends with the plugin. A reader that falls behind by
  * more than 256 events misses the oldest.
  */
-export const health = <R extends Rpc.Any>(plugin: Plugin<R>): Stream.Stream<Supervisor.Event> => plugin[HealthTypeId]
+export const health = <R extends Rpc.Any>(plugin: Plugin<R>): Stream.Stream<Supervisor.Event> => plugin[TypeId].health
 
 /** What all values of a plugin's class have in common. */
 interface Shape {
@@ -210,8 +225,7 @@ interface Shape {
 
 const shapeOf = (plugin: string, names: ReadonlyArray<FunctionNames>): Shape => {
   const keys = names.flatMap(({ name, twin }) => (twin === undefined ? [name] : [name, twin]))
-  const all = [GuestsTypeId, HealthTypeId, ...keys]
-  return { plugin, names, unset: Object.fromEntries(all.map((key) => [key, undefined])) }
+  return { plugin, names, unset: Object.fromEntries([TypeId, ...keys].map((key) => [key, undefined])) }
 }
 
 /** How a function of the contract is called: the name of its twin, if it is sync. */
@@ -228,8 +242,7 @@ const typed = <R extends Rpc.Any>(
 ): Plugin<R> => {
   const only = guests.length === 1 ? guests[0]! : undefined
   const functions: Record<string | symbol, unknown> = { ...unset }
-  functions[GuestsTypeId] = guests
-  functions[HealthTypeId] = health
+  functions[TypeId] = new Inside(guests, health)
   for (let index = 0; index < names.length; index++) {
     const { name, twin } = names[index]!
     functions[name] = only === undefined ? callOfLeastBusy(guests, index) : callOf(only, index)
