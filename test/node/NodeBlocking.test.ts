@@ -1,6 +1,6 @@
 import { Worker } from "node:worker_threads"
 import { assert, describe, it, vi } from "@effect/vitest"
-import { Blocking, BlockingError, HostCallError, HostPool, type Thread, ThreadPool } from "@fiberhost/core"
+import { Blocking, BlockingError, Deadline, HostCallError, HostPool, type Thread, ThreadPool } from "@fiberhost/core"
 import { NodeBlocking, NodeGuestThread, NodeHostPool, NodeThreads } from "@fiberhost/node"
 import { GuestExecutor } from "@fiberhost/wasm-host"
 import { Context, Deferred, Effect, Exit, Fiber, Layer, Option, Result, Schedule, Scope } from "effect"
@@ -577,6 +577,15 @@ describe("a pool in the application's thread", () => {
       assert.strictEqual(yield* left.answer, "Released")
       const { answer } = yield* callerThread({ what: "fill", handle: yield* handleOf }, "workerData")
       assert.strictEqual(yield* answer, 1)
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("runs calls of another thread without the deadline and the span that its layer was built in", () =>
+    Effect.gen(function* () {
+      const pool = yield* Layer.build(Work.layer(handlers)).pipe(Deadline.within("1 hour"), Effect.withSpan("start"))
+      const handle = yield* Effect.provide(NodeBlocking.handle(Work), pool)
+      const { answer } = yield* callerThread({ what: "surroundings", handle }, "workerData")
+      assert.deepStrictEqual(yield* answer, [Infinity, false])
     }).pipe(Effect.scoped)
   )
 })

@@ -292,7 +292,7 @@ const close = (scope: Scope.Closeable, exit: Exit.Exit<unknown, unknown>): Effec
   Scope.closeUnsafe(scope, scope.state._tag === "Empty" && Exit.isSuccess(exit) ? Exit.void : exit)
 
 /** Leaves out what belongs to whoever calls, not to whoever built the layer. No handler's type asks for it. */
-const withoutCaller = <Env>(context: Context.Context<Env>): Context.Context<Env> =>
+export const withoutCaller = <Env>(context: Context.Context<Env>): Context.Context<Env> =>
   callers(context) as Context.Context<Env>
 
 const callers = Context.omit(

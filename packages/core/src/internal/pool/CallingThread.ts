@@ -80,7 +80,7 @@ export const make = Effect.fnUntraced(function* (
   const place: Place = { slot: 0, generation: board.begin(0) }
   board.open(0)
   board.expected = 1
-  const context = yield* Effect.context<never>()
+  const context = HostFunction.withoutCaller(yield* Effect.context<never>())
   const bells = new Set<Bell>()
   yield* Effect.addFinalizer(() =>
     Effect.sync(() => {
