@@ -1,7 +1,7 @@
 import { assert, layer } from "@effect/vitest"
 import { HostPool } from "@fiberhost/core"
 import { Abi, GuestCall, GuestTelemetry, Plugin } from "@fiberhost/wasm-host"
-import { Deferred, Effect, Fiber, Layer, Logger, Metric, Option, Schema, Tracer } from "effect"
+import { Context, Deferred, Effect, Fiber, Layer, Logger, Metric, Option, Schema, Tracer } from "effect"
 import { Rpc } from "effect/rpc"
 import { TestClock } from "effect/testing"
 import {
@@ -106,6 +106,46 @@ export const telemetrySuite = ({ conformance, executor, name }: Topology) =>
           assert.deepStrictEqual(parentOf(hostCall!), Option.some(span!.spanId))
           assert.deepStrictEqual(parentOf(span!), Option.some(outer!.spanId))
           for (const it of spans) assert.deepStrictEqual([it.traceId, it.sampled], [outer!.traceId, sampled])
+        }
+      })
+    )
+
+    it.effect("its spans have the annotations, links, sampling, parent and times that Effect's have", () =>
+      Effect.gen(function* () {
+        const { spans, tracer } = yield* remembered
+        const guest = yield* Effect.provide(guestOf(), GuestTelemetry.layer)
+        const linked = yield* Effect.makeSpan("linked")
+        yield* TestClock.adjust("1 second")
+        const seen = ({ attributes, links, parent, sampled, status }: Tracer.NativeSpan) => ({
+          tenant: attributes.get("tenant"),
+          links: links.map(({ span }) => span.spanId),
+          parent: Option.map(parent, ({ spanId }) => spanId),
+          sampled,
+          isTimed: status._tag === "Ended" && status.endTime > 0n
+        })
+        for (const [isTimed, level] of [
+          [true, "All"],
+          [false, "None"]
+        ] as const) {
+          yield* Effect.andThen(guest.join({ count: 1 }), Effect.withSpan(Effect.void, "Effect's")).pipe(
+            Effect.annotateSpans("tenant", "a tenant"),
+            Effect.linkSpans(linked),
+            Effect.withTracerTiming(isTimed),
+            Effect.withSpan("kept to itself", { annotations: Context.make(Tracer.DisablePropagation, true) }),
+            Effect.provideService(Tracer.MinimumTraceLevel, level),
+            Effect.withSpan("outer"),
+            Effect.withTracer(tracer)
+          )
+          const made = spans.splice(0)
+          const [call, expected] = [nameOf("join"), "Effect's"].map((name) => made.find((span) => span.name === name))
+          assert.deepStrictEqual(seen(call!), seen(expected!))
+          for (const child of made.filter((span) => Option.contains(parentOf(span), call!.spanId))) {
+            const { links, sampled, tenant } = seen(child)
+            assert.deepStrictEqual(
+              { links, sampled, tenant },
+              { links: [linked.spanId], sampled: level === "All", tenant: "a tenant" }
+            )
+          }
         }
       })
     )

@@ -17,10 +17,10 @@
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Metric from "effect/Metric"
-import * as Option from "effect/Option"
 import * as References from "effect/References"
 import * as Tracer from "effect/Tracer"
 import * as GuestError from "./GuestError.ts"
@@ -48,7 +48,7 @@ const observer = CallObserver.safe({
     const entries = (spans: ReadonlyArray<EntrySpan>) => {
       if (span === undefined) return
       for (const [began, ended] of spans) {
-        startSpan(within, "entry", "internal", plugin, began)?.end(nanos(ended), Exit.void)
+        startSpan(since(within, nanos(began)), "entry", "internal", plugin)?.end(nanos(ended), Exit.void)
       }
     }
     return {
@@ -105,30 +105,25 @@ const outcomeOf = (exit: Exit.Exit<unknown, unknown>): string => {
   return GuestError.reasonOf(exit)?._tag ?? "failed"
 }
 
-const now = (context: Context.Context<never>): bigint => Context.get(context, Clock.Clock).currentTimeNanosUnsafe()
+const now = (context: Context.Context<never>): bigint =>
+  Context.get(context, References.TracerTimingEnabled) ? Context.get(context, Clock.Clock).currentTimeNanosUnsafe() : 0n
 
 /** Of milliseconds since the epoch. */
 const nanos = (time: number): bigint => BigInt(Math.round(time * 1e6))
 
+/** As Effect makes one in this context: under the nearest span that propagates, with its annotations, links and sampling. */
 const startSpan = (
   context: Context.Context<never>,
   name: string,
   kind: Tracer.SpanKind,
-  attributes: Readonly<Record<string, string>>,
-  startedAt?: number
-): Tracer.Span | undefined => {
-  if (!Context.get(context, References.TracerEnabled)) return undefined
-  const parent = Context.getOption(context, Tracer.ParentSpan)
-  const span = Context.get(context, Tracer.Tracer).span({
-    name,
-    parent,
-    annotations: Context.empty(),
-    links: [],
-    startTime: startedAt === undefined ? now(context) : nanos(startedAt),
-    kind,
-    root: false,
-    sampled: Option.isNone(parent) || parent.value.sampled
-  })
-  for (const [key, value] of Object.entries(attributes)) span.attribute(key, value)
-  return span
+  attributes: Readonly<Record<string, string>>
+): Tracer.Span | undefined =>
+  Context.get(context, References.TracerEnabled)
+    ? Effect.runSyncWith(context)(Effect.makeSpan(name, { kind, attributes }))
+    : undefined
+
+/** The context for spans that began then. */
+const since = (context: Context.Context<never>, startTime: bigint): Context.Context<never> => {
+  const tracer = Context.get(context, Tracer.Tracer)
+  return Context.add(context, Tracer.Tracer, Tracer.make({ span: (options) => tracer.span({ ...options, startTime }) }))
 }
