@@ -196,6 +196,25 @@ describe("threads of Node", () => {
     })
   )
 
+  it.live("send what they log before they compute, and before they end", () =>
+    Effect.gen(function* () {
+      const lines: Array<unknown> = []
+      const logger = Logger.make(({ message }) => void lines.push(message))
+      const pool = NodeHostPool.layer(Crew, { ...options, size: 1, grace: "50 millis" })
+      yield* Effect.gen(function* () {
+        const crew = yield* Crew
+        yield* Effect.exit(crew.end({ how: "exit" }))
+        assert.deepStrictEqual(lines, [["it ends"]])
+        yield* Effect.forkChild(crew.spin({ gate: new Gate().memory }), { startImmediately: true })
+        yield* until(() => lines.length === 2)
+        assert.deepStrictEqual(lines[1], ["it spins"])
+      }).pipe(
+        Effect.provideService(References.MinimumLogLevel, "Debug"),
+        Effect.provide(Layer.provideMerge(pool, Logger.layer([logger])))
+      )
+    })
+  )
+
   it.live("leave nothing behind when their pool's scope has ended", () =>
     Effect.gen(function* () {
       yield* Effect.scoped(

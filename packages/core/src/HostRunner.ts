@@ -96,7 +96,7 @@ const serve = Effect.fnUntraced(function* <Self, R extends Rpc.Any, Init, E>(
   yield* Deferred.await(closing)
 })
 
-/** Worker to owner: a line of the log, as text: of one that is too long, its beginning. */
+/** Worker to owner: a line of the log, at once, as text: of one that is too long, its beginning. */
 const forward = (connection: Connection): Logger.Logger<unknown, void> =>
   Logger.make(({ cause, fiber, logLevel, message }) => {
     let left = maxLineLength
@@ -116,6 +116,8 @@ const forward = (connection: Connection): Logger.Logger<unknown, void> =>
         annotations: Object.fromEntries(annotations.map(([key, value]) => [cut(key), cut(value)]))
       })
     )
+    // Before the thread does anything else: it may compute for long next, or end.
+    connection.flush()
   })
 
 const textOf = (value: unknown): string => {
