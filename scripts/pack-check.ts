@@ -62,6 +62,7 @@ function importAll(): void {
 function typeCheck(): void {
   const lines = entries().map((entry, index) => `import * as M${index} from "${entry}"\nvoid M${index}`)
   writeFileSync(join(consumer, "main.ts"), `${lines.join("\n")}\n`)
+  cpSync(join(root, "scripts", "consumer", "exports.ts"), join(consumer, "exports.ts"))
   const compilerOptions = {
     target: "esnext",
     lib: ["esnext", "webworker"],
@@ -69,9 +70,10 @@ function typeCheck(): void {
     types: ["node"],
     strict: true,
     skipLibCheck: false,
+    declaration: true,
     noEmit: true
   }
-  writeFileSync(join(consumer, "tsconfig.json"), JSON.stringify({ compilerOptions, files: ["main.ts"] }))
+  writeFileSync(join(consumer, "tsconfig.json"), JSON.stringify({ compilerOptions, files: ["main.ts", "exports.ts"] }))
   node(binOf("typescript", "tsc"), ["-p", consumer])
 }
 

@@ -20,7 +20,7 @@ import * as BlockingError from "./BlockingError.ts"
 import * as HostPool from "./HostPool.ts"
 import { Bell } from "./internal/blocking/Bell.ts"
 import type { BlockingCall } from "./internal/blocking/BlockingCall.ts"
-import { Caller, type Failure } from "./internal/blocking/Caller.ts"
+import { type CallError, Caller } from "./internal/blocking/Caller.ts"
 import type { Channels } from "./internal/blocking/Channels.ts"
 import * as Handles from "./internal/blocking/Handle.ts"
 import { Board, type Place } from "./internal/pool/Board.ts"
@@ -34,7 +34,7 @@ export interface Handle<in out Self> {
 }
 
 /** Why there is no answer: a `BlockingError` if it was the waiting, a `HostCallError` if it was the call. */
-export type CallError = Failure
+export type { CallError }
 
 /** `timeout`: how long to block at most; a `TimedOut` error says that it was not long enough. Default: for ever. */
 export interface Options {
@@ -176,7 +176,7 @@ const receiverOf = (caller: Caller, call: BlockingCall): Receiver<unknown, unkno
     recvOrThrow: (options) => getOrThrow(recv(options)),
     tryRecv: () => {
       if (!call.isSettled) caller.read()
-      return call.isSettled ? Option.some(answerOf(call) as Result.Result<unknown, Failure>) : Option.none()
+      return call.isSettled ? Option.some(answerOf(call) as Result.Result<unknown, CallError>) : Option.none()
     },
     [Symbol.dispose]: () => call.interrupt()
   }

@@ -30,6 +30,8 @@ import * as Signature from "./internal/module/Signature.ts"
 import type * as PluginModule from "./PluginModule.ts"
 import type * as Supervisor from "./Supervisor.ts"
 
+export type { Stats } from "./internal/call/Instance.ts"
+
 /** A guest function: its own failures typed by its contract, everything else a `GuestError`. */
 export type GuestFunction<R extends Rpc.Any> = (
   ...payload: [Rpc.Payload<R>] extends [void] ? [] : [payload: Rpc.Payload<R>]

@@ -22,7 +22,7 @@ import { OwnerLife, pulse } from "./OwnerLife.ts"
 import { ThreadConnection } from "./ThreadConnection.ts"
 import { WaitsFor } from "./WaitsFor.ts"
 
-export type Failure = HostCallError.HostCallError | BlockingError.BlockingError
+export type CallError = HostCallError.HostCallError | BlockingError.BlockingError
 
 /** Why no call is begun. */
 type Refusal = HostCallError.Closed | HostCallError.NoThread | BlockingError.Reason
@@ -57,17 +57,17 @@ export class Caller {
   }
 
   /** Starts a call on the least busy thread, or fails when there is no room. */
-  trySpawn(index: number, payload: unknown): Result.Result<BlockingCall, Failure> {
+  trySpawn(index: number, payload: unknown): Result.Result<BlockingCall, CallError> {
     return this.start(index, payload, undefined)
   }
 
   /** Starts a call on the least busy thread. While there is no room it blocks for up to `milliseconds`. */
-  spawn(index: number, payload: unknown, milliseconds: number): Result.Result<BlockingCall, Failure> {
+  spawn(index: number, payload: unknown, milliseconds: number): Result.Result<BlockingCall, CallError> {
     return this.start(index, payload, limitOf(milliseconds))
   }
 
   /** Starts a call and blocks until it is settled: for up to `milliseconds` altogether, then it is interrupted. */
-  run(index: number, payload: unknown, milliseconds: number): Result.Result<BlockingCall, Failure> {
+  run(index: number, payload: unknown, milliseconds: number): Result.Result<BlockingCall, CallError> {
     const limit = limitOf(milliseconds)
     const call = this.start(index, payload, limit)
     if (Result.isFailure(call)) return call
@@ -78,11 +78,11 @@ export class Caller {
   }
 
   /** Blocks for up to `milliseconds` until the call is settled, or says why not. */
-  wait(call: BlockingCall, milliseconds: number): Failure | undefined {
+  wait(call: BlockingCall, milliseconds: number): CallError | undefined {
     return this.waitUntil(call, limitOf(milliseconds), true)
   }
 
-  private start(index: number, payload: unknown, limit: Limit | undefined): Result.Result<BlockingCall, Failure> {
+  private start(index: number, payload: unknown, limit: Limit | undefined): Result.Result<BlockingCall, CallError> {
     const draft = this.takeDraft()
     const call = this.startWith(draft, index, payload, limit)
     draft.reset()
@@ -97,7 +97,7 @@ export class Caller {
     index: number,
     payload: unknown,
     limit: Limit | undefined
-  ): Result.Result<BlockingCall, Failure> {
+  ): Result.Result<BlockingCall, CallError> {
     const codec = this.codecs[index]!
     // Before it has a place: this runs code of the caller's, a getter of the payload for example, which may call and wait as well.
     const refused = codec.draftArguments(payload, draft)
@@ -120,7 +120,7 @@ export class Caller {
     return draft
   }
 
-  private waitUntil(call: BlockingCall, { end, milliseconds }: Limit, goesOn: boolean): Failure | undefined {
+  private waitUntil(call: BlockingCall, { end, milliseconds }: Limit, goesOn: boolean): CallError | undefined {
     const self = this.channels.threadId
     const { slot } = call.thread.place
     try {
@@ -201,7 +201,7 @@ export class Caller {
     }
   }
 
-  private send(index: number, draft: Writer, place: Place): Result.Result<BlockingCall, Failure> {
+  private send(index: number, draft: Writer, place: Place): Result.Result<BlockingCall, CallError> {
     const codec = this.codecs[index]!
     const call = new BlockingCall(index, codec, this.threadOf(place), draft)
     const refused = call.send()
@@ -310,7 +310,7 @@ const noThread =
 const ownerGone = "ended with the thread that owned the pool"
 const ended = "it ended: it exited, crashed, was terminated, or ran out of memory"
 
-const failed = (name: string, reason: Refusal): Failure =>
+const failed = (name: string, reason: Refusal): CallError =>
   reason._tag === "Closed" || reason._tag === "NoThread"
     ? new HostCallError.HostCallError({ function: name, reason })
     : new BlockingError.BlockingError({ function: name, reason })
