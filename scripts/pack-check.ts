@@ -11,6 +11,8 @@ import { build, folders, outputOf, publicModules } from "./build.ts"
 
 const root = dirname(import.meta.dirname)
 const consumer = mkdtempSync(join(tmpdir(), "fiberhost-consumer-"))
+/** Where no package can be found. */
+const bundled = mkdtempSync(join(tmpdir(), "fiberhost-bundled-"))
 
 try {
   build()
@@ -33,7 +35,7 @@ try {
   runOnThreads()
   console.log(`packed, linted, installed, imported, type-checked, run on threads and bundled: ${folders.join(", ")}`)
 } finally {
-  rmSync(consumer, { recursive: true, force: true })
+  for (const folder of [consumer, bundled]) rmSync(folder, { recursive: true, force: true })
 }
 
 function pack(folder: string): string {
@@ -77,23 +79,26 @@ function typeCheck(): void {
   node(binOf("typescript", "tsc"), ["-p", consumer])
 }
 
-/** Runs the consumer's program, whose guests and host functions have threads: as it is, and bundled with its handler module. */
+/** Runs the consumer's program, whose guests and host functions have threads: as it is, and bundled with its threads' programs. */
 function runOnThreads(): void {
-  const programs = ["main.js", "hashing.worker.js"]
+  const programs = ["main.js", "hashing.worker.js", "guest.runner.js", "watcher.js"]
   for (const file of [...programs, "contract.js"]) cpSync(join(root, "scripts", "consumer", file), join(consumer, file))
   checkHashes(join(consumer, "main.js"))
-  const bundled = join(consumer, "bundled")
   const options = ["--bundle", "--format=esm", "--platform=node", `--outdir=${bundled}`, "--log-level=warning"]
   execFileSync(join(root, "node_modules", ".bin", "esbuild"), [...programs, ...options], {
     cwd: consumer,
     stdio: "inherit"
   })
-  checkHashes(join(bundled, "main.js"))
+  writeFileSync(join(bundled, "package.json"), JSON.stringify({ type: "module" }))
+  checkHashes(join(bundled, "main.js"), "bundled")
 }
 
-function checkHashes(program: string): void {
+function checkHashes(program: string, ...args: ReadonlyArray<string>): void {
   const plugin = join(root, "guests", "report", "report.wasm")
-  const printed = execFileSync(process.execPath, [program, plugin], { cwd: consumer, encoding: "utf8" })
+  const printed = execFileSync(process.execPath, [program, plugin, ...args], {
+    cwd: dirname(program),
+    encoding: "utf8"
+  })
   const hash = createHash("sha256").update(readFileSync(program)).digest("hex")
   if (printed !== `${hash}\n`.repeat(3)) throw new Error(`${program} printed ${printed} and not its hash, ${hash}`)
 }

@@ -1,0 +1,2 @@
+// The program that sees threads end, as a bundle's own module.
+import "@fiberhost/node/NodeThreadWatcher"
