@@ -680,6 +680,17 @@ describe("Codec", () => {
       assert.deepStrictEqual(Result.getOrThrow(decode(Fork, shallow)), [[1, "a"], "b"])
     })
 
+    it("reads the last of many members that begin alike, as often as it comes", () => {
+      const numbers = Array.from({ length: 100 }, (_, i) => i)
+      const tagged = numbers.map((tag) => Schema.Tuple([Schema.Literal(tag), Schema.Int]))
+      const schema = Schema.Struct({
+        literals: Schema.Array(Schema.Literals(numbers)),
+        tuples: Schema.Array(Schema.Union(tagged))
+      })
+      const value = { literals: new Array<number>(1000).fill(99), tuples: new Array<unknown>(1000).fill([99, 1]) }
+      assert.deepStrictEqual(Result.getOrThrow(decode(schema, Result.getOrThrow(encode(schema, value)))), value)
+    })
+
     it("tells members apart by literals of every kind", () => {
       const schema = Schema.Union(
         [0.5, 1, 2n, true, "x"].map((kind) => Schema.Struct({ kind: Schema.Literal(kind), v: Schema.Int }))

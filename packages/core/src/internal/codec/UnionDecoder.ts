@@ -139,7 +139,7 @@ function readScalar(r: Reader): string | boolean | bigint | undefined {
 
 function tryEach(candidates: ReadonlyArray<Candidate>, r: Reader, oneOf: boolean): unknown {
   const { depth, offset: start } = r
-  let furthest = -1
+  let furthest = start - 1
   let failure: CodecFailure | undefined
   let found: { readonly value: unknown; readonly end: number } | undefined
   for (const { read } of candidates) {
@@ -151,12 +151,13 @@ function tryEach(candidates: ReadonlyArray<Candidate>, r: Reader, oneOf: boolean
     } catch (thrown) {
       if (!isA(thrown, CodecFailure) || !thrown.isMismatch) throw thrown
       // The member that came furthest is most likely the one that was meant.
-      if (r.offset > furthest) {
-        furthest = r.offset
-        failure = thrown
-      }
+      if (r.offset > furthest) failure = thrown
     }
-    r.spend(r.offset - start)
+    // Members pay together, as much as one that reads furthest: how many there are is the schema's doing.
+    if (r.offset > furthest) {
+      r.spend(r.offset - furthest - 1)
+      furthest = r.offset
+    }
     r.offset = start
     r.depth = depth
   }

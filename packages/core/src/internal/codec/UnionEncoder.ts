@@ -32,6 +32,7 @@ export const make = (members: ReadonlyArray<Wire>, oneOf: boolean, writerOf: (wi
 /** What is written in vain is taken back and counted by the writer, which bounds it. */
 function tryEach(writers: ReadonlyArray<Write>, value: unknown, w: Writer, oneOf: boolean): void {
   const { depth, size: mark } = w
+  let furthest = mark
   let failure: CodecFailure | undefined
   let fitting: Write | undefined
   for (const write of writers) {
@@ -44,7 +45,7 @@ function tryEach(writers: ReadonlyArray<Write>, value: unknown, w: Writer, oneOf
       if (!isA(thrown, CodecFailure) || !thrown.isMismatch) throw thrown
       if (failure === undefined || thrown.path.length > failure.path.length) failure = thrown
     }
-    w.retract(mark)
+    furthest = w.retract(mark, furthest)
     w.depth = depth
   }
   if (fitting === undefined) throw failure!

@@ -84,17 +84,20 @@ export class Writer {
   }
 
   /**
-   * Takes back what a union's member wrote before it turned out not to fit. Bounds the cost of values that many
-   * members nearly fit to a multiple of their size.
+   * Takes back what a union's member wrote before it turned out not to fit, and returns the furthest that one of them came:
+   * they count together, as much as that one, for how many there are is the schema's doing. Bounds the cost of values that
+   * many members nearly fit to a multiple of their size.
    */
-  retract(mark: number): void {
-    if (this.offset > this.highest) this.highest = this.offset
-    this.wasted += this.offset - mark + 8
+  retract(mark: number, furthest: number): number {
+    const { offset } = this
+    if (offset > this.highest) this.highest = offset
+    if (offset > furthest) this.wasted += offset - furthest
     this.rewind(mark)
     if (this.wasted > (this.highest - this.start) * 64 + 65_536) {
       const message = "too many members of a union begin like this value"
       throw new CodecFailure({ _tag: "DoesNotFit", message, final: true })
     }
+    return Math.max(offset, furthest)
   }
 
   /** Begins a value: what the last one cost is forgotten. */
