@@ -314,6 +314,21 @@ describe("Codec", () => {
       })
       assert.strictEqual(encodeHex(schema, { a: 7 }), "80")
     })
+    it("and a key that only its transformation needs", () => {
+      const schema = Schema.Struct({
+        a: Schema.String.pipe(
+          Schema.decodeTo(Schema.optionalKey(Schema.String), {
+            decode: SchemaGetter.transformOptional((text: Option.Option<string>) =>
+              Option.filter(text, (s) => s !== "")
+            ),
+            encode: SchemaGetter.transformOptional((text: Option.Option<string>) => Option.orElseSome(text, () => ""))
+          })
+        )
+      })
+      assert.strictEqual(encodeHex(schema, {}), "81a161a0")
+      assert.strictEqual(encodeHex(schema, { a: undefined }), "81a161a0")
+      assert.deepStrictEqual(decodeHex(schema, "81a161a0"), {})
+    })
     it("optional tuple elements", () => {
       const schema = Schema.Tuple([Schema.Int, Schema.optionalKey(Schema.Int)])
       assert.strictEqual(encodeHex(schema, [1]), "9101")

@@ -56,7 +56,10 @@ export const optional = (ast: SchemaAST.AST): Steps => {
         throw failure
       }
     }
-  return { decode: through(holder.decode), encode: through(holder.encode) }
+  const encode = through(holder.encode)
+  // An undefined value of a key that may be left out is left out.
+  const encodeOptional: Step = (value) => encode(value === undefined ? absent : value)
+  return { decode: through(holder.decode), encode: SchemaAST.isOptional(ast) ? encodeOptional : encode }
 }
 
 /** The step that lets a value pass unchanged when `admits` and all `checks` accept it. */
