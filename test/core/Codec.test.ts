@@ -267,6 +267,12 @@ describe("Codec", () => {
       ],
       ["a left out Option", Schema.Struct({ a: Schema.Option(Schema.Int) }), "80", { a: Option.none() }],
       ["a left out NullOr", Schema.Struct({ a: Schema.NullOr(Schema.Int) }), "80", { a: null }],
+      [
+        "a left out NullOr that is suspended",
+        Schema.Struct({ a: Schema.suspend(() => Schema.NullOr(Schema.Int)) }),
+        "80",
+        { a: null }
+      ],
       ["a left out UndefinedOr", Schema.Struct({ a: Schema.UndefinedOr(Schema.Int) }), "80", { a: undefined }],
       [
         "a key with a default",

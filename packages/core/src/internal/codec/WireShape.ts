@@ -50,14 +50,16 @@ export const classesOf = (wire: Wire, seen: ReadonlySet<Wire> = new Set()): numb
 export const mayBeNil = (wire: Wire): boolean => (classesOf(wire) & WireClass.nil) !== 0
 
 /** Whether a form is an optional value, for which a guest may leave its field out instead of writing nil. */
-export const isNullable = (wire: Wire): boolean => {
+export const isNullable = (wire: Wire, seen: ReadonlySet<Wire> = new Set()): boolean => {
   switch (wire._tag) {
     case "Option":
       return true
     case "Step":
-      return isNullable(wire.inner)
+      return isNullable(wire.inner, seen)
     case "Union":
-      return wire.members.some((member) => (member._tag === "Nil" && member.value === null) || isNullable(member))
+      return wire.members.some((member) => (member._tag === "Nil" && member.value === null) || isNullable(member, seen))
+    case "Lazy":
+      return !seen.has(wire) && isNullable(wire.wire(), new Set([...seen, wire]))
     default:
       return false
   }
