@@ -644,6 +644,11 @@ describe("Codec", () => {
       assert.isBelow(failure(decode(Schema.Record(Schema.String, Schema.Int), bytes)).message.length, 300)
     })
 
+    it("without repeating a hostile word at length", () => {
+      const bytes = Result.getOrThrow(encode(Schema.String, "w".repeat(100_000)))
+      assert.isBelow(failure(decode(Schema.Literals(["a", "b"]), bytes)).message.length, 300)
+    })
+
     it("with the offset", () => {
       const { reason } = failure(decode(Schema.Array(Schema.Int), "9301a16102"))
       assert.deepInclude(reason, { _tag: "Malformed", offset: 2, message: "an integer is due, not str" })

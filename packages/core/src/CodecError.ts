@@ -123,19 +123,23 @@ export const toCodecError = (direction: "encode" | "decode", thrown: unknown): C
   return new CodecError({ direction, path: formatPath(failure.path.toReversed()), reason: toReason(failure.reason) })
 }
 
-/** Formats keys as one would write them in JavaScript: `a.b[3]["x y"]`. Keys may be hostile, so long ones are cut. */
+/** Formats keys as one would write them in JavaScript: `a.b[3]["x y"]`. */
 export const formatPath = (path: ReadonlyArray<PropertyKey>): string => {
   let out = ""
   for (const key of path) {
     if (typeof key === "number") out += `[${key}]`
     else if (typeof key === "symbol") out += `[${String(key)}]`
-    else if (key.length <= maxKeyLength && /^(\*|[A-Za-z_$][\w$]*)$/.test(key)) out += out === "" ? key : `.${key}`
-    else out += `[${JSON.stringify(key.length <= maxKeyLength ? key : `${key.slice(0, maxKeyLength)}...`)}]`
+    else if (key.length <= maxTextLength && /^(\*|[A-Za-z_$][\w$]*)$/.test(key)) out += out === "" ? key : `.${key}`
+    else out += `[${quoted(key)}]`
   }
   return out
 }
 
-const maxKeyLength = 64
+/** A text from outside, which may be hostile: a long one is cut. */
+export const quoted = (text: string): string =>
+  JSON.stringify(text.length <= maxTextLength ? text : `${text.slice(0, maxTextLength)}...`)
+
+const maxTextLength = 64
 
 function toReason(reason: PendingReason): CodecErrorReason {
   switch (reason._tag) {

@@ -3,7 +3,7 @@
  * of a map, and only then by trying one after the other. What is read in vain is paid for from the reader's fuel, so
  * that no bytes make a recursive union cost more than a multiple of their length.
  */
-import { CodecFailure, doesNotFit } from "../../CodecError.ts"
+import { CodecFailure, doesNotFit, quoted } from "../../CodecError.ts"
 import { isA } from "../../Foreign.ts"
 import { WireClass } from "../msgpack/MsgPackFormat.ts"
 import type { Reader } from "../msgpack/MsgPackReader.ts"
@@ -53,7 +53,7 @@ function oneOfWords(words: ReadonlySet<string>): Read {
   const expected = Array.from(words, (word) => JSON.stringify(word)).join(" or ")
   return (r) => {
     const word = r.str()
-    if (!words.has(word)) throw doesNotFit(`Expected ${expected}, got ${JSON.stringify(word)}`)
+    if (!words.has(word)) throw doesNotFit(`Expected ${expected}, got ${quoted(word)}`)
     return word
   }
 }
