@@ -421,6 +421,33 @@ export const hostPoolSuite = (name: string, pool: Layer.Layer<Work, Thread.Threa
       })
     )
 
+    it.effect("elements that are asked for at once come one after another, each once", () =>
+      Effect.gen(function* () {
+        const { count } = HostPool.promises(yield* Work)
+        const signals = [undefined, new AbortController().signal]
+        for (const signal of signals) {
+          const elements = count({ id: `${name}: at once`, to: 20 }, signal && { signal })[Symbol.asyncIterator]()
+          const taken = yield* Effect.promise(() => Promise.all(Array.from({ length: 22 }, () => elements.next())))
+          assert.deepStrictEqual(
+            taken.map(({ value }) => value),
+            [...Array(20).keys(), undefined, undefined]
+          )
+        }
+      })
+    )
+
+    it.effect("a reader that stops settles what he has asked for", () =>
+      Effect.gen(function* () {
+        const { count } = HostPool.promises(yield* Work)
+        const elements = count({ id: `${name}: stopped`, to: -1 })[Symbol.asyncIterator]()
+        yield* Effect.promise(() => elements.next())
+        const asked = Array.from({ length: 100 }, () => elements.next())
+        yield* Effect.promise(() => elements.return!())
+        const last = (yield* Effect.promise(() => Promise.all(asked))).at(-1)
+        assert.deepStrictEqual(last, { done: true, value: undefined })
+      })
+    )
+
     it.effect("closing it ends streams with Closed", () =>
       Effect.gen(function* () {
         const reader = yield* Effect.scoped(
