@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import { HostPool } from "@fiberhost/core"
 import { NodeGuestThread } from "@fiberhost/node"
 import { GuestCall, GuestError, GuestExecutor, GuestThread, Plugin, type Supervisor } from "@fiberhost/wasm-host"
 import { Deferred, Effect, Exit, Fiber, Formatter, Layer, Schedule, Stream } from "effect"
@@ -53,6 +54,30 @@ for (const [name, executor] of Object.entries({
         assert.isAtMost(left[0]!, 60_000)
       }).pipe(Effect.provide(layer), GuestCall.withDeadline("1 hour"))
     })
+
+    it.live(
+      "has host functions whose calls of pools are pinned as their caller's, and not as who built their layer",
+      () => {
+        const keys: Array<unknown> = []
+        const host = conformanceHost({
+          host_try: ({ id }) =>
+            Effect.map(HostPool.PinnedTo, (key) => {
+              keys.push(key)
+              return id
+            })
+        })
+        const layer = Conformance.layer({ module: conformanceModule }).pipe(
+          Layer.provide(host),
+          Layer.provide(executor)
+        )
+        return Effect.gen(function* () {
+          const guest = yield* Conformance
+          yield* HostPool.pinned(guest.via_host_try({ id: 1 }), "caller")
+          yield* HostPool.pinned(guest.via_host_try({ id: 1 }), undefined)
+          assert.deepStrictEqual(keys, ["caller", undefined])
+        }).pipe(Effect.provide(layer), (effect) => HostPool.pinned(effect, "builder"))
+      }
+    )
 
     it.live("gives what no call owns no deadline", () =>
       Effect.gen(function* () {

@@ -27,6 +27,7 @@ import * as FunctionCodec from "./FunctionCodec.ts"
 import * as HostCallError from "./HostCallError.ts"
 import * as DieYoung from "./internal/DieYoung.ts"
 import type { Reader } from "./internal/msgpack/MsgPackReader.ts"
+import { PinnedTo } from "./internal/pool/PoolBackend.ts"
 import * as Wire from "./Wire.ts"
 
 /** What implements a host function: an Effect of the decoded payload, with any services; a Stream if it is streamed. */
@@ -298,6 +299,7 @@ export const withoutCaller = <Env>(context: Context.Context<Env>): Context.Conte
 const callers = Context.omit(
   Admission.Current,
   Deadline.Current,
+  PinnedTo,
   Tracer.ParentSpan,
   References.CurrentLogAnnotations,
   References.CurrentLogSpans,
