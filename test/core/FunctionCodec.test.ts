@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Codec, CodecError, FunctionCodec } from "@fiberhost/core"
+import { Codec, CodecError, FunctionCodec, HostPool } from "@fiberhost/core"
 import { Abi, HostFunctions, Plugin } from "@fiberhost/wasm-host"
 import { Option, Result, Schema } from "effect"
 import { Rpc, RpcMiddleware } from "effect/rpc"
@@ -311,6 +311,12 @@ describe("FunctionCodec", () => {
       () => HostFunctions.Service()("x", [Rpc.make("f"), Rpc.make("f")]),
       "f",
       /two functions/
+    ],
+    [
+      "a function of a pool that makes a promise of it",
+      () => HostPool.Service()("x", [Rpc.make("then") as never]),
+      "then",
+      /awaits the pool/
     ],
     [
       "an integer argument of no width",

@@ -218,6 +218,8 @@ const Needy = Schema.String.pipe(
 HostPool.Service()("x", [Rpc.make("tail", { success: Schema.String, stream: true })])
 // @ts-expect-error middleware
 HostPool.Service()("x", [Rpc.make("guarded").middleware(Middleware)])
+// @ts-expect-error who awaits the pool would call it
+HostPool.Service()("x", [Rpc.make("then")])
 // @ts-expect-error a payload that is not a struct
 HostPool.Service()("x", [Rpc.make("text", { payload: Schema.String })])
 // @ts-expect-error a schema that needs services

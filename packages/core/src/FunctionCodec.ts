@@ -89,11 +89,15 @@ export type Supported<R extends Rpc.Any> =
   R extends Rpc.Rpc<infer Tag, infer _Payload, infer Success, infer _Error, infer _Middleware, infer _Requires>
     ? [Success] extends [RpcSchema.Stream<infer _A, infer _E>]
       ? Refused<`${Tag}: a streamed answer is not supported`>
-      : SupportedByPool<R>
+      : Carried<R>
     : never
 
-/** An `Rpc` that can be a function of a host pool, where an answer may be a stream. */
-export type SupportedByPool<R extends Rpc.Any> =
+/** An `Rpc` that can be a function of a host pool, where an answer may be a stream. A promise takes what has a `then` for another. */
+export type SupportedByPool<R extends Rpc.Any> = R["_tag"] extends "then"
+  ? Refused<"then: who awaits the pool would call it">
+  : Carried<R>
+
+type Carried<R extends Rpc.Any> =
   R extends Rpc.Rpc<infer Tag, infer Payload, infer _Success, infer _Error, infer Middleware, infer _Requires>
     ? [Middleware] extends [never]
       ? [Payload] extends [Schema.Struct<infer _Fields>] | [Schema.Void]
