@@ -148,12 +148,12 @@ describe("Admission", () => {
   it.effect("interrupted_at_any_step_of_entering_loses_nothing", () =>
     Effect.gen(function* () {
       const admission = Admission.make({ concurrency: 1, capacity: 1 })
-      // A fiber that yields at every second or third step can be interrupted almost everywhere.
+      // A fiber that yields at every third or fourth step can be interrupted almost everywhere.
       for (let steps = 0; steps < 60; steps++) {
         const active = entered(admission.tryEnter(outside))
         const fibers = yield* Effect.forEach([1, 2, 3], () =>
           Effect.forkChild(
-            Effect.provideService(admission.use(Effect.yieldNow), Scheduler.MaxOpsBeforeYield, 2 + (steps % 2))
+            Effect.provideService(admission.use(Effect.yieldNow), Scheduler.MaxOpsBeforeYield, 3 + (steps % 2))
           )
         )
         for (let n = 0; n < steps; n++) {

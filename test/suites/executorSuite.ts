@@ -521,13 +521,13 @@ export const executorSuite = (name: string, layer: MakeLayer): void => {
 
       test("run_interrupted_at_any_step_loses_nothing", { concurrency: 1, capacity: 1 }, (executor) =>
         Effect.gen(function* () {
-          // A fiber that yields at every second or third step can be interrupted almost everywhere.
+          // A fiber that yields at every third or fourth step can be interrupted almost everywhere.
           for (let steps = 0; steps < 60; steps++) {
             const gate = yield* Deferred.make<void>()
             yield* executor.spawn(Deferred.await(gate))
             const fibers = yield* Effect.forEach([1, 2, 3], () =>
               Effect.forkChild(
-                Effect.provideService(executor.run(Effect.yieldNow), Scheduler.MaxOpsBeforeYield, 2 + (steps % 2))
+                Effect.provideService(executor.run(Effect.yieldNow), Scheduler.MaxOpsBeforeYield, 3 + (steps % 2))
               )
             )
             for (let n = 0; n < steps; n++) {
