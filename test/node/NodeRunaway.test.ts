@@ -5,7 +5,7 @@ import { Deferred, Effect, Fiber, Layer, Logger, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { Conformance, conformanceHost, conformanceModule } from "../fixtures/conformance.ts"
 import { eventually, turn } from "../fixtures/eventually.ts"
-import { Hostile } from "../fixtures/hostile/contract.ts"
+import { Hostile, HostileImports, hostileHandlers } from "../fixtures/hostile/contract.ts"
 import { calls } from "../fixtures/hostile/entry.ts"
 import { hostile } from "../fixtures/hostile/guest.ts"
 import { loops } from "../fixtures/hostile/loops.ts"
@@ -68,6 +68,19 @@ describe("a guest that does not return", () => {
       yield* entries(guest, 1)
       yield* Fiber.interrupt(spinning)
       assert.isNumber(yield* guest.early())
+    }).pipe(Effect.provide(threads({ escalation: { interrupted: "20 millis" } })))
+  )
+
+  it.live("is heard: a host function that it does not wait for runs meanwhile", () =>
+    Effect.gen(function* () {
+      const noted = yield* Deferred.make<number>()
+      const wat = hostile({ number: "(call $note (local.get $n)) (loop $ever (br $ever)) (local.get $n)" })
+      const guest = yield* Hostile.make({ module: compile(wat) }).pipe(
+        Effect.provide(HostileImports.toLayer({ ...hostileHandlers, note: ({ n }) => Deferred.succeed(noted, n) }))
+      )
+      const spinning = yield* start(guest.number({ n: 7 }))
+      assert.strictEqual(yield* Deferred.await(noted), 7)
+      yield* Fiber.interrupt(spinning)
     }).pipe(Effect.provide(threads({ escalation: { interrupted: "20 millis" } })))
   )
 

@@ -240,6 +240,8 @@ export class GuestServer implements Connection.Server, Answering {
       return given((args, owner) => {
         if (this.mayGoOn(args)) {
           ask(args, owner, GuestWire.unansweredFlag)
+          // The guest may not return, and what it logged would end with its thread.
+          this.connection.flush()
         } else {
           ask(args, owner, GuestWire.unansweredFlag | Connection.blockingFlag)
           // That it failed is the owner's affair, as it is when nobody waits.
