@@ -550,6 +550,23 @@ for (const [where, layer, oneAtATime] of anywhere) {
   })
 }
 
+describe("a pool that may grow", () => {
+  it.live("does for a blocked caller that finds no idle thread", () =>
+    Effect.gen(function* () {
+      const handle = yield* NodeBlocking.handle(Work)
+      const task = { what: "room", handle, isFull: new Int32Array(new SharedArrayBuffer(4)) } as const
+      const { answer } = yield* callerThread(task, "workerData")
+      assert.deepStrictEqual(yield* answer, [true, "started"])
+      assert.deepInclude(HostPool.stats(yield* Work), { threads: 2 })
+    }).pipe(
+      Effect.scoped,
+      Effect.provide(
+        NodeHostPool.layer(Work, { program: workProgram, size: { min: 1, max: 2 }, concurrency: 1, grace: "50 millis" })
+      )
+    )
+  )
+})
+
 describe("a pool in the application's thread", () => {
   it.effect("counts each call of a handle once, also when that ends while an answer is written", () =>
     Effect.gen(function* () {

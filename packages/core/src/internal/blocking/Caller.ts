@@ -16,8 +16,8 @@ import { Writer } from "../msgpack/MsgPackWriter.ts"
 import { Board, Phase, type Place } from "../pool/Board.ts"
 import { Bell } from "./Bell.ts"
 import { BlockingCall } from "./BlockingCall.ts"
-import type { Channels } from "./Channels.ts"
-import type { Handle } from "./Handle.ts"
+import type { Channel, Channels } from "./Channels.ts"
+import { type Handle, ownersChannel } from "./Handle.ts"
 import { OwnerLife, pulse } from "./OwnerLife.ts"
 import { ThreadConnection } from "./ThreadConnection.ts"
 import { WaitsFor } from "./WaitsFor.ts"
@@ -43,6 +43,9 @@ export class Caller {
   /** By slot. */
   private readonly threads = new Map<number, ThreadConnection>()
   private readonly owner: OwnerLife
+  /** To the owner, once he was asked for a thread, and when that was last. */
+  private toOwner: Channel | undefined
+  private asked = -Infinity
   /** Kept for the next call. */
   private draft: Writer | undefined
 
@@ -159,6 +162,7 @@ export class Caller {
     if (isReleased || isClosed) {
       for (const thread of this.threads.values()) thread.close()
       this.threads.clear()
+      this.toOwner?.close()
     }
   }
 
@@ -222,6 +226,7 @@ export class Caller {
         chosen = place
         least = load
       }
+      if (chosen === undefined || least > 0) this.askForThread()
       if (chosen === undefined) return undefined
       if (this.board.reserve(chosen, this.handle.concurrency)) {
         this.bell.hold(chosen.slot)
@@ -230,6 +235,15 @@ export class Caller {
       }
       refused.add(chosen.slot)
     }
+  }
+
+  /** No thread is idle: the owner starts another if there may be more, when its event loop turns. It is asked now and then. */
+  private askForThread(): void {
+    const now = performance.now()
+    if (this.board.expected === this.board.size || now - this.asked < pulse) return
+    this.asked = now
+    this.toOwner ??= this.channels.join(ownersChannel(this.handle.name))
+    this.toOwner.post(null, [])
   }
 
   /** A place that was not used. */

@@ -14,3 +14,6 @@ export const Handle = Schema.Struct({
   owner: Schema.Number
 })
 export type Handle = typeof Handle.Type
+
+/** The channel on which the caller asks the owner for one more thread. */
+export const ownersChannel = (name: string): string => `${name}/owner`

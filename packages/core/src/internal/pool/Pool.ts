@@ -324,6 +324,11 @@ export class Pool {
     listening()
   }
 
+  /** One of them asks for another thread. */
+  callerFoundNoneIdle(): void {
+    if (this.phase === "Open") this.onBusy?.()
+  }
+
   dismiss(name: string): void {
     this.callers.get(name)?.release()
     this.callers.delete(name)

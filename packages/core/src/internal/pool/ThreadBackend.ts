@@ -16,6 +16,7 @@ import type * as HostCallError from "../../HostCallError.ts"
 import type * as HostFunction from "../../HostFunction.ts"
 import type * as Thread from "../../Thread.ts"
 import { Bell } from "../blocking/Bell.ts"
+import { ownersChannel } from "../blocking/Handle.ts"
 import { Table } from "../blocking/WaitsFor.ts"
 import * as CallerContext from "../CallerContext.ts"
 import type { Pool } from "./Pool.ts"
@@ -108,11 +109,16 @@ export const make = (
       }
     })
 
-  const admit: PoolBackend["admit"] = Effect.fnUntraced(function* () {
+  const admit: PoolBackend["admit"] = Effect.fnUntraced(function* (channels) {
     const watching = yield* watcher
     const bell = Bell.make(pool.board.size)
     const name = crypto.randomUUID()
     if (watching !== undefined) yield* watching.bell(bell.memory)
+    const asked = yield* Effect.acquireRelease(
+      Effect.sync(() => channels.join(ownersChannel(name))),
+      (channel) => Effect.sync(() => channel.close())
+    )
+    asked.listen(() => pool.callerFoundNoneIdle())
     const listening = yield* Effect.acquireRelease(
       Effect.sync(() => {
         const listening = Deferred.makeUnsafe<void>()
