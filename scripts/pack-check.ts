@@ -2,7 +2,7 @@
 // type-checked there, and run on threads by a program, as it is and bundled. Needs the registry for `effect` and its companions.
 //
 //   node scripts/pack-check.ts
-import { execFileSync } from "node:child_process"
+import { execFileSync, spawnSync } from "node:child_process"
 import { createHash } from "node:crypto"
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -10,6 +10,7 @@ import { dirname, join } from "node:path"
 import { build, folders, outputOf, publicModules } from "./build.ts"
 
 const root = dirname(import.meta.dirname)
+const plugin = join(root, "guests", "report", "report.wasm")
 const consumer = mkdtempSync(join(tmpdir(), "fiberhost-consumer-"))
 /** Where no package can be found. */
 const bundled = mkdtempSync(join(tmpdir(), "fiberhost-bundled-"))
@@ -91,10 +92,11 @@ function runOnThreads(): void {
   })
   writeFileSync(join(bundled, "package.json"), JSON.stringify({ type: "module" }))
   checkHashes(join(bundled, "main.js"), "bundled")
+  const { stderr } = spawnSync(process.execPath, [join(bundled, "main.js"), plugin], { encoding: "utf8" })
+  if (!/ThreadError: .* name its program: NodeGuestThread/.test(stderr)) throw new Error(`not told: ${stderr}`)
 }
 
 function checkHashes(program: string, ...args: ReadonlyArray<string>): void {
-  const plugin = join(root, "guests", "report", "report.wasm")
   const printed = execFileSync(process.execPath, [program, plugin, ...args], {
     cwd: dirname(program),
     encoding: "utf8"
