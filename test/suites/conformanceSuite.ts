@@ -1,11 +1,22 @@
 import { assert, describe, layer } from "@effect/vitest"
-import { Plugin } from "@fiberhost/wasm-host"
-import { Effect, Fiber, Layer, Option, Result, Schema, Struct } from "effect"
-import { Conformance, conformanceModule, hostOf } from "../fixtures/conformance.ts"
+import { Abi, Plugin } from "@fiberhost/wasm-host"
+import { Effect, Fiber, Layer, Option, Result, Schema, SchemaTransformation, Struct } from "effect"
+import { Conformance, ConformanceImports, conformanceModule, hostOf } from "../fixtures/conformance.ts"
 import * as T from "../fixtures/conformanceTypes.ts"
 import { eventually } from "../fixtures/eventually.ts"
 import { steered } from "../fixtures/steered.ts"
 import type { Topology } from "../fixtures/topologies.ts"
+
+const Positive = T.Id.check(Schema.isGreaterThan(0)).pipe(Schema.brand("Positive"))
+const Length = T.Meters.pipe(Schema.decodeTo(Schema.String, SchemaTransformation.numberFromString.flip()))
+
+class Refined extends Plugin.Service<Refined>()("conformance/Refined", {
+  imports: ConformanceImports,
+  exports: [
+    Abi.sync("echo_alias", { payload: { value: Positive }, success: Positive }),
+    Abi.sync("echo_newtype", { payload: { value: Length }, success: Length })
+  ]
+}) {}
 
 /** Everything that a host must carry, through the real guest: equal to what went in, to the bit. */
 export const conformanceSuite = ({ conformance, executor, name }: Topology) => {
@@ -350,6 +361,14 @@ export const conformanceSuite = ({ conformance, executor, name }: Topology) => {
           })
         )
       }
+
+      it.effect("a number that is a value stays one under checks, brands and transformations", () =>
+        Effect.gen(function* () {
+          const guest = yield* Refined.make({ module: conformanceModule })
+          assert.strictEqual(yield* guest.echo_alias({ value: Positive.make(7) }), 7)
+          assert.strictEqual(yield* guest.echo_newtype({ value: "0.5" }), "0.5")
+        }).pipe(Effect.provide(hostOf()))
+      )
 
       it.effect("one value of every kind comes back from every way through", () =>
         Effect.gen(function* () {

@@ -8,7 +8,8 @@
 import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Rpc from "effect/rpc/Rpc"
-import * as Schema from "effect/Schema"
+import type * as Schema from "effect/Schema"
+import type * as SchemaAST from "effect/SchemaAST"
 
 export { F32, F64, I8, I16, I32, I64, U8, U16, U32, U64 } from "@fiberhost/core/Primitive"
 
@@ -20,8 +21,13 @@ const valueAnnotation = "~fiberhost/wasm-host/Abi/value"
  */
 export const asValue = <S extends Schema.Top>(schema: S): S["Rebuild"] => schema.annotate({ [valueAnnotation]: true })
 
-export const isValue = (schema: Schema.Constraint): boolean =>
-  Schema.resolveAnnotations(schema)?.[valueAnnotation] === true
+/** Checks, brands and transformations keep it, as they keep the kind. */
+export const isValue = (schema: Schema.Constraint): boolean => isMarked(schema.ast)
+
+const isMarked = ({ annotations, checks, encoding }: SchemaAST.AST): boolean =>
+  annotations?.[valueAnnotation] === true ||
+  checks?.some((check) => check.annotations?.[valueAnnotation] === true) === true ||
+  encoding?.some(({ to }) => isMarked(to)) === true
 
 /** Whether a function is sync: it answers before the call returns. Set by `sync`, read by the host. */
 export const IsSync = Context.Reference<boolean>("@fiberhost/wasm-host/Abi/IsSync", { defaultValue: () => false })
