@@ -564,6 +564,10 @@ describe("Codec", () => {
       )
     })
 
+    it("and names the kind of a value, never what it holds", () => {
+      const { message } = failure(encode(Schema.Int, { constructor: { name: "secret" } }))
+      assert.include(message, "Expected an integer, got Object")
+    })
     it("cyclic and deep data", () => {
       const cyclic = { value: 1, children: [] as Array<unknown> }
       cyclic.children.push(cyclic)

@@ -367,6 +367,7 @@ export function mismatch(expected: string, value: unknown): never {
 function describe(value: unknown): string {
   if (value === null) return "null"
   if (typeof value !== "object") return typeof value
-  const name: unknown = value.constructor?.name
+  const prototype: object | null = Object.getPrototypeOf(value)
+  const name: unknown = prototype?.constructor?.name
   return typeof name === "string" && name !== "" ? name : "object"
 }
