@@ -3,7 +3,6 @@
  * another thread, so a program behaves the same over both.
  */
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Queue from "effect/Queue"
 import * as Result from "effect/Result"
@@ -32,18 +31,12 @@ export const make = Effect.fnUntraced(function* (
   const bytes =
     (index: number, whenFull: WhenFull): HostFunction.Bytes =>
     (args) => {
-      const implementation = functions[index]!
-      const task = Effect.suspend(() => implementation.bytes(args))
-      const answer =
-        whenFull === "suspend"
-          ? executor.run(task)
-          : Effect.uninterruptibleMask((restore) =>
-              Effect.flatMap(executor.trySpawn(task), (handle) =>
-                Effect.onInterrupt(restore(handle.await), () => handle.interrupt)
-              )
-            )
-      return Effect.mapError(answer, (error) =>
-        isExecutorError(error) ? notRun(implementation.codec.name, error) : error
+      const { bytes, codec } = functions[index]!
+      return run(
+        executor,
+        codec.name,
+        whenFull,
+        Effect.suspend(() => bytes(args))
       )
     }
   const faces = functions.map(({ codec }, index) => ({
@@ -65,10 +58,10 @@ export const make = Effect.fnUntraced(function* (
           )
       )
     })
-    return Stream.mapError(
-      whenFull === "suspend" ? waiting(executor, elements) : trying(executor, elements),
-      (error) => (isExecutorError(error) ? notRun(codec.name, error) : error)
-    )
+    return Stream.callback((queue) => {
+      const task = Stream.runForEachArray(elements, (values) => Queue.offerAll(queue, values))
+      return Effect.andThen(run(executor, codec.name, whenFull, task), Queue.end(queue))
+    }, buffered)
   }
 
   // The calling thread is the only one on the board. It takes what the executor takes: calls that run and calls that wait.
@@ -145,30 +138,33 @@ const executed = (
 ): HostFunction.Implementation => ({
   ...implementation,
   perform: (payload) =>
-    Effect.mapError(executor.run(Effect.suspend(() => implementation.perform(payload))), (error) =>
-      isExecutorError(error) ? notRun(implementation.codec.name, error) : error
+    run(
+      executor,
+      implementation.codec.name,
+      "suspend",
+      Effect.suspend(() => implementation.perform(payload))
     )
 })
 
-/** A stream as a task, for which its reader waits and can be interrupted: the task is his from its entry on. */
-const waiting = <A, E>(executor: Executor.Executor["Service"], elements: Stream.Stream<A, E>) =>
-  Stream.callback<A, E | Executor.ExecutorError>(
-    (queue) =>
-      Effect.flatMap(
-        Effect.exit(executor.run(Stream.runForEachArray(elements, (values) => Queue.offerAll(queue, values)))),
-        (exit) =>
-          Effect.sync(() => (Exit.isSuccess(exit) ? Queue.endUnsafe(queue) : Queue.failCauseUnsafe(queue, exit.cause)))
-      ),
-    { bufferSize: Executor.defaultBufferSize }
+/** Runs a task for a caller who waits for it, in the line as well, and can be interrupted: the task is his from its entry on. */
+const run = <A, E>(
+  executor: Executor.Executor["Service"],
+  name: string,
+  whenFull: WhenFull,
+  task: Effect.Effect<A, E>
+): Effect.Effect<A, E | HostCallError.HostCallError> =>
+  Effect.mapError(
+    whenFull === "suspend"
+      ? executor.run(task)
+      : Effect.uninterruptibleMask((restore) =>
+          Effect.flatMap(executor.trySpawn(task), (handle) =>
+            Effect.onInterrupt(restore(handle.await), () => handle.interrupt)
+          )
+        ),
+    (error) => (isExecutorError(error) ? notRun(name, error) : error)
   )
 
-const trying = <A, E>(executor: Executor.Executor["Service"], elements: Stream.Stream<A, E>) =>
-  Stream.unwrap(
-    Effect.map(
-      Effect.acquireRelease(executor.trySpawnStream(elements), (handle) => handle.interrupt),
-      (handle) => Stream.fromQueue(handle.replies)
-    )
-  )
+const buffered = { bufferSize: Executor.defaultBufferSize }
 
 /** A stream's own failure, as its reader gets it: the contract's, or why it does not fit that. */
 const carriedFailure = (codec: FunctionCodec, failure: unknown): unknown => {
