@@ -18,6 +18,7 @@
  * | `signal` | one value: what is no call's, such as a line of the log. Its id says what it is |
  */
 import { CodecFailure } from "./CodecError.ts"
+import { textOf } from "./Foreign.ts"
 import { afterTurn } from "./internal/AfterTurn.ts"
 import { Beside } from "./internal/msgpack/Beside.ts"
 import { besideBytes } from "./internal/msgpack/MsgPackFormat.ts"
@@ -228,7 +229,7 @@ export class Outbox {
       this.sender.port.post(message, transfer)
       if (message !== wake) this.ring?.posted()
     } catch (error) {
-      this.sender.onFault(`a message cannot be posted: ${error instanceof Error ? error.message : String(error)}`)
+      this.sender.onFault(`a message cannot be posted: ${textOf(error)}`)
     }
   }
 

@@ -1,8 +1,8 @@
 /**
  * Plugins from the file system of Node.
  */
-
 import { readFile } from "node:fs/promises"
+import * as Foreign from "@fiberhost/core/Foreign"
 import * as GuestError from "@fiberhost/wasm-host/GuestError"
 import * as PluginModule from "@fiberhost/wasm-host/PluginModule"
 import * as Effect from "effect/Effect"
@@ -16,9 +16,6 @@ export const fromFile = (file: string | URL): Effect.Effect<PluginModule.PluginM
   const refused = (reason: GuestError.Reason) => new GuestError.GuestError({ plugin: source, reason })
   return Effect.tryPromise({
     try: () => readFile(file),
-    catch: (error) =>
-      refused(
-        new GuestError.ModuleUnreadable({ source, detail: error instanceof Error ? error.message : String(error) })
-      )
+    catch: (error) => refused(new GuestError.ModuleUnreadable({ source, detail: Foreign.textOf(error) }))
   }).pipe(Effect.flatMap((bytes) => PluginModule.make(bytes, source)))
 }

@@ -9,6 +9,7 @@ import {
   type Transferable,
   Worker
 } from "node:worker_threads"
+import * as Foreign from "@fiberhost/core/Foreign"
 import * as Thread from "@fiberhost/core/Thread"
 import type * as Wire from "@fiberhost/core/Wire"
 import * as Duration from "effect/Duration"
@@ -51,7 +52,7 @@ export const layer = (options: Options = {}): Layer.Layer<Thread.Threads> =>
           catch: (error) =>
             new Thread.ThreadError({
               thread: program.name,
-              reason: new Thread.StartFailed({ detail: error instanceof Error ? error.message : String(error) })
+              reason: new Thread.StartFailed({ detail: Foreign.textOf(error) })
             })
         }),
         (thread) =>
@@ -92,14 +93,15 @@ const startWatcher = Effect.fnUntraced(function* (
   const worker = yield* Effect.acquireRelease(
     Effect.try({
       try: () => new Worker(program ?? new URL(import.meta.resolve("@fiberhost/node/NodeThreadWatcher"))),
-      catch: (error) => watcherFailed(`${String(error)}. In a bundle, name its program: NodeThreads.Options.watcher`)
+      catch: (error) =>
+        watcherFailed(`${Foreign.textOf(error)}. In a bundle, name its program: NodeThreads.Options.watcher`)
     }),
     (worker) => Effect.promise(() => worker.terminate())
   )
   yield* Effect.callback<void, Thread.ThreadError>((resume) => {
     const failed = (detail: string) => resume(Effect.fail(watcherFailed(detail)))
     worker.once("message", () => resume(Effect.void))
-    worker.on("error", (error) => failed(String(error)))
+    worker.on("error", (error) => failed(Foreign.textOf(error)))
     worker.on("exit", () => failed("its program ended"))
   })
   worker.unref()

@@ -2,6 +2,7 @@
  * A plugin's code: compiled once, instantiated many times, shared by every guest made from it. It belongs to nobody and
  * ends when nothing refers to it.
  */
+import * as Foreign from "@fiberhost/core/Foreign"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import * as GuestError from "./GuestError.ts"
@@ -90,7 +91,7 @@ const compile = (bytes: Uint8Array<ArrayBuffer>, plugin: string): Effect.Effect<
     catch: (error) =>
       new GuestError.GuestError({
         plugin,
-        reason: new GuestError.InvalidModule({ detail: error instanceof Error ? error.message : String(error) })
+        reason: new GuestError.InvalidModule({ detail: Foreign.textOf(error) })
       })
   })
 
