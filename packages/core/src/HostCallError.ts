@@ -100,9 +100,16 @@ export const fromCause = (name: string, cause: Cause.Cause<never>): HostCallErro
 export const interrupted = (name: string): HostCallError =>
   new HostCallError({ function: name, reason: new Interrupted() })
 
-/** The caller's arguments do not fit. `path` names the one. */
-export const argumentsRefused = (name: string, path: string, detail: string): HostCallError =>
+/** The caller's arguments do not fit the contract. */
+export const argumentsRefused = (name: string, { detail, path }: Misfit): HostCallError =>
   new HostCallError({ function: name, reason: new ArgumentsRefused({ path, detail }) })
+
+/** The function's answer does not fit the contract. */
+export const answerRefused = (name: string, { detail, path }: Misfit): HostCallError =>
+  new HostCallError({ function: name, reason: new AnswerRefused({ path, detail }) })
+
+/** What is wrong with a value. `path` leads to the part, and is empty when that is all of it. */
+type Misfit = Pick<Codec.CodecError, "detail" | "path">
 
 /** The function has a bug: it died of `cause`. */
 export const fromDefect = (name: string, cause: unknown): HostCallError =>

@@ -20,7 +20,7 @@ import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Tracer from "effect/Tracer"
 import * as Admission from "./Admission.ts"
-import { type CodecError, toCodecError } from "./CodecError.ts"
+import { toCodecError } from "./CodecError.ts"
 import * as Deadline from "./Deadline.ts"
 import { isA } from "./Foreign.ts"
 import * as FunctionCodec from "./FunctionCodec.ts"
@@ -107,11 +107,11 @@ export const fromBytes = (
   const call = (payload: unknown) =>
     Effect.suspend((): Effect.Effect<unknown, unknown> => {
       const args = codec.encodeArguments(payload)
-      if (Result.isFailure(args)) return Effect.fail(argumentsRefused(codec.name, args.failure))
+      if (Result.isFailure(args)) return Effect.fail(HostCallError.argumentsRefused(codec.name, args.failure))
       return Effect.flatMap(run(args.success), (bytes): Effect.Effect<unknown, unknown> => {
         const answer = codec.decodeAnswer(bytes)
         return Result.isFailure(answer)
-          ? Effect.fail(answerRefused(codec.name, answer.failure))
+          ? Effect.fail(HostCallError.answerRefused(codec.name, answer.failure))
           : Effect.fromResult(answer.success)
       })
     })
@@ -205,7 +205,7 @@ const implementation = <Env>(
   const bytes: Bytes = (args) => {
     const payload = codec.decodeArguments(args)
     return Result.isFailure(payload)
-      ? Exit.fail(argumentsRefused(codec.name, payload.failure))
+      ? Exit.fail(HostCallError.argumentsRefused(codec.name, payload.failure))
       : run(payload.success, encode)
   }
   return { codec, context: ownContext, perform, stream, bytes, values: { handle, settle } }
@@ -225,7 +225,9 @@ const encoder =
   (answer: Exit.Exit<Answer, HostCallError.HostCallError>): Exit.Exit<Uint8Array, HostCallError.HostCallError> => {
     if (Exit.isFailure(answer)) return Exit.failCause(answer.cause)
     const bytes = codec.encodeAnswer(answer.value)
-    return Result.isSuccess(bytes) ? Exit.succeed(bytes.success) : Exit.fail(answerRefused(codec.name, bytes.failure))
+    return Result.isSuccess(bytes)
+      ? Exit.succeed(bytes.success)
+      : Exit.fail(HostCallError.answerRefused(codec.name, bytes.failure))
   }
 
 /**
@@ -319,7 +321,7 @@ export const readAnswer = (codec: FunctionCodec.FunctionCodec, reader: Reader): 
     reader.window(offset, end)
     // Throws again where the message is cut off.
     Wire.skipValue(reader)
-    return Exit.fail(answerRefused(codec.name, toCodecError("decode", thrown)))
+    return Exit.fail(HostCallError.answerRefused(codec.name, toCodecError("decode", thrown)))
   }
   return FunctionCodec.exitOf(codec, answer)
 }
@@ -329,17 +331,9 @@ export const readWhole = (codec: FunctionCodec.FunctionCodec, reader: Reader): E
   try {
     return FunctionCodec.exitOf(codec, codec.readAnswer(reader))
   } catch (thrown) {
-    return Exit.fail(answerRefused(codec.name, toCodecError("decode", thrown)))
+    return Exit.fail(HostCallError.answerRefused(codec.name, toCodecError("decode", thrown)))
   }
 }
-
-/** The caller's arguments do not fit the contract. */
-export const argumentsRefused = (name: string, { detail, path }: CodecError): HostCallError.HostCallError =>
-  HostCallError.argumentsRefused(name, path, detail)
-
-/** The function's answer does not fit the contract. */
-export const answerRefused = (name: string, { detail, path }: CodecError): HostCallError.HostCallError =>
-  new HostCallError.HostCallError({ function: name, reason: new HostCallError.AnswerRefused({ path, detail }) })
 
 /** Whether an Effect has its answer already, so that it needs no fiber. Keeps the Effect's own types. What cannot be looked at has none. */
 export const isExit = <A, E, Env>(effect: Effect.Effect<A, E, Env>): effect is Exit.Exit<A, E> => {

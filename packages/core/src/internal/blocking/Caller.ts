@@ -9,7 +9,6 @@ import * as Result from "effect/Result"
 import * as BlockingError from "../../BlockingError.ts"
 import type { FunctionCodec } from "../../FunctionCodec.ts"
 import * as HostCallError from "../../HostCallError.ts"
-import * as HostFunction from "../../HostFunction.ts"
 import * as Wire from "../../Wire.ts"
 import { Beside } from "../msgpack/Beside.ts"
 import { Writer } from "../msgpack/MsgPackWriter.ts"
@@ -104,7 +103,7 @@ export class Caller {
     const codec = this.codecs[index]!
     // Before it has a place: this runs code of the caller's, a getter of the payload for example, which may call and wait as well.
     const refused = codec.draftArguments(payload, draft)
-    if (refused !== undefined) return Result.fail(HostFunction.argumentsRefused(codec.name, refused))
+    if (refused !== undefined) return Result.fail(HostCallError.argumentsRefused(codec.name, refused))
     // Whoever this thread has answered does not wait for it any more.
     Wire.flushAll()
     const found = this.look() ?? (limit === undefined ? this.noRoom() : this.waitForRoom(limit))
@@ -211,7 +210,7 @@ export class Caller {
     const refused = call.send()
     if (refused === undefined) return Result.succeed(call)
     this.giveBack(place)
-    return Result.fail(HostFunction.argumentsRefused(codec.name, refused))
+    return Result.fail(HostCallError.argumentsRefused(codec.name, refused))
   }
 
   /** A place on the least busy thread that listens, unless none has one. */

@@ -49,12 +49,12 @@ export const make = Effect.fnUntraced(function* (
     const { codec, stream } = functions[index]!
     const elements = Stream.suspend(() => {
       const decoded = carriedArguments(codec, payload)
-      if (Result.isFailure(decoded)) return Stream.fail(HostFunction.argumentsRefused(codec.name, decoded.failure))
+      if (Result.isFailure(decoded)) return Stream.fail(HostCallError.argumentsRefused(codec.name, decoded.failure))
       return Stream.mapEffect(
         Stream.mapError(stream(decoded.success), (failure) => carriedFailure(codec, failure)),
         (element) =>
           Effect.fromResult(
-            Result.mapError(codec.carryElement(element), (error) => HostFunction.answerRefused(codec.name, error))
+            Result.mapError(codec.carryElement(element), (error) => HostCallError.answerRefused(codec.name, error))
           )
       )
     })
@@ -170,7 +170,7 @@ const buffered = { bufferSize: Executor.defaultBufferSize }
 const carriedFailure = (codec: FunctionCodec, failure: unknown): unknown => {
   if (isA(failure, HostCallError.HostCallError)) return failure
   const carried = Result.flatMap(codec.encodeAnswer(Result.fail(failure)), codec.decodeAnswer)
-  if (Result.isFailure(carried)) return HostFunction.answerRefused(codec.name, carried.failure)
+  if (Result.isFailure(carried)) return HostCallError.answerRefused(codec.name, carried.failure)
   return Result.merge(carried.success)
 }
 

@@ -103,7 +103,7 @@ export abstract class PoolCall extends Effectable.Class<void> implements Outgoin
 
   /** The arguments were not sent: they do not fit. */
   refused(error: CodecError): void {
-    this.settle(Exit.fail(HostFunction.argumentsRefused(this.codec.name, error)))
+    this.settle(Exit.fail(HostCallError.argumentsRefused(this.codec.name, error)))
   }
 
   fail(reason: HostCallError.Reason): void {

@@ -9,7 +9,7 @@ import type * as Pull from "effect/Pull"
 import * as Result from "effect/Result"
 import { tell } from "../../Foreign.ts"
 import type { FunctionCodec } from "../../FunctionCodec.ts"
-import * as HostFunction from "../../HostFunction.ts"
+import * as HostCallError from "../../HostCallError.ts"
 import * as Wire from "../../Wire.ts"
 import type { Reader } from "../msgpack/MsgPackReader.ts"
 import { TypedCall } from "./PoolCall.ts"
@@ -49,7 +49,7 @@ export class StreamCall extends TypedCall {
         this.elements.push(element.success)
       } else {
         this.interrupt()
-        this.end(Exit.fail(HostFunction.answerRefused(this.codec.name, element.failure)))
+        this.end(Exit.fail(HostCallError.answerRefused(this.codec.name, element.failure)))
       }
     }
     // A thread may send a portion of none, for which its reader waits on.

@@ -100,7 +100,7 @@ export class CallServer implements Connection.Server {
     const { codec } = implementation
     const isTyped = (flags & Connection.typedFlag) !== 0
     const payload = isTyped ? codec.readArguments(reader) : reader.plain(codec.readArguments)
-    if (Result.isFailure(payload)) return this.fail(id, HostFunction.argumentsRefused(codec.name, payload.failure))
+    if (Result.isFailure(payload)) return this.fail(id, HostCallError.argumentsRefused(codec.name, payload.failure))
     service.onBegin(index)
     if (codec.streams) return this.serveStream(call, implementation, payload.success)
 
@@ -189,7 +189,7 @@ export class CallServer implements Connection.Server {
         this.answered++
       }
     }
-    if (refused !== undefined) this.fail(id, HostFunction.answerRefused(codec.name, refused))
+    if (refused !== undefined) this.fail(id, HostCallError.answerRefused(codec.name, refused))
   }
 
   private fail(id: number, error: HostCallError.HostCallError): void {

@@ -5,8 +5,7 @@
 import * as Effect from "effect/Effect"
 import type { Connection } from "../../Connection.ts"
 import type { FunctionCodec } from "../../FunctionCodec.ts"
-import type * as HostCallError from "../../HostCallError.ts"
-import * as HostFunction from "../../HostFunction.ts"
+import * as HostCallError from "../../HostCallError.ts"
 import type { Writer } from "../msgpack/MsgPackWriter.ts"
 
 /** Elements that one stream may have on their way: as many as an executor's stream keeps for its reader. */
@@ -35,7 +34,7 @@ export class ElementSender {
         this.underWay += portion.length
         const writes = portion.map((element) => (writer: Writer) => this.codec.writeElement(element, writer))
         const refused = this.connection.chunkWith(this.id, writes)
-        if (refused !== undefined) return yield* Effect.fail(HostFunction.answerRefused(this.codec.name, refused))
+        if (refused !== undefined) return yield* Effect.fail(HostCallError.answerRefused(this.codec.name, refused))
       }
     })
 

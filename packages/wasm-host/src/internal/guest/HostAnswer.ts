@@ -5,7 +5,7 @@
 import * as Codec from "@fiberhost/core/Codec"
 import type { FunctionCodec } from "@fiberhost/core/FunctionCodec"
 import * as HostCallError from "@fiberhost/core/HostCallError"
-import * as HostFunction from "@fiberhost/core/HostFunction"
+import type * as HostFunction from "@fiberhost/core/HostFunction"
 import * as Cause from "effect/Cause"
 import * as Exit from "effect/Exit"
 import * as Result from "effect/Result"
@@ -68,7 +68,8 @@ export const write = (
   const writer = Codec.scratch()
   try {
     const refused = value.codec.writeAnswer(value.answer, writer)
-    if (refused !== undefined) return instead(signature, HostFunction.answerRefused(signature.name, refused), recipient)
+    if (refused !== undefined)
+      return instead(signature, HostCallError.answerRefused(signature.name, refused), recipient)
     if (writer.size > valueBytes)
       return instead(signature, tooLarge(signature.name, writer.size, valueBytes), recipient)
     recipient.receive(writer.bytes, writer.size, writer.view)
@@ -114,10 +115,7 @@ const errorOf = (name: string, cause: Cause.Cause<HostCallError.HostCallError>):
 }
 
 const tooLarge = (name: string, size: number, valueBytes: number): HostCallError.HostCallError =>
-  new HostCallError.HostCallError({
-    function: name,
-    reason: new HostCallError.AnswerRefused({
-      path: "",
-      detail: `it is ${size} bytes long, and its guest takes at most ${valueBytes}`
-    })
+  HostCallError.answerRefused(name, {
+    path: "",
+    detail: `it is ${size} bytes long, and its guest takes at most ${valueBytes}`
   })

@@ -5,7 +5,6 @@
 import * as Codec from "@fiberhost/core/Codec"
 import type { FunctionCodec } from "@fiberhost/core/FunctionCodec"
 import * as HostCallError from "@fiberhost/core/HostCallError"
-import * as HostFunction from "@fiberhost/core/HostFunction"
 import * as Wire from "@fiberhost/core/Wire"
 import * as Result from "effect/Result"
 import * as Signature from "../module/Signature.ts"
@@ -24,7 +23,7 @@ export const take = (
     const kind = kinds[i]!
     const taken = kind === "bytes" ? memory.take(raws[i] as bigint) : Signature.fromRaw(kind, raws[i]!)
     if (!(taken instanceof TooLong)) args.push(taken)
-    else refused ??= HostCallError.argumentsRefused(name, "", taken.detail)
+    else refused ??= HostCallError.argumentsRefused(name, { path: "", detail: taken.detail })
   }
   return refused === undefined ? Result.succeed(args) : Result.fail(refused)
 }
@@ -50,9 +49,9 @@ export const read = (
       as === "bytes"
         ? memory.read(raws[i] as bigint, arg.codec.decodeWindow)
         : Codec.decodeFromBytes(arg.codec, Signature.fromRaw(as, raws[i]!))
-    if (value instanceof TooLong) refused ??= HostCallError.argumentsRefused(name, "", value.detail)
+    if (value instanceof TooLong) refused ??= HostCallError.argumentsRefused(name, { path: "", detail: value.detail })
     else if (Result.isSuccess(value)) payload[arg.name] = value.success
-    else refused ??= HostFunction.argumentsRefused(name, value.failure.under(arg.name))
+    else refused ??= HostCallError.argumentsRefused(name, value.failure.under(arg.name))
   }
   return refused === undefined ? Result.succeed(payload) : Result.fail(refused)
 }
@@ -68,7 +67,7 @@ export const refusal = (
     const tooLong = kinds[i] === "bytes" ? memory.tooLong(raws[i] as bigint) : undefined
     if (tooLong === undefined) continue
     drop(signature, raws, memory)
-    return HostCallError.argumentsRefused(name, "", tooLong.detail)
+    return HostCallError.argumentsRefused(name, { path: "", detail: tooLong.detail })
   }
   return undefined
 }

@@ -204,7 +204,7 @@ const begin = (
   if (guest.dead !== undefined) return RemoteHostCall.closed(signature.name)
   return Result.isSuccess(payload)
     ? values.handle(payload.success)
-    : Exit.fail(HostFunction.argumentsRefused(codec.name, payload.failure))
+    : Exit.fail(HostCallError.argumentsRefused(codec.name, payload.failure))
 }
 
 const nothing = new Uint8Array(0)
