@@ -92,9 +92,12 @@ export class HostCallError extends Schema.TaggedError<HostCallError>()("HostCall
   }
 }
 
-/** What a cause without a typed failure says: the host function died or was interrupted. */
-export const fromCause = (name: string, cause: Cause.Cause<never>): HostCallError =>
-  Cause.hasDies(cause) ? fromDefect(name, Cause.squash(cause)) : interrupted(name)
+/** What a cause says: an error of its own, or that the host function died or was interrupted. */
+export const fromCause = (name: string, cause: Cause.Cause<HostCallError>): HostCallError => {
+  const error = Cause.findError(cause)
+  if (Result.isSuccess(error)) return error.success
+  return Cause.hasDies(cause) ? fromDefect(name, Cause.squash(cause)) : interrupted(name)
+}
 
 /** The function was interrupted before it answered. */
 export const interrupted = (name: string): HostCallError =>

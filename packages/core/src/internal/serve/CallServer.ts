@@ -162,9 +162,8 @@ export class CallServer implements Connection.Server {
     { codec }: HostFunction.Implementation,
     exit: Exit.Exit<HostFunction.Answer, HostCallError.HostCallError>
   ): void {
-    if (Exit.isSuccess(exit)) return this.reply(id, flags, codec, exit.value)
-    const error = Cause.findError(exit.cause)
-    this.fail(id, Result.isSuccess(error) ? error.success : HostCallError.fromCause(codec.name, error.failure))
+    if (Exit.isSuccess(exit)) this.reply(id, flags, codec, exit.value)
+    else this.fail(id, HostCallError.fromCause(codec.name, exit.cause))
   }
 
   private reply(

@@ -6,7 +6,6 @@ import * as Codec from "@fiberhost/core/Codec"
 import type { FunctionCodec } from "@fiberhost/core/FunctionCodec"
 import * as HostCallError from "@fiberhost/core/HostCallError"
 import type * as HostFunction from "@fiberhost/core/HostFunction"
-import * as Cause from "effect/Cause"
 import * as Exit from "effect/Exit"
 import * as Result from "effect/Result"
 import type { Signature } from "../module/Signature.ts"
@@ -56,7 +55,7 @@ export const write = (
   exit: HostExit,
   recipient: Recipient
 ): HostCallError.HostCallError | undefined => {
-  if (Exit.isFailure(exit)) return instead(signature, errorOf(signature.name, exit.cause), recipient)
+  if (Exit.isFailure(exit)) return instead(signature, HostCallError.fromCause(signature.name, exit.cause), recipient)
   const { value } = exit
   const { valueBytes } = recipient
   if (value instanceof Uint8Array) {
@@ -107,11 +106,6 @@ const instead = (
   if (error.reason._tag !== "Interrupted" && error.reason._tag !== "Closed") recipient.onUnheard(error)
   recipient.receive(onInterrupt, onInterrupt.length)
   return undefined
-}
-
-const errorOf = (name: string, cause: Cause.Cause<HostCallError.HostCallError>): HostCallError.HostCallError => {
-  const error = Cause.findError(cause)
-  return Result.isSuccess(error) ? error.success : HostCallError.fromCause(name, error.failure)
 }
 
 const tooLarge = (name: string, size: number, valueBytes: number): HostCallError.HostCallError =>
