@@ -200,7 +200,7 @@ export class Connection implements Receiver {
     return refused
   }
 
-  signal(id: number, value: Uint8Array): void {
+  signal(id: number, value: Uint8Array = nothing): void {
     if (this.ended === undefined) Wire.writeValue(this.next.begin(Wire.Kind.signal, id), value)
   }
 
@@ -356,6 +356,9 @@ export class Connection implements Receiver {
     this.free.push(id)
   }
 }
+
+/** The value of a signal that says all by its id. */
+const nothing = new Uint8Array(0)
 
 /** How long, in milliseconds, a thread reads on before it sends what it has answered. */
 const overdueAfter = 1

@@ -73,7 +73,7 @@ export class HostServer {
       Effect.map(Effect.context<never>(), (context) => {
         this.service.functions = functions
         this.service.context = context
-        this.connection.signal(Signal.ready, nothing)
+        this.connection.signal(Signal.ready)
       }),
       () =>
         Effect.suspend(() => {
@@ -119,7 +119,7 @@ export class HostServer {
       service: this.service,
       onFree: () => {
         this.board.release(this.place)
-        if (this.board.ownerWaits) this.connection.signal(Signal.room, nothing)
+        if (this.board.ownerWaits) this.connection.signal(Signal.room)
       },
       isBusy: this.isBusy,
       onClosed: () => this.doors.delete(name)
@@ -132,5 +132,3 @@ export class HostServer {
     this.doors.get(name)?.close()
   }
 }
-
-const nothing = new Uint8Array(0)

@@ -64,7 +64,7 @@ export class ThreadConnection implements Server {
   close(): void {
     if (!this.isOpen) return
     this.isOpen = false
-    this.connection.signal(released, new Uint8Array(0))
+    this.connection.signal(released)
     this.connection.flush()
     this.channel.close()
   }

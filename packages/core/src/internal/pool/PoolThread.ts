@@ -127,7 +127,7 @@ export class PoolThread implements Server {
 
   /** Tells the program to interrupt what it runs and to end. */
   close(): void {
-    this.connection.signal(Signal.close, new Uint8Array(0))
+    this.connection.signal(Signal.close)
     this.connection.flush()
   }
 

@@ -61,7 +61,7 @@ export class GuestServer implements Connection.Server, Answering {
       // The owner's messages cannot be trusted: this thread ends, and the owner sees it.
       throw new Error(`the owner of this thread sent what is no frame: ${detail}`)
     })
-    this.connection.signal(GuestWire.ready, nothing)
+    this.connection.signal(GuestWire.ready)
   }
 
   /** Guests wait for nothing but messages; their end, and this thread's, need its other turns. */
@@ -294,8 +294,6 @@ const noListener = { onReply: () => {}, onFailure: () => {}, onChunk: () => {}, 
 /** What this thread's guests may ask of host functions without a result before one is waited for. */
 const unansweredCalls = 256
 const unansweredBytes = 1024 * 1024
-
-const nothing = new Uint8Array(0)
 
 /** The guest call that the guest on the stack runs for, while its caller waits. */
 const ownerOf = ({ current }: Guest.Guest): GuestCall.GuestCall | undefined =>

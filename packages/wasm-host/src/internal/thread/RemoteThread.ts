@@ -155,7 +155,7 @@ export class RemoteThread implements Connection.Server {
   /** Tells it to end, and waits for that at most for `grace`: whoever started it terminates it then. */
   close(grace: Duration.Input): Effect.Effect<void> {
     return Effect.suspend(() => {
-      this.connection.signal(GuestWire.close, nothing)
+      this.connection.signal(GuestWire.close)
       this.connection.flush()
       return Effect.asVoid(Effect.timeoutOption(Deferred.await(this.ended), grace))
     })
@@ -206,5 +206,3 @@ const begin = (
     ? values.handle(payload.success)
     : Exit.fail(HostCallError.argumentsRefused(codec.name, payload.failure))
 }
-
-const nothing = new Uint8Array(0)
