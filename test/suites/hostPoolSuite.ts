@@ -204,8 +204,8 @@ export const hostPoolSuite = (name: string, pool: Layer.Layer<Work, Thread.Threa
     it.effect("carries bytes of any length unchanged, and leaves the caller's alone", () =>
       Effect.gen(function* () {
         const work = yield* Work
-        for (const length of [0, 1, 255, 256, 65_535, 65_536, 1 << 20]) {
-          const bytes = Uint8Array.from({ length }, (_, i) => i * 7)
+        for (const length of [0, 1, 255, 256, 65_535, 65_536, 1 << 20, 1 << 24]) {
+          const bytes = new Uint8Array(length).map((_, i) => i * 7)
           const copy = bytes.slice()
           const reversed = yield* work.reverse({ bytes })
           assert.isTrue(Buffer.compare(bytes, copy) === 0)

@@ -28,7 +28,7 @@ export {
   Unsupported
 } from "./CodecError.ts"
 export { Beside } from "./internal/msgpack/Beside.ts"
-export { defaultLimit } from "./internal/msgpack/MsgPackFormat.ts"
+export { defaultLimit, longest } from "./internal/msgpack/MsgPackFormat.ts"
 export { Reader } from "./internal/msgpack/MsgPackReader.ts"
 export { Writer } from "./internal/msgpack/MsgPackWriter.ts"
 export { copyWords, longLength } from "./internal/msgpack/Words.ts"
@@ -101,11 +101,12 @@ export const source = (
   schema: Schema.ConstraintCodec<unknown, unknown>
 ): { readonly decode: string; readonly encode: string } | undefined => sourceOf(schema.ast)
 
-/** A writer of this thread's, empty, with the default limit: whoever takes it gives it back. */
-export const scratch = (): Writer => {
+/** A writer of this thread's, empty: whoever takes it gives it back. `limit` is in bytes. */
+export const scratch = (limit: number = defaultLimit): Writer => {
   // A transformation may encode as well, so it is taken while it is in use.
   const writer = spare ?? new Writer()
   spare = undefined
+  writer.limit = limit
   return writer
 }
 
@@ -121,12 +122,12 @@ export const encodeToBytes = <A>(
   value: A,
   limit: number = defaultLimit
 ): Result.Result<Uint8Array<ArrayBuffer>, CodecError> => {
-  const writer = limit === defaultLimit ? scratch() : new Writer(limit)
+  const writer = scratch(limit)
   try {
     const result = codec.encode(value, writer)
     return Result.isSuccess(result) ? Result.succeed(writer.take()) : Result.fail(result.failure)
   } finally {
-    if (limit === defaultLimit) giveBack(writer)
+    giveBack(writer)
   }
 }
 

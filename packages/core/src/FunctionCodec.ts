@@ -49,8 +49,11 @@ export interface FunctionCodec {
   readonly successKind: Primitive.Kind | undefined
   /** Whether the contract has an `error`, so that the answer travels as a Result. */
   readonly answersResult: boolean
-  /** Caller's side: one MessagePack value for each argument. The error's path begins with the argument's name. */
-  readonly encodeArguments: (payload: unknown) => Result.Result<ReadonlyArray<Uint8Array>, CodecError>
+  /**
+   * Caller's side: one MessagePack value for each argument, of at most `limit` bytes each. The error's path begins with the
+   * argument's name.
+   */
+  readonly encodeArguments: (payload: unknown, limit?: number) => Result.Result<ReadonlyArray<Uint8Array>, CodecError>
   /** Implementer's side: the payload from one MessagePack value for each argument. */
   readonly decodeArguments: (values: ReadonlyArray<Uint8Array>) => Result.Result<unknown, CodecError>
   /** Implementer's side: the function's answer. Without an `error` in the contract it must be a success. */
@@ -143,11 +146,11 @@ export const make = (definition: Rpc.Any, options?: Options): FunctionCodec => {
       ? undefined
       : codecAt<Result.Result<unknown, unknown>>(rpc, "answer", Schema.Result(bare.schema, error))
 
-  const encodeArguments = (payload: unknown): Result.Result<ReadonlyArray<Uint8Array>, CodecError> => {
+  const encodeArguments: FunctionCodec["encodeArguments"] = (payload, limit = Codec.longest) => {
     const values: Array<Uint8Array> = []
     for (let i = 0; i < args.length; i++) {
       const { codec, name, of } = args[i]!
-      const bytes = encodeArgument(codec, payload, of)
+      const bytes = encodeArgument(codec, payload, of, limit)
       if (Result.isFailure(bytes)) return Result.fail(bytes.failure.under(name))
       values.push(bytes.success)
     }
@@ -240,8 +243,8 @@ export const make = (definition: Rpc.Any, options?: Options): FunctionCodec => {
     decodeArguments,
     encodeAnswer:
       result === undefined
-        ? (answer) => Codec.encodeToBytes(bare, Result.getOrThrow(said(answer)))
-        : (answer) => Codec.encodeToBytes(result, said(answer)),
+        ? (answer) => Codec.encodeToBytes(bare, Result.getOrThrow(said(answer)), Codec.longest)
+        : (answer) => Codec.encodeToBytes(result, said(answer), Codec.longest),
     decodeAnswer,
     writeArguments,
     draftArguments,
@@ -254,7 +257,9 @@ export const make = (definition: Rpc.Any, options?: Options): FunctionCodec => {
     writeElement: (value, writer) => failureOf(element.encode(value, writer)),
     readElement: (reader) => element.decodeWindow(reader),
     carryElement: (value) =>
-      Result.flatMap(Codec.encodeToBytes(element, value), (bytes) => Codec.decodeFromBytes(element, bytes))
+      Result.flatMap(Codec.encodeToBytes(element, value, Codec.longest), (bytes) =>
+        Codec.decodeFromBytes(element, bytes)
+      )
   }
 }
 
@@ -307,9 +312,9 @@ const argumentsOf = (rpc: Rpc.AnyWithProps): ReadonlyArray<Argument> => {
 }
 
 /** Reading the payload runs the caller's code, which may throw. */
-const encodeArgument = (codec: Codec.Codec<unknown>, payload: unknown, of: Argument["of"]) => {
+const encodeArgument = (codec: Codec.Codec<unknown>, payload: unknown, of: Argument["of"], limit: number) => {
   try {
-    return Codec.encodeToBytes(codec, of(payload))
+    return Codec.encodeToBytes(codec, of(payload), limit)
   } catch (thrown) {
     return Result.fail(toCodecError("encode", thrown))
   }

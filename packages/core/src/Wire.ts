@@ -21,7 +21,7 @@ import { CodecFailure } from "./CodecError.ts"
 import { textOf } from "./Foreign.ts"
 import { afterTurn } from "./internal/AfterTurn.ts"
 import { Beside } from "./internal/msgpack/Beside.ts"
-import { besideBytes } from "./internal/msgpack/MsgPackFormat.ts"
+import { besideBytes, longest } from "./internal/msgpack/MsgPackFormat.ts"
 import { Reader } from "./internal/msgpack/MsgPackReader.ts"
 import { Writer } from "./internal/msgpack/MsgPackWriter.ts"
 import type { RingBuffer } from "./RingBuffer.ts"
@@ -108,7 +108,7 @@ export class Outbox {
   readonly follows: boolean
   private readonly sender: Sender
   private readonly ring: RingBuffer | undefined
-  private readonly writer = new Writer(0x7fff_ffff, 4096)
+  private readonly writer = new Writer(longest, 4096)
   private frames = 0
   /** Frames since the last scheduled flush, also those that were sent before it. */
   private begun = 0

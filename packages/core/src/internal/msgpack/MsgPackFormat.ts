@@ -6,6 +6,9 @@ export const WireClass = { nil: 1, bool: 2, int: 4, float: 8, str: 16, bin: 32, 
 /** Bytes that one value may have unless told otherwise: the most an fp-bindgen guest takes, 2^24 - 1. */
 export const defaultLimit = 16_777_215
 
+/** Bytes of a value that no guest takes: no length of the wire is longer. */
+export const longest = 0x7fff_ffff
+
 /** The ext type of values that lie beside the bytes. Only readers with a list of such values read it. */
 export const besideType = 0x42
 

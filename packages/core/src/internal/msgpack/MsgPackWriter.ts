@@ -42,8 +42,8 @@ const cloneOf = (value: unknown): unknown => {
 }
 
 export class Writer {
-  /** The most bytes that may be written between two resets. */
-  readonly limit: number
+  /** The most bytes that may be written between two resets. Whoever owns it may change it while it is empty. */
+  limit: number
   /** Nesting depth of the value being written; kept here so that encoders need no second argument. */
   depth = 0
   /** What lies beside the bytes. With `undefined`, as at first, all is written into the bytes. Its owner sets and takes it. */

@@ -62,13 +62,7 @@ export class GuestCodec {
 
   /** One MessagePack value for each argument. */
   encode(payload: unknown): Result.Result<ReadonlyArray<Uint8Array>, GuestError.Reason> {
-    const args = this.codec.encodeArguments(payload)
-    if (Result.isFailure(args)) return Result.fail(valueRefused(args.failure))
-    const tooLong = args.success.findIndex(({ byteLength }) => byteLength > this.valueBytes)
-    if (tooLong < 0) return Result.succeed(args.success)
-    return Result.fail(
-      new GuestError.ValueTooLarge({ path: this.codec.arguments[tooLong]!.name, limit: this.valueBytes })
-    )
+    return Result.mapError(this.codec.encodeArguments(payload, this.valueBytes), valueRefused)
   }
 
   /** The answer from its MessagePack value. */
