@@ -30,6 +30,14 @@ const callOf = (
   return { call, told }
 }
 
+const nobody: Connection.Server = {
+  awaitsMessage: false,
+  onCall: (_, reader) => reader.malformed(reader.offset, "nobody is called"),
+  onInterrupt: () => {},
+  onAck: () => {},
+  onSignal: (_, reader) => Wire.readValue(reader)
+}
+
 type Answer = (to: Connection.Connection, id: number, argument: Uint8Array) => void
 
 /** Two ends, the other one a server that notes what it is told; `answer` says how it answers a call. */
@@ -53,13 +61,6 @@ const connectOver = (sharesMemory: boolean, answer: Answer) => {
       sent.push(Array.from(bytes.subarray(0, length)))
       RingBuffer.RingBuffer.prototype.write.call(this, bytes, length)
     })
-  }
-  const nobody: Connection.Server = {
-    awaitsMessage: false,
-    onCall: (_, reader) => reader.malformed(reader.offset, "nobody is called"),
-    onInterrupt: () => {},
-    onAck: () => {},
-    onSignal: (_, reader) => Wire.readValue(reader)
   }
   const caller = new Connection.Connection(counting, nobody, (detail) => faults.push(detail))
   const server: Connection.Connection = new Connection.Connection(
@@ -417,6 +418,26 @@ describe("a connection that shares memory", () => {
         Array.from({ length: 200 }, (_, i) => i)
       )
       assert.deepStrictEqual(faults, [])
+    })
+  )
+
+  it.effect("a writer who has not counted as a writer does is a fault, once", () =>
+    Effect.gen(function* () {
+      const [near, far] = portPair(true)
+      const faults: Array<string> = []
+      const caller = new Connection.Connection(near, nobody, (detail) => faults.push(detail))
+      const { call, told } = callOf(bytes(1))
+      caller.call(call)
+      const written = new Int32Array(near.ringBuffers!.in.memory, 0, 1)
+      for (const [i, more] of [-1, 70_000, 2 ** 31 - 1, -(2 ** 31)].entries()) {
+        Atomics.add(written, 0, more)
+        far.post(Wire.wake, [])
+        yield* settled
+        assert.lengthOf(faults, i + 1)
+        assert.match(faults[i]!, /a ring of 65536 bytes holds/)
+      }
+      caller.end({ exitCode: 1, detail: "it was terminated" })
+      assert.deepStrictEqual(told, [["lost", 1]])
     })
   )
 

@@ -58,6 +58,18 @@ describe("RingBuffer", () => {
     }
   })
 
+  it("holds no more than it can, and no less than nothing: where its writer says so it is empty then", () => {
+    const [writer, reader] = pair()
+    const words = new Int32Array(writer.memory)
+    for (const more of [-1, most + 1, 2 ** 31 - 1, -(2 ** 31)]) {
+      Atomics.add(words, 0, more)
+      assert.throws(() => reader.read())
+      assert.isTrue(reader.isEmpty)
+      writer.write(Uint8Array.of(7), 1)
+      assert.deepStrictEqual(reader.read(), Uint8Array.of(7))
+    }
+  })
+
   it("has no room while a message was posted that is not taken: what follows it comes after it", () => {
     const [writer, reader] = pair()
     writer.posted()

@@ -9,6 +9,7 @@
  * stores his count and then looks whether the reader sleeps; who falls asleep says so and then looks at the writer's count.
  * Atomics are sequentially consistent, so one of the two sees the other. A message needs no wake: it wakes by itself.
  */
+import { CodecFailure } from "./CodecError.ts"
 
 /** Bytes that lie in the ring at most. */
 const capacity = 64 * 1024
@@ -82,12 +83,19 @@ export class RingBuffer {
     return woke
   }
 
-  /** Reader's side: all that was written since; undefined when nothing was. More than 4 KiB have a buffer of their own. */
+  /**
+   * Reader's side: all that was written since; undefined when nothing was. More than 4 KiB have a buffer of their own. Throws a
+   * `CodecFailure`, once, where the writer has not counted as a writer does.
+   */
   read(): Uint8Array<ArrayBuffer> | undefined {
     const end = Atomics.load(this.head, Word.written)
     const before = this.head[Word.read]!
     const length = (end - before) | 0
     if (length === 0) return undefined
+    if (length < 0 || length > capacity) {
+      Atomics.store(this.head, Word.read, end)
+      throw new CodecFailure({ _tag: "Malformed", offset: 0, message: `a ring of ${capacity} bytes holds ${length}` })
+    }
     const at = before & (capacity - 1)
     const first = Math.min(length, capacity - at)
     const bytes = this.allocate(length)

@@ -142,10 +142,9 @@ export class Inbox {
   }
 
   private readRing(ring: RingBuffer): void {
-    const bytes = ring.read()
-    if (bytes === undefined) return
+    if (ring.isEmpty) return
     this.busyPoll.end()
-    this.read(() => Wire.openBytes(bytes, this.port.seal))
+    this.read(() => Wire.openBytes(ring.read()!, this.port.seal))
   }
 
   /** Who has answered one call goes on with the others, or was answered himself and is not blocked any more. */
