@@ -170,6 +170,17 @@ describe("the size of a pool", () => {
     })
   )
 
+  it.effect("grows for calls that come at once as far as they need it", () =>
+    Effect.gen(function* () {
+      const { alive, began, jobs, run } = yield* jobsPool({ size: { min: 1, max: 4 }, concurrency: 1 })
+      for (const id of [0, 1, 2]) yield* run(id)
+      yield* until(() => began.length === 3)
+      yield* settled
+      assert.deepStrictEqual(alive(), [0, 1, 2])
+      assert.deepStrictEqual(HostPool.stats(jobs), { waiting: 0, active: 3, threads: 3, lost: 0 })
+    })
+  )
+
   it.effect("a thread that had nothing to do for the idle time ends, down to the minimum; names stay unique", () =>
     Effect.gen(function* () {
       const size = { min: 1, max: 3, idleTime: "10 seconds" } as const

@@ -231,6 +231,8 @@ export class Pool {
     for (const [name, { memory }] of this.callers) thread.admit({ name, bell: memory }, () => {})
     this.board.open(slot.number)
     this.pump(slot, thread)
+    // Those who came while it was being started could ask for no other.
+    if (this.waiting.size > 0) this.onBusy?.()
   }
 
   /** The slot's thread takes no more calls. */
