@@ -86,7 +86,8 @@ const jobsPool = Effect.fn(function* (
           log: ({ text }: { readonly text: string }) =>
             Effect.logWarning(text, { id: 7 }).pipe(
               Effect.andThen(Effect.logDebug("detail")),
-              Effect.annotateLogs({ job: 1 })
+              Effect.annotateLogs({ job: 1 }),
+              Effect.withLogSpan("work")
             ),
           send: () => Effect.void,
           greet: () => Effect.succeed(greeting),
@@ -788,30 +789,32 @@ describe("what a thread is given and says", () => {
     })
   )
 
-  it.effect("its log arrives with level, annotations and thread; what the application does not want is not sent", () =>
-    Effect.gen(function* () {
-      const lines: Array<unknown> = []
-      const logger = Logger.make(({ fiber, logLevel, message }) => {
-        lines.push({ logLevel, message, annotations: fiber.getRef(References.CurrentLogAnnotations) })
+  it.effect(
+    "its log arrives with level, annotations, spans, thread; what the application does not want is not sent",
+    () =>
+      Effect.gen(function* () {
+        const lines: Array<unknown> = []
+        const logger = Logger.make(({ fiber, logLevel, message }) => {
+          const annotations = fiber.getRef(References.CurrentLogAnnotations)
+          const spans = fiber.getRef(References.CurrentLogSpans).map(([label]) => label)
+          lines.push({ logLevel, message, annotations, spans })
+        })
+        const around = { annotations: { job: "1", thread: "test/Jobs#0" }, spans: ["work", "application"] }
+        const warning = { logLevel: "Warn", message: ["careful", '{"id":7}'], ...around }
+        const logged = (level: "Info" | "Debug") =>
+          Effect.gen(function* () {
+            lines.length = 0
+            const { jobs } = yield* jobsPool({ size: 1 })
+            yield* jobs.log({ text: "careful" })
+            return lines.slice()
+          }).pipe(
+            Effect.withLogSpan("application"),
+            Effect.provide(Logger.layer([logger])),
+            Effect.provideService(References.MinimumLogLevel, level)
+          )
+        assert.deepStrictEqual(yield* logged("Info"), [warning])
+        assert.deepStrictEqual(yield* logged("Debug"), [warning, { logLevel: "Debug", message: ["detail"], ...around }])
       })
-      const warning = {
-        logLevel: "Warn",
-        message: ["careful", '{"id":7}'],
-        annotations: { job: "1", thread: "test/Jobs#0" }
-      }
-      const logged = (level: "Info" | "Debug") =>
-        Effect.gen(function* () {
-          lines.length = 0
-          const { jobs } = yield* jobsPool({ size: 1 })
-          yield* jobs.log({ text: "careful" })
-          return lines.slice()
-        }).pipe(Effect.provide(Logger.layer([logger])), Effect.provideService(References.MinimumLogLevel, level))
-      assert.deepStrictEqual(yield* logged("Info"), [warning])
-      assert.deepStrictEqual(yield* logged("Debug"), [
-        warning,
-        { logLevel: "Debug", message: ["detail"], annotations: warning.annotations }
-      ])
-    })
   )
 
   it.effect("what a caller wants logged, or does not, is its own affair", () =>

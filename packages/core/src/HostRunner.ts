@@ -108,12 +108,14 @@ const forward = (connection: Connection): Logger.Logger<unknown, void> =>
     const messages = (Array.isArray(message) ? message : [message]).slice(0, maxParts).map(cut)
     if (cause.reasons.length > 0) messages.push(cut(Foreign.prettyOf(cause)))
     const annotations = Object.entries(fiber.getRef(References.CurrentLogAnnotations)).slice(0, maxParts)
+    const spans = fiber.getRef(References.CurrentLogSpans).slice(0, maxParts)
     connection.signal(
       Signal.log,
       Signal.encode(Signal.logCodec, {
         level: logLevel === "All" || logLevel === "None" ? "Info" : logLevel,
         messages,
-        annotations: Object.fromEntries(annotations.map(([key, value]) => [cut(key), cut(value)]))
+        annotations: Object.fromEntries(annotations.map(([key, value]) => [cut(key), cut(value)])),
+        spans: Object.fromEntries(spans.map(([label, began]) => [cut(label), began]))
       })
     )
     // Before the thread does anything else: it may compute for long next, or end.
@@ -133,5 +135,5 @@ const textOf = (value: unknown): string => {
 const maxTextLength = 100_000
 /** Characters of all of its parts. */
 const maxLineLength = 1_000_000
-/** How many messages a line has at most, and how many annotations. */
+/** How many messages a line has at most, how many annotations, and how many spans. */
 const maxParts = 1000

@@ -32,7 +32,9 @@ export const detailCodec = Codec.make(Schema.String)
 export const LogRecord = Schema.Struct({
   level: Schema.Literals(["Fatal", "Error", "Warn", "Info", "Debug", "Trace"]),
   messages: Schema.Array(Schema.String),
-  annotations: Schema.Record(Schema.String, Schema.String)
+  annotations: Schema.Record(Schema.String, Schema.String),
+  /** When each span of the log began, in milliseconds since the epoch. */
+  spans: Schema.Record(Schema.String, Schema.Number)
 })
 export type LogRecord = typeof LogRecord.Type
 export const logCodec = Codec.make(LogRecord)

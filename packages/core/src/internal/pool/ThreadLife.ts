@@ -65,10 +65,11 @@ export const make =
           onFault: () => pool.vacate(slot),
           onRoom: (thread) => pool.pump(slot, thread),
           // It was wanted where it was logged: its call's log level may be another than the pool's.
-          onLog: ({ annotations, level, messages }) =>
+          onLog: ({ annotations, level, messages, spans }) =>
             runFork(
               Effect.logWithLevel(level)(...messages).pipe(
                 Effect.annotateLogs({ ...annotations, thread: name }),
+                Effect.updateService(References.CurrentLogSpans, (around) => [...Object.entries(spans), ...around]),
                 Effect.provideService(References.MinimumLogLevel, "All")
               )
             )
