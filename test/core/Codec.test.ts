@@ -625,6 +625,13 @@ describe("Codec", () => {
         "DoesNotFit",
         ""
       ],
+      [
+        "a date whose offset leads to a year before 0000",
+        Schema.Date,
+        "b9" + hex(new TextEncoder().encode("0000-01-01T00:00:00+00:01")),
+        "DoesNotFit",
+        ""
+      ],
       ["a check", Schema.Array(Schema.Int.check(Schema.isGreaterThan(3))), "920401", "DoesNotFit", "[1]"],
       ["a check of a class", Schema.Struct({ u: User }), "81a17582a46e616d65a161a3616765cd0100", "DoesNotFit", "u.age"],
       ["an unknown tag", Shape, "81a45f746167a158", "Malformed", ""],

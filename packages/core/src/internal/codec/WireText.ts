@@ -61,15 +61,20 @@ function parseInstant(text: string): number | undefined {
   const instant = new Date(0)
   instant.setUTCFullYear(year, month - 1, day)
   instant.setUTCHours(hour, minute - offset, second, millis)
-  return instant.getTime()
+  return hasText(instant.getTime()) ? instant.getTime() : undefined
 }
 
 function formatInstant(instant: number): string | undefined {
-  if (Number.isNaN(instant)) return undefined
-  const text = new Date(instant).toISOString()
-  // Years beyond four digits come with a sign, which RFC 3339 does not have.
-  return text.length === 24 ? text : undefined
+  return hasText(instant) ? new Date(instant).toISOString() : undefined
 }
+
+/** Years beyond four digits come with a sign, which RFC 3339 does not have; an offset may lead to one. */
+function hasText(instant: number): boolean {
+  return instant >= first && instant <= last
+}
+
+const first = Date.parse("0000-01-01T00:00:00Z")
+const last = Date.parse("9999-12-31T23:59:59.999Z")
 
 function daysIn(year: number, month: number): number {
   if (month === 2) return (year % 4 === 0 && year % 100 !== 0) || year % 400 === 0 ? 29 : 28
