@@ -7,6 +7,7 @@ import {
   Duration,
   Effect,
   Equal,
+  Hash,
   HashMap,
   HashSet,
   Option,
@@ -726,6 +727,28 @@ describe("Codec", () => {
       })
       const value = { literals: new Array<number>(1000).fill(99), tuples: new Array<unknown>(1000).fill([99, 1]) }
       assert.deepStrictEqual(Result.getOrThrow(decode(schema, Result.getOrThrow(encode(schema, value)))), value)
+    })
+
+    it("bounds the keys that have one hash", () => {
+      const words = new DataView(new ArrayBuffer(8))
+      const colliding = (i: number) => {
+        words.setInt32(0, 0x4000_0000 + i)
+        // What the upper word adds to Effect's hash, the lower one takes away.
+        words.setInt32(4, Math.imul(i, 0x5fb934ad))
+        return words.getFloat64(0)
+      }
+      const keys = Array.from({ length: 3000 }, (_, i) => colliding(i + 1))
+      assert.strictEqual(new Set(keys.map(Hash.hash)).size, 1)
+      const set = Result.getOrThrow(encode(Schema.Array(Schema.Number), keys))
+      assertFails(decode(Schema.HashSet(Schema.Number), set), "Malformed")
+      const map = Result.getOrThrow(
+        encode(Schema.ReadonlyMap(Schema.Number, Schema.Void), new Map(keys.map((key) => [key, undefined])))
+      )
+      assertFails(decode(Schema.HashMap(Schema.Number, Schema.Void), map), "Malformed")
+      const few = Result.getOrThrow(encode(Schema.Array(Schema.Number), keys.slice(0, 100)))
+      assert.strictEqual(HashSet.size(Result.getOrThrow(decode(Schema.HashSet(Schema.Number), few))), 100)
+      const same = Result.getOrThrow(encode(Schema.Array(Schema.Int), new Array<number>(3000).fill(1)))
+      assert.strictEqual(HashSet.size(Result.getOrThrow(decode(Schema.HashSet(Schema.Int), same))), 1)
     })
 
     it("tells members apart by literals of every kind", () => {

@@ -107,6 +107,7 @@ function fromLink(ast: SchemaAST.Declaration, build: Build): Wire | undefined {
 
 const readonlySet: Omit<CollectionWire, "item"> = {
   _tag: "Collection",
+  isHashed: false,
   is: (value) => value instanceof Set,
   items: (value: ReadonlySet<unknown>) => value,
   from: (items) => new Set(items)
@@ -114,6 +115,7 @@ const readonlySet: Omit<CollectionWire, "item"> = {
 
 const hashSet: Omit<CollectionWire, "item"> = {
   _tag: "Collection",
+  isHashed: true,
   is: HashSet.isHashSet,
   items: (value: HashSet.HashSet<unknown>) => value,
   from: HashSet.fromIterable
@@ -121,6 +123,7 @@ const hashSet: Omit<CollectionWire, "item"> = {
 
 const chunk: Omit<CollectionWire, "item"> = {
   _tag: "Collection",
+  isHashed: false,
   is: Chunk.isChunk,
   items: (value: Chunk.Chunk<unknown>) => value,
   from: Chunk.fromIterable
@@ -128,6 +131,7 @@ const chunk: Omit<CollectionWire, "item"> = {
 
 const readonlyMap: Omit<MapWire, "key" | "value"> = {
   _tag: "Map",
+  isHashed: false,
   is: (value) => value instanceof Map,
   entries: (value: ReadonlyMap<unknown, unknown>) => value,
   from: (entries) => new Map(entries)
@@ -135,6 +139,7 @@ const readonlyMap: Omit<MapWire, "key" | "value"> = {
 
 const hashMap: Omit<MapWire, "key" | "value"> = {
   _tag: "Map",
+  isHashed: true,
   is: HashMap.isHashMap,
   entries: (value: HashMap.HashMap<unknown, unknown>) => value,
   from: HashMap.fromIterable

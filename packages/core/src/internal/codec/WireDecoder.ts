@@ -4,6 +4,7 @@
  * What is read is checked as it is read; transformations and checks of the schema run at their node, so that a union
  * can still try its next member. Functions are made once per form.
  */
+import * as Hash from "effect/Hash"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import { atKey, doesNotFit } from "../../CodecError.ts"
@@ -78,7 +79,11 @@ export const interpret = (wire: Wire, reader: ReaderOf): Read => {
       return list(wire, reader)
     case "Collection": {
       const item = reader(wire.item)
-      return nested((r) => wire.from(items(r, r.arrayHeader(), item)))
+      return nested((r) => {
+        const all = items(r, r.arrayHeader(), item)
+        if (wire.isHashed) payForHashes(new Set(all), r)
+        return wire.from(all)
+      })
     }
     case "Map":
       return nested(map(wire, reader))
@@ -260,6 +265,18 @@ function map(wire: MapWire, reader: ReaderOf): Read {
     } catch (failure) {
       throw atKey(failure, at)
     }
+    if (wire.isHashed) payForHashes(seen, r)
     return wire.from(entries)
+  }
+}
+
+/** Effect's hash has no secret, so keys can be made to have one hash: each is compared with those before it. */
+function payForHashes(keys: ReadonlySet<unknown>, r: Reader): void {
+  const counts = new Map<number, number>()
+  for (const key of keys) {
+    const hash = Hash.hash(key)
+    const count = counts.get(hash) ?? 0
+    r.spend(count, "too many keys have one hash")
+    counts.set(hash, count + 1)
   }
 }

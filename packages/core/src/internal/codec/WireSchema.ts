@@ -114,6 +114,8 @@ export interface Field {
 export interface CollectionWire {
   readonly _tag: "Collection"
   readonly item: Wire
+  /** Whether `from` looks items up by Effect's hash. */
+  readonly isHashed: boolean
   readonly is: (value: unknown) => boolean
   readonly items: (value: never) => Iterable<unknown>
   readonly from: (items: ReadonlyArray<unknown>) => unknown
@@ -123,6 +125,8 @@ export interface MapWire {
   readonly _tag: "Map"
   readonly key: Wire
   readonly value: Wire
+  /** Whether `from` looks keys up by Effect's hash. */
+  readonly isHashed: boolean
   readonly is: (value: unknown) => boolean
   readonly entries: (value: never) => Iterable<readonly [unknown, unknown]>
   readonly from: (entries: ReadonlyArray<readonly [unknown, unknown]>) => unknown

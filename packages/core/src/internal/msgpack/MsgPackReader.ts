@@ -26,7 +26,7 @@ export class Reader {
   readonly beside: ReadonlyArray<unknown> | undefined
   /** Nesting depth of the value being read; kept here so that decoders need no second argument. */
   depth = 0
-  /** Bytes that unions may still read in vain: bounds the cost of hostile input to a multiple of its size. */
+  /** Bytes that may still be read in vain, or keys compared: bounds the cost of hostile input to a multiple of its size. */
   fuel: number
   /** Whether values are read as MessagePack alone: what lies beside the bytes is not theirs. */
   private isPlain = false
@@ -85,14 +85,14 @@ export class Reader {
     if (++this.depth > maxDepth) throw new CodecFailure({ _tag: "TooDeep", limit: maxDepth })
   }
 
-  /** Pays for bytes that will be read again. */
-  spend(bytes: number): void {
+  /** Pays for bytes that will be read again, or for what costs as much. */
+  spend(bytes: number, message = "too many members of a union begin like this value"): void {
     this.fuel -= bytes + 1
     if (this.fuel < 0) {
       throw new CodecFailure({
         _tag: "Malformed",
         offset: this.offset - this.start,
-        message: "too many members of a union begin like this value",
+        message,
         final: true
       })
     }
