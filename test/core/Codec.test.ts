@@ -1195,6 +1195,12 @@ describe("Codec", () => {
       // @ts-expect-error the codec could not provide the service
       Codec.make(schema)
     })
+    it("a check whose words are cut in the middle of a character", () => {
+      const schema = Schema.String.check(Schema.makeFilter((s) => s.length < 4 || `too long: ${s.slice(0, 3)}`))
+      const { message } = assertFails(encode(schema, "ab😀cd"), "DoesNotFit")
+      assert.include(message, "too long: ab\ufffd")
+      assert.isTrue(message.isWellFormed())
+    })
     it("a check that throws", () => {
       const schema = Schema.Int.check(
         Schema.makeFilter(() => {

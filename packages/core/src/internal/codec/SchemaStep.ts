@@ -110,7 +110,9 @@ function fromCause(cause: Cause.Cause<SchemaIssue.Issue>): CodecFailure {
 
 function fromIssue(issue: SchemaIssue.Issue): CodecFailure {
   const first = format(issue).issues[0]
-  const failure = new CodecFailure({ _tag: "DoesNotFit", message: first?.message ?? "Expected another value" })
+  // A message of the user's, which may be cut in the middle of a character: it is sent like any string.
+  const message = (first?.message ?? "Expected another value").toWellFormed()
+  const failure = new CodecFailure({ _tag: "DoesNotFit", message })
   for (const segment of (first?.path ?? []).toReversed()) {
     failure.at(typeof segment === "object" ? segment.key : segment)
   }
