@@ -24,6 +24,7 @@ import { Beside } from "./internal/msgpack/Beside.ts"
 import { besideBytes, longest } from "./internal/msgpack/MsgPackFormat.ts"
 import { Reader } from "./internal/msgpack/MsgPackReader.ts"
 import { Writer } from "./internal/msgpack/MsgPackWriter.ts"
+import { Line, type Member } from "./Line.ts"
 import type { RingBuffer } from "./RingBuffer.ts"
 
 export const Kind = { call: 1, reply: 2, failure: 3, chunk: 4, ack: 5, interrupt: 6, signal: 7 } as const
@@ -103,7 +104,9 @@ export interface Sender {
 }
 
 /** Collects frames, and writes them to the ring or posts them as one message. */
-export class Outbox {
+export class Outbox implements Member<Outbox> {
+  previous: Outbox | undefined = undefined
+  next: Outbox | undefined = undefined
   /** Whether its frames follow one that is being written to another outbox, and are not sent before that is. */
   readonly follows: boolean
   private readonly sender: Sender
@@ -121,7 +124,7 @@ export class Outbox {
   isWriting = false
   private readonly flushScheduled = () => {
     this.scheduled = false
-    unsent.delete(this)
+    unsent.remove(this)
     this.flush()
     this.busy = this.posts && this.begun > fewFrames
     this.begun = 0
@@ -152,7 +155,7 @@ export class Outbox {
   beginAtMark(kind: number, id: number): Writer {
     if (!this.scheduled) {
       this.scheduled = true
-      unsent.add(this)
+      unsent.push(this)
       if (this.busy) afterTurn(this.flushScheduled)
       else queueMicrotask(this.flushScheduled)
     }
@@ -245,11 +248,14 @@ export class Outbox {
 }
 
 /** This thread's outboxes whose turn has not ended. */
-const unsent = new Set<Outbox>()
+const unsent = new Line<Outbox>()
 
 /** Sends what this thread has to say to anybody: it is about to block. */
 export const flushAll = (): void => {
-  for (const outbox of unsent) if (!outbox.isWriting && !outbox.follows) outbox.flush()
+  // One that begins a frame meanwhile joins the line.
+  for (let outbox = unsent.first; outbox !== undefined; outbox = outbox.next) {
+    if (!outbox.isWriting && !outbox.follows) outbox.flush()
+  }
 }
 
 /** A message's frames, or a `CodecFailure` thrown when the message is none. */
