@@ -36,7 +36,7 @@ export const apply = (
   pages: number
 ): Result.Result<Uint8Array<ArrayBuffer>, Refusal> => {
   if (preamble.some((byte, index) => bytes[index] !== byte)) return unreadable
-  const reader = new Reader(bytes, preamble.length)
+  const reader = new Leb128.Reader(bytes, preamble.length)
   while (reader.at < bytes.length) {
     const start = reader.at
     const id = reader.byte()
@@ -85,7 +85,7 @@ const unreadable: Result.Result<never, Refusal> = Result.fail({ _tag: "Unreadabl
 
 /** The memory section's content under the cap; undefined where it stays. */
 const lowered = (section: Uint8Array, pages: number): Result.Result<ReadonlyArray<number> | undefined, Refusal> => {
-  const reader = new Reader(section, 0)
+  const reader = new Leb128.Reader(section, 0)
   const count = reader.unsigned()
   if (count > 1) return Result.fail({ _tag: "SeveralMemories", count })
   if (count === 0) return Result.succeed(undefined)
@@ -122,31 +122,4 @@ const spliced = (
   result.set(section, start)
   result.set(bytes.subarray(end), start + section.length)
   return result
-}
-
-/** Reads zeros past the end, where `at` tells. */
-class Reader {
-  private readonly bytes: Uint8Array
-  at: number
-
-  constructor(bytes: Uint8Array, at: number) {
-    this.bytes = bytes
-    this.at = at
-  }
-
-  byte(): number {
-    return this.bytes[this.at++] ?? 0
-  }
-
-  /** LEB128 of any length. Exact below 2^53, and above it no less than that. */
-  unsigned(): number {
-    let value = 0
-    let unit = 1
-    while (true) {
-      const byte = this.byte()
-      value += (byte & 0x7f) * unit
-      if (byte < 0x80) return value
-      unit *= 0x80
-    }
-  }
 }

@@ -5,6 +5,8 @@
  * Format, Modules"). The bytes have been compiled before, so they are well-formed; a type form that this reader does
  * not know leaves the signatures out rather than guessing.
  */
+import * as Leb128 from "./Leb128.ts"
+
 export interface FunctionType {
   readonly parameters: ReadonlyArray<string>
   readonly results: ReadonlyArray<string>
@@ -64,9 +66,7 @@ const valueTypes: Readonly<Record<number, string>> = {
 /** A byte order mark is part of a name. */
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true })
 
-class SectionReader {
-  private readonly bytes: Uint8Array
-  private at = 8
+class SectionReader extends Leb128.Reader {
   private types: Array<FunctionType> | undefined = []
   private readonly functions: Array<number> = []
   private readonly imports: Array<ModuleInterface["imports"][number]> = []
@@ -74,7 +74,7 @@ class SectionReader {
   private memory64 = false
 
   constructor(bytes: Uint8Array) {
-    this.bytes = bytes
+    super(bytes, 8)
   }
 
   read(): ModuleInterface {
@@ -173,21 +173,9 @@ class SectionReader {
     return decoder.decode(this.bytes.subarray(start, this.at))
   }
 
-  private byte(): number {
-    // Read past the end, a number would never end.
+  /** Throws past the end: the bytes have something that this reader does not know. */
+  override byte(): number {
     if (this.at >= this.bytes.length) throw new RangeError("a section ends in the middle of something")
-    return this.bytes[this.at++]!
-  }
-
-  /** LEB128. Indices, counts and sizes are below 2^32; a 64-bit memory limit is read modulo that and not used. */
-  private unsigned(): number {
-    let value = 0
-    let shift = 0
-    while (true) {
-      const byte = this.byte()
-      value += (byte & 0x7f) * 2 ** shift
-      if (byte < 0x80) return value
-      shift += 7
-    }
+    return super.byte()
   }
 }
