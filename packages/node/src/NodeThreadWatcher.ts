@@ -6,19 +6,18 @@
  */
 import { MessagePort, parentPort } from "node:worker_threads"
 import * as Blocking from "@fiberhost/core/Blocking"
+import { SharedMemory } from "@fiberhost/core/SharedMemory"
 import * as Schema from "effect/Schema"
-
-const Shared = Schema.declare((it: unknown): it is SharedArrayBuffer => it instanceof SharedArrayBuffer)
 
 /** What its owner tells it. */
 export const Message = Schema.Union([
   Schema.Struct({
     what: Schema.Literal("watch"),
     lifeline: Schema.declare((it: unknown): it is MessagePort => it instanceof MessagePort),
-    board: Shared,
+    board: SharedMemory,
     place: Schema.Struct({ slot: Schema.Number, generation: Schema.Number })
   }),
-  Schema.Struct({ what: Schema.Literals(["bell", "forget"]), id: Schema.Number, bell: Shared })
+  Schema.Struct({ what: Schema.Literals(["bell", "forget"]), id: Schema.Number, bell: SharedMemory })
 ])
 export type Message = typeof Message.Type
 

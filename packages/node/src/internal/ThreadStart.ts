@@ -1,19 +1,18 @@
 /** What a thread is started with beside its program's own data: what its port needs on both sides. */
 import type { MessagePort } from "node:worker_threads"
 import { RingBuffer } from "@fiberhost/core/RingBuffer"
+import { SharedMemory } from "@fiberhost/core/SharedMemory"
 import type { RingBuffers } from "@fiberhost/core/Wire"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-
-const Memory = Schema.declare((it: unknown): it is SharedArrayBuffer => it instanceof SharedArrayBuffer)
 
 const ThreadStart = Schema.Struct({
   /** The program's. */
   data: Schema.Unknown,
   /** How long the thread polls, in milliseconds. */
   busyPoll: Schema.Number,
-  toThread: Memory,
-  toOwner: Memory,
+  toThread: SharedMemory,
+  toOwner: SharedMemory,
   /** The thread's end of a port that closes when it ends: see `NodeThreadWatcher`. */
   lifeline: Schema.Unknown
 })

@@ -1,6 +1,6 @@
 /** What a handle is made of: values that a structured clone keeps. */
 import * as Schema from "effect/Schema"
-import { SharedMemory } from "../SharedMemory.ts"
+import { SharedMemory } from "../../SharedMemory.ts"
 
 export const Handle = Schema.Struct({
   fiberhost: Schema.Literal("handle"),

@@ -3,7 +3,7 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as Codec from "../../Codec.ts"
 import { CodecFailure } from "../../CodecError.ts"
-import { SharedMemory, SharedMemoryBeside } from "../SharedMemory.ts"
+import { SharedMemory, SharedMemoryBeside } from "../../SharedMemory.ts"
 
 /** To the thread: end. It interrupts what it runs, runs its finalizers and exits. */
 export const close = 1

@@ -9,6 +9,7 @@ import * as Codec from "@fiberhost/core/Codec"
 import type { CodecError } from "@fiberhost/core/CodecError"
 import * as FunctionCodec from "@fiberhost/core/FunctionCodec"
 import * as HostCallError from "@fiberhost/core/HostCallError"
+import { SharedMemory, SharedMemoryBeside } from "@fiberhost/core/SharedMemory"
 import * as Result from "effect/Result"
 import * as Rpc from "effect/rpc/Rpc"
 import * as Schema from "effect/Schema"
@@ -59,7 +60,6 @@ const Signature = Schema.Struct({
 })
 
 const Module = Codec.cloned((it): it is WebAssembly.Module => it instanceof WebAssembly.Module, "a WebAssembly module")
-const Shared = Codec.cloned((it): it is SharedArrayBuffer => it instanceof SharedArrayBuffer, "shared memory")
 
 const Load = Schema.Struct({
   guest: U32,
@@ -73,7 +73,7 @@ const Load = Schema.Struct({
   /** `Guest.Limits`; Infinity is no limit. */
   limits: Schema.Struct({ hostCalls: Schema.Number, valueBytes: Schema.Number }),
   /** Where the guest's statistics are kept: see `SharedStats`. */
-  stats: Shared
+  stats: SharedMemoryBeside
 })
 export type Load = typeof Load.Type
 
@@ -126,8 +126,8 @@ export const ran = { guest: 0, function: 1 } as const
 /** What a thread is started with. */
 export const Start = Schema.Struct({
   fiberhost: Schema.Literal("guests"),
-  calls: Schema.declare((it: unknown): it is SharedArrayBuffer => it instanceof SharedArrayBuffer),
-  reply: Schema.declare((it: unknown): it is SharedArrayBuffer => it instanceof SharedArrayBuffer),
-  ran: Schema.declare((it: unknown): it is SharedArrayBuffer => it instanceof SharedArrayBuffer)
+  calls: SharedMemory,
+  reply: SharedMemory,
+  ran: SharedMemory
 })
 export type Start = typeof Start.Type
