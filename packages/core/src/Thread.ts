@@ -87,6 +87,13 @@ export interface Loss {
   readonly lastRan?: string
 }
 
+/** Of a thread that has ended, having begun `lastRan` last. */
+export const lossOf = ({ detail, exitCode }: Exit, lastRan: string | undefined): Loss => ({
+  detail,
+  ...(exitCode === undefined ? {} : { exitCode }),
+  ...(lastRan === undefined ? {} : { lastRan })
+})
+
 /** What ended a thread, in words. */
 export const describeLoss = ({ detail, exitCode, lastRan }: Loss): string =>
   detail +

@@ -6,7 +6,7 @@ import { type OutgoingCall, typedFlag } from "../../Connection.ts"
 import { type FunctionCodec, settleArguments } from "../../FunctionCodec.ts"
 import * as HostCallError from "../../HostCallError.ts"
 import * as HostFunction from "../../HostFunction.ts"
-import type * as Thread from "../../Thread.ts"
+import * as Thread from "../../Thread.ts"
 import * as Wire from "../../Wire.ts"
 import type { Reader } from "../msgpack/MsgPackReader.ts"
 import type { Writer } from "../msgpack/MsgPackWriter.ts"
@@ -94,10 +94,9 @@ export class BlockingCall implements OutgoingCall {
     reader.malformed(reader.offset, `"${this.codec.name}" answers no stream`)
   }
 
-  onLost({ detail }: Thread.Exit): void {
+  onLost(why: Thread.Exit): void {
     const { lastRan, name } = this.thread
-    const lost = new HostCallError.ThreadLost({ detail, thread: name, ...(lastRan === undefined ? {} : { lastRan }) })
-    this.fail(this.hostCallError(lost))
+    this.fail(this.hostCallError(new HostCallError.ThreadLost({ ...Thread.lossOf(why, lastRan), thread: name })))
   }
 
   fail(error: HostCallError.HostCallError | BlockingError.BlockingError): void {

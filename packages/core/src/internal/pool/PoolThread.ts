@@ -5,7 +5,7 @@
 import * as Result from "effect/Result"
 import { Connection, type IncomingCall, type Server } from "../../Connection.ts"
 import type * as HostCallError from "../../HostCallError.ts"
-import type * as Thread from "../../Thread.ts"
+import * as Thread from "../../Thread.ts"
 import * as Wire from "../../Wire.ts"
 import type { Reader } from "../msgpack/MsgPackReader.ts"
 import type { Board, Place } from "./Board.ts"
@@ -139,12 +139,7 @@ export class PoolThread implements Server {
 
   /** What is known of the end of its program. */
   loss({ detail, exitCode }: Thread.Exit): Thread.Loss {
-    const lastRan = this.functions[this.board.lastRan(this.place)]
-    return {
-      ...(exitCode === undefined ? {} : { exitCode }),
-      detail: this.fault ?? detail,
-      ...(lastRan === undefined ? {} : { lastRan })
-    }
+    return Thread.lossOf({ exitCode, detail: this.fault ?? detail }, this.functions[this.board.lastRan(this.place)])
   }
 
   onSignal(id: number, reader: Reader): void {

@@ -172,11 +172,7 @@ export class RemoteThread implements Connection.Server {
   private end({ detail, exitCode }: Thread.Exit): void {
     const guest = this.guests.get(this.ran[GuestWire.ran.guest]!)
     const lastRan = guest?.signature.exports[this.ran[GuestWire.ran.function]! - 1]?.name
-    const loss: Thread.Loss = {
-      ...(exitCode === undefined ? {} : { exitCode }),
-      detail: this.fault ?? detail,
-      ...(lastRan === undefined ? {} : { lastRan })
-    }
+    const loss = Thread.lossOf({ exitCode, detail: this.fault ?? detail }, lastRan)
     this.lost = new GuestError.ThreadLost({ ...loss, thread: this.name })
     const startFailed = new Thread.StartFailed({ detail: Thread.describeLoss(loss) })
     Deferred.doneUnsafe(this.ready, Effect.fail(new Thread.ThreadError({ thread: this.name, reason: startFailed })))
