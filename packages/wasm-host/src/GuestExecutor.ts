@@ -143,23 +143,17 @@ export const make = Effect.fnUntraced(function* (
   })
 
   const context = yield* Effect.context<never>()
-  const warn = once(() =>
+  let warned = false
+  const warn = () => {
+    if (warned) return
+    warned = true
     Effect.runForkWith(context)(
       Effect.logWarning(
         "A call has a deadline, and its guest runs in the application's thread: its caller is told in time, but nothing can " +
           "stop a guest there that does not return. Run it on a thread of its own: NodeGuestThread.layer()"
       )
     )
-  )
+  }
   const gate = CallGate.make(admission, options, warn)
   return GuestExecutor.of({ load, gate, drain: admission.drain, stats: () => admission.stats })
 })
-
-const once = (run: () => void): (() => void) => {
-  let isDone = false
-  return () => {
-    if (isDone) return
-    isDone = true
-    run()
-  }
-}

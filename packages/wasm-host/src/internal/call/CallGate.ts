@@ -16,7 +16,7 @@ export interface CallGate {
   readonly deadline: number
   /** In milliseconds. */
   readonly grace: { readonly [D in Departure]: number }
-  /** Told of the first call with a deadline, where nothing can stop a guest: what warns of that. */
+  /** Told of each call with a deadline, where nothing can stop a guest: what warns of the first. */
   readonly onDeadline: (() => void) | undefined
 }
 
