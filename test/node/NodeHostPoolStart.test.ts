@@ -4,9 +4,8 @@ import { promisify } from "node:util"
 import { assert, describe, it } from "@effect/vitest"
 import { Thread } from "@fiberhost/core"
 import { NodeHostPool } from "@fiberhost/node"
-import { Cause, Effect, Exit, Fiber, Layer } from "effect"
+import { Effect, Exit, Fiber, Layer } from "effect"
 import { Work } from "../fixtures/work.ts"
-import { Crew } from "../fixtures/workCrew.ts"
 
 const fixture = (name: string) => new URL(`../fixtures/${name}`, import.meta.url)
 
@@ -53,15 +52,6 @@ describe("a pool whose threads cannot begin", () => {
       yield* Fiber.interrupt(build)
       assert.isTrue(Exit.hasInterrupts(yield* Fiber.await(build)))
       assert.notInclude(process.getActiveResourcesInfo(), "MessagePort")
-    })
-  )
-
-  it.live("an initial value that its schema refuses is a defect that names the path", () =>
-    Effect.gen(function* () {
-      const layer = NodeHostPool.layer(Crew, { program: fixture("workCrew.worker.ts"), initial: { greeting: "" } })
-      const exit = yield* Effect.exit(Effect.scoped(Layer.build(layer)))
-      assert.isTrue(Exit.isFailure(exit) && Cause.hasDies(exit.cause))
-      assert.match(Exit.isFailure(exit) ? String(Cause.squash(exit.cause)) : "", /initial\.greeting/)
     })
   )
 
