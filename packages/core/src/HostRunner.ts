@@ -20,10 +20,10 @@ import type { Connection } from "./Connection.ts"
 import * as Foreign from "./Foreign.ts"
 import * as HostFunction from "./HostFunction.ts"
 import type * as HostPool from "./HostPool.ts"
-import { HostServer } from "./HostServer.ts"
 import type { Channels } from "./internal/blocking/Channels.ts"
 import { Table, WaitsFor } from "./internal/blocking/WaitsFor.ts"
 import * as Signal from "./internal/pool/Signal.ts"
+import { HostServer } from "./internal/serve/HostServer.ts"
 import type { Port } from "./Wire.ts"
 
 /** This module was not started by a pool, or by the pool of another contract. */

@@ -1,7 +1,7 @@
 /**
  * A host pool whose functions run on threads of their own, in parallel.
  *
- * The threads run a program of the user's that serves the pool's handlers (`HostServer`). Calls travel as the bytes that
+ * The threads run a program of the user's that serves the pool's handlers (`HostRunner`). Calls travel as the bytes that
  * the contract's codecs write, many to a message. A thread that is lost fails only the calls that it had, and is
  * replaced; an interrupted call is forgotten at once, and its function is interrupted on its thread. The pool belongs to
  * its layer's scope: its end settles every call, lets the threads run their finalizers, and waits for their end.
