@@ -10,12 +10,6 @@ const asHalves = new Uint32Array(asBigInt.buffer)
 const low = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1 ? 0 : 1
 const high = 1 - low
 
-export const make = (offset: number, length: number): bigint => {
-  asHalves[low] = length
-  asHalves[high] = offset
-  return asBigInt[0]!
-}
-
 /** Bytes from the start of guest memory. */
 export const offsetOf = (ptr: bigint): number => {
   asBigInt[0] = ptr
