@@ -99,7 +99,7 @@ export class CodecFailure {
 }
 
 /** The same reasons as plain data: a failed union member must not pay for a schema class. */
-export type PendingReason =
+type PendingReason =
   | { readonly _tag: "DoesNotFit"; readonly message: string; readonly final?: boolean }
   | { readonly _tag: "Malformed"; readonly offset: number; readonly message: string; readonly final?: boolean }
   | { readonly _tag: "TooLarge" | "TooDeep"; readonly limit: number }
@@ -124,7 +124,7 @@ export const toCodecError = (direction: "encode" | "decode", thrown: unknown): C
 }
 
 /** Formats keys as one would write them in JavaScript: `a.b[3]["x y"]`. */
-export const formatPath = (path: ReadonlyArray<PropertyKey>): string => {
+const formatPath = (path: ReadonlyArray<PropertyKey>): string => {
   let out = ""
   for (const key of path) {
     if (typeof key === "number") out += `[${key}]`

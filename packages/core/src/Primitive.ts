@@ -104,7 +104,7 @@ export const ownChecks = (ast: SchemaAST.AST): number => {
 }
 
 /** Whether a number's checks, or a group among them, restrict it to integers. */
-export const hasIntCheck = (checks: SchemaAST.Checks | undefined): boolean =>
+const hasIntCheck = (checks: SchemaAST.Checks | undefined): boolean =>
   checks?.some((check) => hasId(check, "effect/schema/isInt")) ?? false
 
 function hasId(check: SchemaAST.Check<never>, id: string): boolean {

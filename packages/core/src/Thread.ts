@@ -77,7 +77,7 @@ export class ThreadError extends Schema.TaggedError<ThreadError>()("ThreadError"
   }
 }
 
-export const describe = (reason: Reason): string =>
+const describe = (reason: Reason): string =>
   reason._tag === "StartFailed" ? `could not start: ${reason.detail}` : `was lost: ${describeLoss(reason)}`
 
 /** What is known of a thread's end. */

@@ -15,7 +15,7 @@ import type { Field, ListWire, StructWire, Wire } from "./WireSchema.ts"
 const made = new WeakMap<Wire, Read>()
 
 /** The reading function of a form, as a part of others. It is compiled when it is first used. */
-export const reader = (wire: Wire): Read => {
+const reader = (wire: Wire): Read => {
   let read = made.get(wire)
   if (read === undefined) made.set(wire, (read = isCompiled(wire) ? lazily(wire) : interpret(wire, reader)))
   return read

@@ -17,7 +17,7 @@ import { fieldValue, isRecord } from "./WireShape.ts"
 export type Write = (value: unknown, writer: Writer) => void
 
 /** Gives the writing function of a part of a form. */
-export type WriterOf = (wire: Wire) => Write
+type WriterOf = (wire: Wire) => Write
 
 const made = new WeakMap<Wire, Write>()
 

@@ -60,7 +60,7 @@ export type Wire =
   | LazyWire
   | StepWire
 
-export interface BytesWire {
+interface BytesWire {
   readonly _tag: "Bytes"
   /** Whether the buffer itself goes to the other thread, and its giver has it no longer. */
   readonly moved: boolean
@@ -139,7 +139,7 @@ export interface LazyWire {
 }
 
 /** `inner` travels; the schema's value is made from what `inner` reads, and `inner` writes what is made from it. */
-export interface StepWire {
+interface StepWire {
   readonly _tag: "Step"
   readonly inner: Wire
   readonly decode: Step

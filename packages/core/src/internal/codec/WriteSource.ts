@@ -12,7 +12,7 @@ import type { Field, ListWire, StructWire, Wire } from "./WireSchema.ts"
 const made = new WeakMap<Wire, Write>()
 
 /** The writing function of a form, as a part of others. It is compiled when it is first used. */
-export const writer = (wire: Wire): Write => {
+const writer = (wire: Wire): Write => {
   let write = made.get(wire)
   if (write === undefined) made.set(wire, (write = isWritten(wire) ? lazily(wire) : interpret(wire, writer)))
   return write

@@ -24,7 +24,7 @@ export interface Options {
 }
 
 /** Why a thread's life ended, and whether it had answered a call. */
-export interface End {
+interface End {
   readonly error: Thread.ThreadError
   readonly proven: boolean
 }

@@ -58,7 +58,7 @@ interface Died {
 }
 
 /** What is told that an instance is not to be used any more; undefined without a supervisor. */
-export interface Replacer {
+interface Replacer {
   readonly replace: (need: Need) => void
   /** Why the current instance should be recycled now, if it should. */
   readonly isWornOut: (instance: Instance) => string | undefined

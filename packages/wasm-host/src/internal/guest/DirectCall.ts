@@ -16,13 +16,13 @@ import type { GuestMemory } from "./GuestMemory.ts"
 export type DirectOutcome = DirectAnswer | NoAnswer
 
 /** The value that the function answers, of the type that its contract says. */
-export interface DirectAnswer {
+interface DirectAnswer {
   readonly [answer]: never
 }
 declare const answer: unique symbol
 
 /** The call has no answer. `exit` says how it ended; undefined when it was not made: see `notDirect`. */
-export class NoAnswer {
+class NoAnswer {
   readonly exit: TypedExit | undefined
 
   constructor(exit: TypedExit | undefined) {

@@ -14,7 +14,7 @@ import type { Signature } from "../module/Signature.ts"
 export type HostExit = Exit.Exit<Uint8Array | Unwritten, HostCallError.HostCallError>
 
 /** A value of the contract, which its codec has not checked. */
-export class Unwritten {
+class Unwritten {
   readonly codec: FunctionCodec
   readonly answer: HostFunction.Answer
 

@@ -9,10 +9,10 @@ import * as Result from "effect/Result"
 import * as Leb128 from "./Leb128.ts"
 
 /** Bytes. */
-export const pageSize = 65_536
+const pageSize = 65_536
 
 /** Why the cap cannot be written into the bytes. */
-export type Refusal =
+type Refusal =
   | { readonly _tag: "MinimumAbove"; readonly pages: number }
   | { readonly _tag: "SeveralMemories"; readonly count: number }
   /** A form of memory that this reader does not know, such as one with a page size of its own. */

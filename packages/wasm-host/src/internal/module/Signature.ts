@@ -17,7 +17,7 @@ import * as Abi from "../../Abi.ts"
 export type Kind = Primitive.Kind | "bytes"
 
 /** The WebAssembly type that carries a kind. */
-export type ValueType = "i32" | "i64" | "f32" | "f64"
+type ValueType = "i32" | "i64" | "f32" | "f64"
 
 export interface Signature {
   readonly name: string

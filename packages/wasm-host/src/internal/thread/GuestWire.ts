@@ -22,13 +22,13 @@ export const ready = 2
 /** From the thread: when each entry of a guest call began and ended. */
 export const entries = 3
 
-export const Entries = Schema.Struct({ call: U32, spans: Schema.Array(Schema.Tuple([Schema.Number, Schema.Number])) })
+const Entries = Schema.Struct({ call: U32, spans: Schema.Array(Schema.Tuple([Schema.Number, Schema.Number])) })
 export const entriesCodec = Codec.make(Entries)
 
 /** From the thread: why a host function has no answer whose guest was told the Err that its contract names. */
 export const unheard = 4
 
-export const Unheard = Schema.Struct({
+const Unheard = Schema.Struct({
   guest: U32,
   /** The guest call that it was for, or 0. */
   call: U32,
