@@ -593,6 +593,35 @@ describe("a lost thread", () => {
     })
   )
 
+  it.effect("that was always there, and is replaced no more, leaves a pool that grows, and shrinks to one", () =>
+    Effect.gen(function* () {
+      const { alive, began, jobs, open, run, threads } = yield* jobsPool({
+        size: { min: 1, max: 4, idleTime: "10 seconds" },
+        concurrency: 1,
+        restart: Schedule.recurs(0)
+      })
+      const lost = yield* run(0)
+      yield* run(1)
+      yield* until(() => began.length === 2)
+      threads[0]!.crash(1)
+      yield* lostReason(lost)
+      yield* settled
+      for (const id of [2, 3]) {
+        yield* run(id)
+        yield* until(() => began.length === id + 1)
+      }
+      yield* open(1, 2, 3)
+      yield* until(() => HostPool.stats(jobs).active === 0)
+      yield* TestClock.adjust("20 seconds")
+      yield* until(() => alive().length === 1)
+      // And no less, however long it has nothing to do.
+      yield* TestClock.adjust("1 minute")
+      yield* settled
+      assert.lengthOf(alive(), 1)
+      assert.strictEqual(yield* jobs.greet(), "hello")
+    })
+  )
+
   it.effect("gives the elements of a stream that came before, and then says that it was lost", () =>
     Effect.gen(function* () {
       const { fork, jobs, threads } = yield* jobsPool({ size: 1 })

@@ -82,7 +82,7 @@ export const make = Effect.fnUntraced(function* <Self, R extends Rpc.Any, Init>(
   // Threads end together, and before what the pool was built from.
   const scope = yield* Scope.make("parallel")
   const grow = () => {
-    if (pool.slots.length < max && pool.slots.every((slot) => slot.thread !== undefined)) fill()
+    if (pool.slots.length < max && !pool.awaitsThread) fill()
   }
   const pool = new Pool({
     concurrency: Count.finite("concurrency", options.concurrency ?? 64, 1, maxLoad),

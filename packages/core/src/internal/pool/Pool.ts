@@ -173,6 +173,13 @@ export class Pool {
     this.pumpAll()
   }
 
+  /** Whether a thread is on its way, or none will come any more. */
+  get awaitsThread(): boolean {
+    return (
+      this.threads.length === 0 || this.slots.some((slot) => slot.thread === undefined && slot.gaveUp === undefined)
+    )
+  }
+
   /** A slot for one more thread, with the least number that is free. */
   add(): Slot {
     let number = 0
@@ -199,7 +206,10 @@ export class Pool {
     this.board.expected = this.slots.filter(({ gaveUp }) => gaveUp === undefined).length
   }
 
-  /** Slots that keys are not pinned to, whose threads had nothing to do since this was asked last. They get no more calls. */
+  /**
+   * Slots that keys are not pinned to, whose threads had nothing to do since this was asked last. They get no more calls. As many
+   * threads as there are slots for keys stay, also where some of those are empty for ever.
+   */
   idleSlots(): ReadonlyArray<Slot> {
     const idle: Array<Slot> = []
     for (const slot of this.slots.slice(this.pinnable)) {
@@ -207,7 +217,8 @@ export class Pool {
       const posted = this.board.posted(slot.number)
       const used = slot.thread.used || posted !== slot.posted
       slot.posted = posted
-      if (slot.thread.active === 0 && !used && this.board.shutIdle(slot.number)) {
+      const isSpare = this.threads.length > this.pinnable
+      if (isSpare && slot.thread.active === 0 && !used && this.board.shutIdle(slot.number)) {
         this.vacate(slot)
         this.remove(slot)
         idle.push(slot)
