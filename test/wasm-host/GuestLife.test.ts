@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { HostPool } from "@fiberhost/core"
 import { NodeGuestThread } from "@fiberhost/node"
 import { GuestCall, GuestError, GuestExecutor, GuestThread, Plugin, type Supervisor } from "@fiberhost/wasm-host"
-import { Deferred, Effect, Exit, Fiber, Formatter, Layer, Schedule, Stream } from "effect"
+import { Deferred, Effect, Exit, Fiber, Formatter, Layer, Option, References, Schedule, Stream } from "effect"
 import { Conformance, conformanceHost, conformanceModule } from "../fixtures/conformance.ts"
 import { eventually, turn } from "../fixtures/eventually.ts"
 import { recordedThreads } from "../fixtures/recordedThreads.ts"
@@ -79,24 +79,34 @@ for (const [name, executor] of Object.entries({
       }
     )
 
-    it.live("gives what no call owns no deadline", () =>
+    it.live("gives what no call owns nothing of whoever loaded it: no deadline, no span, no annotation", () =>
       Effect.gen(function* () {
-        const logged = yield* Deferred.make<number>()
+        const logged = yield* Deferred.make<readonly [deadline: number, isWithinSpan: boolean, annotations: object]>()
         const asked = yield* Deferred.make<void>()
         const host = yield* Layer.build(
           conformanceHost({
             host_try: () => Effect.andThen(Deferred.succeed(asked, undefined), Effect.never),
-            log: () => Effect.flatMap(GuestCall.CurrentDeadline, (at) => Effect.asVoid(Deferred.succeed(logged, at)))
+            log: () =>
+              Effect.all([
+                GuestCall.CurrentDeadline,
+                Effect.map(Effect.option(Effect.currentSpan), Option.isSome),
+                References.CurrentLogAnnotations
+              ]).pipe(
+                Effect.flatMap((seen) => Deferred.succeed(logged, seen)),
+                Effect.asVoid
+              )
           })
         )
         const guest = yield* Conformance.make({ module: conformanceModule }).pipe(
           Effect.provide(host),
-          GuestCall.withDeadline("1 hour")
+          GuestCall.withDeadline("1 hour"),
+          Effect.withSpan("load"),
+          Effect.annotateLogs({ request: 1 })
         )
         const call = yield* start(guest.cleanup({ id: 1 }))
         yield* Deferred.await(asked)
         yield* Fiber.interrupt(call)
-        assert.strictEqual(yield* Deferred.await(logged), Infinity)
+        assert.deepStrictEqual(yield* Deferred.await(logged), [Infinity, false, {}])
       }).pipe(Effect.scoped, Effect.provide(executor))
     )
 

@@ -36,6 +36,3 @@ export const add = <R>(context: Context.Context<R>, milliseconds: number): Conte
     ? (Context.add(context, Current, deadline) as Context.Context<R>)
     : context
 }
-
-/** The context without its deadline: of what no caller waits for. */
-export const omit: (context: Context.Context<never>) => Context.Context<never> = Context.omit(Current)

@@ -294,7 +294,7 @@ const closedThen = <A, E>(closing: Effect.Effect<void>, exit: Exit.Exit<A, E>): 
 const close = (scope: Scope.Closeable, exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> | undefined =>
   Scope.closeUnsafe(scope, scope.state._tag === "Empty" && Exit.isSuccess(exit) ? Exit.void : exit)
 
-/** Leaves out what belongs to whoever calls, not to whoever built the layer. No handler's type asks for it. */
+/** Leaves out what belongs to whoever calls, not to whoever built a layer or loaded a guest. No handler's type asks for it. */
 export const withoutCaller = <Env>(context: Context.Context<Env>): Context.Context<Env> =>
   callers(context) as Context.Context<Env>
 

@@ -7,8 +7,7 @@
  * executor's, whichever ends first.
  */
 import * as Admission from "@fiberhost/core/Admission"
-import * as Deadline from "@fiberhost/core/Deadline"
-import type * as HostFunction from "@fiberhost/core/HostFunction"
+import * as HostFunction from "@fiberhost/core/HostFunction"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -111,7 +110,7 @@ export const make = Effect.fnUntraced(function* (
     const module = yield* compile(source, plugin, limits.memory)
     const missing = yield* Link.resolve(module.interface, signature, require)
 
-    const context = Deadline.omit(yield* Effect.context<never>())
+    const context = HostFunction.withoutCaller(yield* Effect.context<never>())
     // Looked at in the step that registers the guest: the executor may have closed while the module was compiled.
     const open = Effect.suspend(() =>
       closed

@@ -9,6 +9,7 @@
 import * as Admission from "@fiberhost/core/Admission"
 import * as Count from "@fiberhost/core/Count"
 import * as Deadline from "@fiberhost/core/Deadline"
+import * as HostFunction from "@fiberhost/core/HostFunction"
 import type * as Thread from "@fiberhost/core/Thread"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -113,7 +114,7 @@ export const make = Effect.fnUntraced(function* (
     const refuse = (reason: GuestError.Reason) => new GuestError.GuestError({ plugin, reason })
     const module = yield* compile(source, plugin, limits.memory)
     const missing = yield* Link.resolve(module.interface, signature, require)
-    const context = Deadline.omit(yield* Effect.context<never>())
+    const context = HostFunction.withoutCaller(yield* Effect.context<never>())
 
     if (closed) return yield* refuse(GuestError.closed)
     const thread = yield* Effect.mapError(choose(plugin), ({ message, thread }) =>
