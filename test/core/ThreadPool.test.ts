@@ -84,7 +84,10 @@ const jobsPool = Effect.fn(function* (
           stubborn: () => Effect.uninterruptible(Effect.never),
           tail: () => Stream.concat(Stream.fromArray([1, 2, 3]), Stream.never),
           log: ({ text }: { readonly text: string }) =>
-            Effect.logWarning(text, { id: 7 }).pipe(
+            Effect.logWarning(
+              text,
+              text === "careful" ? { id: 7 } : new Error("odd", { cause: new Error("why") })
+            ).pipe(
               Effect.andThen(Effect.logDebug("detail")),
               Effect.annotateLogs({ job: 1 }),
               Effect.withLogSpan("work")
@@ -843,6 +846,20 @@ describe("what a thread is given and says", () => {
         assert.deepStrictEqual(yield* logged("Info"), [warning])
         assert.deepStrictEqual(yield* logged("Debug"), [warning, { logLevel: "Debug", message: ["detail"], ...around }])
       })
+  )
+
+  it.effect("an error in its log arrives with its stack and its cause", () =>
+    Effect.gen(function* () {
+      const lines: Array<unknown> = []
+      const logger = Logger.make(({ message }) => void lines.push(message))
+      yield* Effect.gen(function* () {
+        const { jobs } = yield* jobsPool({ size: 1 })
+        yield* jobs.log({ text: "an error" })
+      }).pipe(Effect.provide(Logger.layer([logger])))
+      const [[text, error]] = lines as [[string, string]]
+      assert.strictEqual(text, "an error")
+      assert.match(error, /^Error: odd\n +at .*ThreadPool\.test\.ts.*\[cause\]: Error: why\n +at /s)
+    })
   )
 
   it.effect("what a caller wants logged, or does not, is its own affair", () =>

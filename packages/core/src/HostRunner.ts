@@ -5,6 +5,7 @@
  * handlers log goes to the owner's loggers, at their callers' log levels. The spans that they make are children of their
  * callers', with what was logged in them, and go to the tracer of the handlers' own layer.
  */
+import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -122,10 +123,12 @@ const forward = (connection: Connection): Logger.Logger<unknown, void> =>
     connection.flush()
   })
 
+/** An error is told with its stack and its cause, as a logger of its own thread would tell it. */
 const textOf = (value: unknown): string => {
   try {
-    const text = typeof value === "string" ? value : Inspectable.toStringUnknown(value, 0)
-    return text.slice(0, maxTextLength).toWellFormed()
+    const isError = Foreign.isA(value, Error)
+    const text = isError ? Cause.pretty(Cause.die(value)) : Inspectable.toStringUnknown(value, 0)
+    return text.slice(0, maxTextLength)
   } catch {
     return Foreign.textOf(value)
   }
