@@ -1135,6 +1135,27 @@ describe("Codec", () => {
       assert.deepStrictEqual(decodeHex(tagged, encodeHex(tagged, value)), value)
     })
 
+    it("a text of one, whose members may all begin to parse it", () => {
+      const text = (one: string, other: string) => {
+        const Ref = Schema.suspend((): AnySchema => Node)
+        const Node: AnySchema = Schema.Union([
+          Schema.Struct({ [one]: Schema.Literal("a"), next: Schema.NullOr(Ref) }),
+          Schema.Struct({ [other]: Schema.Literal("b"), next: Schema.NullOr(Ref) })
+        ]) as never
+        return Schema.fromJsonString(Node)
+      }
+      assert.match((unsupported(text("t", "u")).reason as Codec.Unsupported).hint, /literal tag/)
+      const tagged = text("t", "t")
+      const value = { t: "a", next: { t: "b", next: null } }
+      assert.deepStrictEqual(decodeHex(tagged, encodeHex(tagged, value)), value)
+      const Apart: AnySchema = Schema.Union([
+        Schema.Struct({ not: Schema.suspend((): AnySchema => Apart), id: Schema.Int }),
+        Schema.Struct({ all: Schema.Array(Schema.suspend((): AnySchema => Apart)), id: Schema.Int })
+      ])
+      const all = { all: [], id: 1 }
+      assert.deepStrictEqual(decodeHex(Schema.fromJsonString(Apart), encodeHex(Schema.fromJsonString(Apart), all)), all)
+    })
+
     it("but a null and an undefined field can be told apart", () => {
       const schema = Schema.Struct({ a: Schema.optional(Schema.NullOr(Schema.Int)) })
       assert.deepStrictEqual(decodeHex(schema, encodeHex(schema, { a: null })), { a: null })

@@ -11,11 +11,19 @@ import * as SchemaAST from "effect/SchemaAST"
 export const isExponential = (ast: SchemaAST.AST, whole: boolean): boolean => {
   const sources = ast.encoding?.map(({ to }) => to) ?? []
   const roots = [...parts(ast), ...(whole ? sources : sources.slice(0, -1))]
-  const seen = new Set(roots)
-  for (const node of nodes(seen)) {
-    if (SchemaAST.isUnion(node) && isAmbiguous(node) && reaches(node.types, node)) return true
-  }
-  return false
+  const all = Array.from(nodes(new Set(roots)))
+  const anyKeys = [ast, ...all].some(isParsed)
+  return all.some((node) => SchemaAST.isUnion(node) && isAmbiguous(node, anyKeys) && reaches(node.types, node))
+}
+
+/** Whether it is parsed from a text or the like, where a value may have the keys of several members: what is read has those of one. */
+function isParsed(ast: SchemaAST.AST): boolean {
+  const chain = [ast, ...(ast.encoding?.map(({ to }) => to) ?? [])]
+  return chain.some((to, i) => i > 0 && !isComposite(to) && isComposite(chain[i - 1]!))
+}
+
+function isComposite(ast: SchemaAST.AST): boolean {
+  return SchemaAST.isObjects(ast) || SchemaAST.isArrays(ast) || SchemaAST.isUnion(ast) || SchemaAST.isSuspend(ast)
 }
 
 /** A schema may unfold to fresh nodes for ever, as the encoded sides of recursive ones do: it counts as recursive. */
@@ -56,19 +64,28 @@ function parts(ast: SchemaAST.AST): ReadonlyArray<SchemaAST.AST> {
 }
 
 /** Whether two members may both begin to parse one value, when decoding or when encoding. */
-function isAmbiguous(union: SchemaAST.Union): boolean {
+function isAmbiguous(union: SchemaAST.Union, anyKeys: boolean): boolean {
+  const isTriedAgain = (type: SchemaAST.AST) =>
+    anyKeys && (reaches([type], union) || reaches([type], SchemaAST.toEncoded(union)))
   return [union.types, union.types.map(SchemaAST.toEncoded)].some((types) => {
     const members = types.map(resolve)
     const objects = members.filter(SchemaAST.isObjects)
     return (
       members.filter(SchemaAST.isArrays).length > 1 ||
-      objects.some((one) => objects.some((other) => one !== other && overlap(one, other)))
+      objects.some((one) => objects.some((other) => one !== other && overlap(one, other, isTriedAgain)))
     )
   })
 }
 
-/** Effect tells structs apart by literal fields; else one fails at once where its first key is not there. */
-function overlap(one: SchemaAST.Objects, other: SchemaAST.Objects): boolean {
+/**
+ * Effect tells structs apart by literal fields; else one fails at once where its first key is not there. Where it may be there,
+ * what both hold by one key is parsed twice.
+ */
+function overlap(
+  one: SchemaAST.Objects,
+  other: SchemaAST.Objects,
+  isTriedAgain: (type: SchemaAST.AST) => boolean
+): boolean {
   const literals = new Map(other.propertySignatures.map(({ name, type }) => [name, literalOf(type)]))
   for (const { name, type } of one.propertySignatures) {
     const literal = literalOf(type)
@@ -80,7 +97,8 @@ function overlap(one: SchemaAST.Objects, other: SchemaAST.Objects): boolean {
     first === undefined ||
     SchemaAST.isOptional(first.type) ||
     literals.has(first.name) ||
-    other.indexSignatures.length > 0
+    other.indexSignatures.length > 0 ||
+    one.propertySignatures.some(({ name, type }) => literals.has(name) && isTriedAgain(type))
   )
 }
 
