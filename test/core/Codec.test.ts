@@ -1129,6 +1129,11 @@ describe("Codec", () => {
         return Node
       }
       assert.match((unsupported(both(() => ({}))).reason as Codec.Unsupported).hint, /literal tag/)
+      const Alike: AnySchema = Schema.Union([
+        Schema.NullOr(Schema.Struct({ next: Schema.suspend((): AnySchema => Alike), n: Schema.Int })),
+        Schema.Struct({ next: Schema.suspend((): AnySchema => Alike), n: Schema.String })
+      ])
+      assert.match((unsupported(Schema.fromJsonString(Alike)).reason as Codec.Unsupported).hint, /literal tag/)
       const tagged = both((name) => ({ t: Schema.Literal(name) }))
       let value: unknown = null
       for (let i = 0; i < 60; i++) value = { t: "B", next: value, n: "x" }

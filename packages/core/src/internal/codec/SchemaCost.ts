@@ -68,7 +68,7 @@ function isAmbiguous(union: SchemaAST.Union, anyKeys: boolean): boolean {
   const isTriedAgain = (type: SchemaAST.AST) =>
     anyKeys && (reaches([type], union) || reaches([type], SchemaAST.toEncoded(union)))
   return [union.types, union.types.map(SchemaAST.toEncoded)].some((types) => {
-    const members = types.map(resolve)
+    const members = flat(types, new Set())
     const objects = members.filter(SchemaAST.isObjects)
     return (
       members.filter(SchemaAST.isArrays).length > 1 ||
@@ -104,6 +104,14 @@ function overlap(
 
 function literalOf(ast: SchemaAST.AST): SchemaAST.LiteralValue | undefined {
   return SchemaAST.isLiteral(ast) && !SchemaAST.isOptional(ast) ? ast.literal : undefined
+}
+
+/** The members, and those of unions among them. */
+function flat(types: ReadonlyArray<SchemaAST.AST>, seen: Set<SchemaAST.AST>): ReadonlyArray<SchemaAST.AST> {
+  return types.map(resolve).flatMap((type) => {
+    if (!SchemaAST.isUnion(type)) return [type]
+    return seen.has(type) ? [] : flat(type.types, seen.add(type))
+  })
 }
 
 function resolve(ast: SchemaAST.AST): SchemaAST.AST {
