@@ -11,7 +11,7 @@ import { type Fault, FaultyChannels } from "../fixtures/faultyChannels.ts"
 import { GuestPool, guestPool } from "../fixtures/guestPool.ts"
 import { pass, Ring, ringHandlers } from "../fixtures/ring.ts"
 import { Holder, Token } from "../fixtures/token.ts"
-import { handlers, TooSmall, Work } from "../fixtures/work.ts"
+import { handlers, OldWork, TooSmall, Work } from "../fixtures/work.ts"
 import { Crew, type Ending, Gate, hooks } from "../fixtures/workCrew.ts"
 
 const workProgram = new URL("../fixtures/work.worker.ts", import.meta.url)
@@ -447,6 +447,10 @@ describe("a handle", () => {
       assert.match(
         refused(() => NodeBlocking.open(Ring, handle as never)),
         /"test\/Ring" cannot be opened: this is a handle of "suite\/Work"/
+      )
+      assert.match(
+        refused(() => NodeBlocking.open(OldWork, handle as never)),
+        /function 2 of the pool is die\(message\), and here die\(text\)/
       )
       for (const garbage of [undefined, null, 1, "x", {}, { ...handle, bell: 1 }, new Proxy({}, {})]) {
         assert.match(

@@ -24,6 +24,7 @@ describe("a pool whose threads cannot begin", () => {
     ["exits", /its program ended \(exit code 4\)/],
     ["serves-nothing", /its program ended \(exit code 0\)/],
     ["another-contract", /This is the program of a thread of pool "test\/Crew": pool "suite\/Work" has started it/],
+    ["older-contract", /function 2 of the pool is die\(message\), and here die\(text\)/],
     ["layer-fails", /no database/],
     ["layer-dies", /TypeError: a bug in the layer/],
     ["missing-handler", /no handler for double, nothing/]

@@ -17,6 +17,7 @@ import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
 import * as BlockingError from "./BlockingError.ts"
+import * as FunctionCodec from "./FunctionCodec.ts"
 import * as HostPool from "./HostPool.ts"
 import { Bell } from "./internal/blocking/Bell.ts"
 import type { BlockingCall } from "./internal/blocking/BlockingCall.ts"
@@ -114,6 +115,8 @@ export const open = <Self, R extends Rpc.Any, Init>(
   const given = Option.getOrUndefined(decodeHandle(handle))
   if (given === undefined) throw refused("this is no handle. Give it the value that `handle` made")
   if (given.contract !== contract.key) throw refused(`this is a handle of "${given.contract}"`)
+  const mismatch = FunctionCodec.mismatch(contract.codecs, given.functions)
+  if (mismatch !== undefined) throw refused(mismatch)
   if (given.bell.byteLength < Bell.make(new Board(given.board).size).memory.byteLength) throw refused("it is damaged")
   const bell = new Bell(given.bell)
   if (!bell.open(channels.threadId)) {

@@ -290,6 +290,30 @@ export const makeAll = (rpcs: ReadonlyArray<Rpc.Any>, options?: Options): Readon
   return codecs
 }
 
+/**
+ * What both sides of a wire must have in common, for they number functions and arguments: their names, in the contract's order,
+ * and what is streamed.
+ */
+export const signaturesOf = (codecs: ReadonlyMap<string, FunctionCodec>): ReadonlyArray<string> =>
+  Array.from(codecs.values(), ({ arguments: args, name, streams }) => {
+    const signature = `${name}(${args.map(({ name }) => name).join(", ")})`
+    return streams ? `stream ${signature}` : signature
+  })
+
+/** Where the contract of a pool is another than this one, though its name is the same: the first function, in words. */
+export const mismatch = (
+  codecs: ReadonlyMap<string, FunctionCodec>,
+  signaturesOfPool: ReadonlyArray<string>
+): string | undefined => {
+  const own = signaturesOf(codecs)
+  for (let index = 0; index < Math.max(own.length, signaturesOfPool.length); index++) {
+    const [here, there] = [own[index] ?? "none", signaturesOfPool[index] ?? "none"]
+    if (here !== there)
+      return `function ${index + 1} of the pool is ${there}, and here ${here}. Build both from one contract`
+  }
+  return undefined
+}
+
 const argumentsOf = (rpc: Rpc.AnyWithProps): ReadonlyArray<Argument> => {
   const payload = rpc.payloadSchema
   if (payload.ast._tag === "Void") return []

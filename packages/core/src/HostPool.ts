@@ -19,6 +19,7 @@ import type * as Executor from "./Executor.ts"
 import * as FunctionCodec from "./FunctionCodec.ts"
 import * as HostFunction from "./HostFunction.ts"
 import type { Channels } from "./internal/blocking/Channels.ts"
+import type { Handle } from "./internal/blocking/Handle.ts"
 import * as CallingThread from "./internal/pool/CallingThread.ts"
 import * as PoolBackend from "./internal/pool/PoolBackend.ts"
 import type { ThreadError } from "./Thread.ts"
@@ -174,9 +175,10 @@ export const pinned = <A, E, R>(effect: Effect.Effect<A, E, R>, key: unknown): E
 export const admit = <R extends Rpc.Any>(
   pool: Functions<R>,
   channels: Channels
-): Effect.Effect<PoolBackend.Admission & { readonly contract: string }, ThreadError, Scope.Scope> => {
-  const { backend, key } = pool[BackendTypeId]
-  return Effect.map(backend.admit(channels), (admission) => ({ ...admission, contract: key }))
+): Effect.Effect<PoolBackend.Admission & Pick<Handle, "contract" | "functions">, ThreadError, Scope.Scope> => {
+  const { backend, codecs, key } = pool[BackendTypeId]
+  const functions = FunctionCodec.signaturesOf(codecs)
+  return Effect.map(backend.admit(channels), (admission) => ({ ...admission, contract: key, functions }))
 }
 
 /** The pool's functions for callers without Effect, by tag. */

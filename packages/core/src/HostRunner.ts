@@ -19,6 +19,7 @@ import * as Schema from "effect/Schema"
 import * as Codec from "./Codec.ts"
 import type { Connection } from "./Connection.ts"
 import * as Foreign from "./Foreign.ts"
+import * as FunctionCodec from "./FunctionCodec.ts"
 import * as HostFunction from "./HostFunction.ts"
 import type * as HostPool from "./HostPool.ts"
 import type { Channels } from "./internal/blocking/Channels.ts"
@@ -65,7 +66,7 @@ export const run = <Self, R extends Rpc.Any, Init, E>(
       channels,
       onClose: () => Deferred.doneUnsafe(closing, Effect.void)
     })
-    yield* serve(contract, handlers, server, started.initial, closing).pipe(
+    yield* serve(contract, handlers, server, started, closing).pipe(
       Effect.scoped,
       Effect.catchCause((cause) =>
         Effect.sync(() => {
@@ -86,10 +87,12 @@ const serve = Effect.fnUntraced(function* <Self, R extends Rpc.Any, Init, E>(
   contract: HostPool.Any<Self, R, Init>,
   handlers: Layer.Layer<HostPool.Handlers<Self>, E, HostPool.Initial<Self>>,
   server: HostServer,
-  initialBytes: Uint8Array,
+  started: Signal.Start,
   closing: Deferred.Deferred<void>
 ) {
-  const initial = Codec.decodeFromBytes(contract.initialCodec, initialBytes)
+  const mismatch = FunctionCodec.mismatch(contract.codecs, started.functions)
+  if (mismatch !== undefined) return yield* Effect.die(new Error(mismatch))
+  const initial = Codec.decodeFromBytes(contract.initialCodec, started.initial)
   if (Result.isFailure(initial)) return yield* initial.failure.under("initial")
   const provided = Layer.provide(handlers, Layer.succeed(contract.initial, initial.success))
   const implementations = Context.get(yield* Layer.build(provided), contract.handlers)

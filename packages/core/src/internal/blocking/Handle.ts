@@ -5,6 +5,8 @@ import { SharedMemory } from "../../SharedMemory.ts"
 export const Handle = Schema.Struct({
   fiberhost: Schema.Literal("handle"),
   contract: Schema.String,
+  /** Its functions: `FunctionCodec.signaturesOf`. */
+  functions: Schema.Array(Schema.String),
   name: Schema.String,
   bell: SharedMemory,
   board: SharedMemory,

@@ -43,6 +43,8 @@ export const logCodec = Codec.make(LogRecord)
 export const Start = Schema.Struct({
   /** The contract that it is to serve. */
   contract: Schema.String,
+  /** Its functions: `FunctionCodec.signaturesOf`. */
+  functions: Schema.Array(Schema.String),
   /** MessagePack of the contract's initial value. */
   initial: Schema.Uint8Array,
   logLevel: Schema.Literals(["All", "Fatal", "Error", "Warn", "Info", "Debug", "Trace", "None"]),

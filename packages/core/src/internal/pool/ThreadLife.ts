@@ -17,6 +17,7 @@ export interface Options {
   readonly program: URL
   readonly contract: string
   readonly functions: ReadonlyArray<string>
+  readonly signatures: ReadonlyArray<string>
   readonly initial: Uint8Array
   /** What is less than that is not logged there, unless a caller wants it. */
   readonly logLevel: LogLevel
@@ -41,6 +42,7 @@ export const make =
         const place = pool.begin(slot)
         const data: Signal.Start = {
           contract: options.contract,
+          functions: options.signatures,
           initial: options.initial,
           logLevel: options.logLevel,
           board: pool.board.memory,
