@@ -518,6 +518,50 @@ describe("a lost thread", () => {
     })
   )
 
+  it.effect("is logged where no caller is told of it, and so is one that cannot begin in its place", () =>
+    Effect.gen(function* () {
+      const lines: Array<unknown> = []
+      const logger = Logger.make(({ logLevel, message }) => void lines.push(logLevel, String(message).split("\n")[0]))
+      yield* Effect.gen(function* () {
+        const onStart = (_: FakeThread, nth: number) => (nth === 2 ? Effect.fail(new Error("no room")) : Effect.void)
+        const { alive, began, run, threads } = yield* jobsPool({ size: 1 }, { onStart })
+        threads[0]!.crash(1)
+        yield* settled
+        assert.deepStrictEqual(lines, [
+          "Warn",
+          "test/Jobs#0 was lost: it crashed (exit code 1)",
+          "Warn",
+          "test/Jobs#0 could not start: Error: no room"
+        ])
+        yield* TestClock.adjust(100)
+        yield* until(() => alive().length === 1)
+        const lost = yield* run(0)
+        yield* until(() => began.length === 1)
+        threads.at(-1)!.crash(1)
+        yield* lostReason(lost)
+        yield* settled
+        assert.lengthOf(lines, 4)
+      }).pipe(Effect.provide(Logger.layer([logger])))
+    })
+  )
+
+  it.effect("that would have been one more, but cannot begin, is logged", () =>
+    Effect.gen(function* () {
+      const lines: Array<unknown> = []
+      const logger = Logger.make(({ message }) => void lines.push(String(message).split("\n")[0]))
+      yield* Effect.gen(function* () {
+        const onStart = (_: FakeThread, nth: number) => (nth === 2 ? Effect.fail(new Error("no room")) : Effect.void)
+        const { began, open, run } = yield* jobsPool({ size: { min: 1, max: 2 }, concurrency: 1 }, { onStart })
+        const calls = yield* Effect.forEach([0, 1], run)
+        yield* until(() => began.length === 1)
+        yield* settled
+        assert.deepStrictEqual(lines, ["test/Jobs#1 could not start: Error: no room"])
+        yield* open(0, 1)
+        yield* Effect.forEach(calls, joined)
+      }).pipe(Effect.provide(Logger.layer([logger])))
+    })
+  )
+
   it.effect("that the policy replaces no more leaves the calls to the others", () =>
     Effect.gen(function* () {
       const { began, run, open, threads, jobs } = yield* jobsPool({

@@ -83,7 +83,7 @@ export const make = Effect.fnUntraced(function* <Self, R extends Rpc.Any, Init>(
   // Threads end together, and before what the pool was built from.
   const scope = yield* Scope.make("parallel")
   const grow = () => {
-    if (pool.slots.length < max && !pool.awaitsThread) fill()
+    if (pool.slots.length < max && !pool.awaitsThread) fill(false)
   }
   const pool = new Pool({
     concurrency: Count.finite("concurrency", options.concurrency ?? 64, 1, maxLoad),
@@ -110,25 +110,30 @@ export const make = Effect.fnUntraced(function* <Self, R extends Rpc.Any, Init>(
   })
   const policy = Schedule.toStepWithSleep(options.restart ?? defaultRestart)
 
-  /** Keeps a slot filled: one thread after another, as the policy says. `first` is told how the first one began. */
-  const keep = Effect.fnUntraced(function* (slot: Slot, first: Deferred.Deferred<void, Thread.ThreadError>) {
+  /**
+   * Keeps a slot filled: one thread after another, as the policy says. `first` is told how the first one began. What nobody is told of
+   * otherwise is logged.
+   */
+  const keep = Effect.fnUntraced(function* (slot: Slot, first: First) {
     let step = yield* policy
     while (true) {
-      const { error, proven } = yield* life(slot, Deferred.succeed(first, undefined))
-      if (yield* Deferred.fail(first, error)) return pool.remove(slot)
+      const { error, proven, told } = yield* life(slot, Deferred.succeed(first.began, undefined))
+      const neverBegan = yield* Deferred.fail(first.began, error)
+      if (!(neverBegan ? first.isAwaited : told)) yield* Effect.logWarning(error.message)
+      if (neverBegan) return pool.remove(slot)
       if (proven) step = yield* policy
       const next = yield* Effect.exit(step(error))
       if (Exit.isFailure(next)) return pool.giveUp(slot, new HostCallError.NoThread({ detail: error.message }))
     }
   })
-  const fill = (): Deferred.Deferred<void, Thread.ThreadError> => {
-    const first = Deferred.makeUnsafe<void, Thread.ThreadError>()
+  const fill = (isAwaited: boolean): First["began"] => {
+    const began = Deferred.makeUnsafe<void, Thread.ThreadError>()
     const slot = pool.add()
-    slot.fiber = Fiber.runIn(runFork(keep(slot, first)), scope)
-    return first
+    slot.fiber = Fiber.runIn(runFork(keep(slot, { began, isAwaited })), scope)
+    return began
   }
 
-  const firsts = Array.from({ length: min }, fill)
+  const firsts = Array.from({ length: min }, () => fill(true))
   yield* Effect.forEach(firsts, (first) => Deferred.await(first), { concurrency: "unbounded", discard: true })
   if (min < max) {
     const sweep = Effect.sync(() => {
@@ -139,6 +144,12 @@ export const make = Effect.fnUntraced(function* <Self, R extends Rpc.Any, Init>(
   const watcher = yield* Effect.cached(Scope.provide(threads.watcher ?? Effect.succeed(undefined), yield* Effect.scope))
   return HostPool.fromBackend<R>(contract, ThreadBackend.make(pool, codecs, logLevel, watcher))
 })
+
+/** How the first thread of a slot began. */
+interface First {
+  readonly began: Deferred.Deferred<void, Thread.ThreadError>
+  readonly isAwaited: boolean
+}
 
 const defaultRestart: Schedule.Schedule<unknown> = Schedule.concat(
   Schedule.recurs(1),

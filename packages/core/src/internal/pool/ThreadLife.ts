@@ -24,10 +24,11 @@ export interface Options {
   readonly grace: Duration.Input
 }
 
-/** Why a thread's life ended, and whether it had answered a call. */
+/** Why a thread's life ended, whether it had answered a call, and whether the callers of any are told of its end. */
 interface End {
   readonly error: Thread.ThreadError
   readonly proven: boolean
+  readonly told: boolean
 }
 
 /** `onReady` runs once the thread takes calls. */
@@ -53,6 +54,7 @@ export const make =
         const ready = Deferred.makeUnsafe<void, Thread.ThreadError>()
         const ended = Deferred.makeUnsafe<Thread.Loss>()
         let isServing = false
+        let told = false
         const startFailed = (detail: string) =>
           Deferred.doneUnsafe(
             ready,
@@ -79,6 +81,7 @@ export const make =
         thread.onExit((exit) => {
           const loss = poolThread.loss(exit)
           if (isServing) pool.lost++
+          told = poolThread.active > 0
           pool.ended(slot, poolThread, exit)
           startFailed(Thread.describeLoss(loss))
           Deferred.doneUnsafe(ended, Effect.succeed(loss))
@@ -99,7 +102,8 @@ export const make =
         const loss = yield* Deferred.await(ended)
         return {
           error: new Thread.ThreadError({ thread: name, reason: new Thread.Lost(loss) }),
-          proven: poolThread.proven
+          proven: poolThread.proven,
+          told
         }
       })
-    ).pipe(Effect.catch((error) => Effect.succeed({ error, proven: false })))
+    ).pipe(Effect.catch((error) => Effect.succeed({ error, proven: false, told: false })))
