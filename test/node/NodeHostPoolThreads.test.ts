@@ -265,6 +265,16 @@ describe("a pool through promises", () => {
     })
   )
 
+  it.live("whoever closes it waits for its end, also when somebody else is closing it", () =>
+    Effect.promise(async () => {
+      const crew = await open()
+      const other = crew[Symbol.asyncDispose]()
+      await crew[Symbol.asyncDispose]()
+      assert.notInclude(process.getActiveResourcesInfo(), "MessagePort")
+      await other
+    })
+  )
+
   it.live("an AbortSignal interrupts a call, a waiting one as well, and its reason is the rejection", () =>
     Effect.promise(async () => {
       await using crew = await open()

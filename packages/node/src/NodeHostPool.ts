@@ -37,7 +37,8 @@ export const open = async <Self, R extends Rpc.Any, Init>(
   options: Options<Init> & ThreadPool.RequireInitial<Init>
 ): Promise<Opened<R>> => {
   const scope = Scope.makeUnsafe()
-  const close = () => Effect.runPromise(Scope.close(scope, Exit.void))
+  let closed: Promise<void> | undefined
+  const close = () => (closed ??= Effect.runPromise(Scope.close(scope, Exit.void)))
   try {
     const pool = await Effect.runPromise(
       ThreadPool.make(contract, withSize(options)).pipe(
