@@ -1,10 +1,13 @@
 import { execFile } from "node:child_process"
 import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
+import { queryObjects } from "node:v8"
+import { MessagePort } from "node:worker_threads"
 import { assert, describe, it } from "@effect/vitest"
 import { Thread } from "@fiberhost/core"
 import { NodeHostPool } from "@fiberhost/node"
 import { Effect, Exit, Fiber, Layer } from "effect"
+import { eventually } from "../fixtures/eventually.ts"
 import { Work } from "../fixtures/work.ts"
 
 const fixture = (name: string) => new URL(`../fixtures/${name}`, import.meta.url)
@@ -43,6 +46,16 @@ describe("a pool whose threads cannot begin", () => {
       assert.match(yield* failsWith({ program: fixture("no.such.worker.ts"), size: 1 }), /no\.such\.worker\.ts/)
       const program = fixture("work.worker.ts")
       assert.match(yield* failsWith({ program, size: 1, execArgv: ["--no-such-option"] }), /no-such-option/)
+    })
+  )
+
+  it.live("leaves no port behind when there was no thread at all", () =>
+    Effect.gen(function* () {
+      const ports = () => queryObjects(MessagePort, { format: "count" })
+      const before = ports()
+      const program = fixture("work.worker.ts")
+      for (let i = 0; i < 10; i++) yield* failsWith({ program, size: 1, execArgv: ["--no-such-option"] })
+      yield* eventually(() => assert.isAtMost(ports(), before))
     })
   )
 

@@ -68,17 +68,23 @@ const startWorker = ({ data, module, name }: Thread.Program, options: Options): 
   const busyPoll = Math.min(Duration.toMillis(options.busyPoll ?? "100 micros"), 1)
   const lifeline = new MessageChannel()
   const { ringBuffers, start } = ThreadStart.make(data, busyPoll, lifeline.port2)
-  const worker = new Worker(module, {
-    name,
-    workerData: start,
-    transferList: [lifeline.port2],
-    ...(options.resourceLimits === undefined ? {} : { resourceLimits: options.resourceLimits }),
-    ...(options.env === undefined ? {} : { env: options.env }),
-    ...(options.execArgv === undefined ? {} : { execArgv: [...options.execArgv] })
-  })
-  const thread = fromWorker(worker, ringBuffers, Math.min(busyPoll, ownersPoll))
-  lifelines.set(thread, lifeline.port1)
-  return thread
+  try {
+    const worker = new Worker(module, {
+      name,
+      workerData: start,
+      transferList: [lifeline.port2],
+      ...(options.resourceLimits === undefined ? {} : { resourceLimits: options.resourceLimits }),
+      ...(options.env === undefined ? {} : { env: options.env }),
+      ...(options.execArgv === undefined ? {} : { execArgv: [...options.execArgv] })
+    })
+    const thread = fromWorker(worker, ringBuffers, Math.min(busyPoll, ownersPoll))
+    lifelines.set(thread, lifeline.port1)
+    return thread
+  } catch (error) {
+    // It closes with the thread, and there is none.
+    lifeline.port1.close()
+    throw error
+  }
 }
 
 /** This thread's end of a port to each thread, until a watcher is given it. */
