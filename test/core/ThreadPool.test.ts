@@ -849,10 +849,12 @@ describe("a pool that ends", () => {
 })
 
 describe("what a thread is given and says", () => {
-  it.effect("handlers get the initial value", () =>
+  it.effect("handlers get the initial value, of any length", () =>
     Effect.gen(function* () {
-      const { jobs } = yield* jobsPool({}, { greeting: "good day" })
-      assert.strictEqual(yield* jobs.greet(), "good day")
+      for (const greeting of ["good day", "long".repeat(1 << 22)]) {
+        const { jobs } = yield* jobsPool({}, { greeting })
+        assert.isTrue((yield* jobs.greet()) === greeting)
+      }
     })
   )
 

@@ -165,6 +165,6 @@ const sizeOf = (size: NonNullable<Options<unknown>["size"]>) => {
 
 /** A value that its own schema refuses is a bug of the caller's. */
 const initialOf = <Self, R extends Rpc.Any, Init>(contract: HostPool.Any<Self, R, Init>, value: Init) => {
-  const bytes = Codec.encodeToBytes(contract.initialCodec, value)
+  const bytes = Codec.encodeToBytes(contract.initialCodec, value, Codec.longest)
   return Result.isSuccess(bytes) ? Effect.succeed(bytes.success) : Effect.die(bytes.failure.under("initial"))
 }
