@@ -214,6 +214,24 @@ describe("the size of a pool", () => {
     })
   )
 
+  it.effect("an idle time of nothing is a millisecond: who looks for idle threads pauses", () =>
+    Effect.gen(function* () {
+      const { alive, began, jobs, open, run } = yield* jobsPool({
+        size: { min: 1, max: 2, idleTime: 0 },
+        concurrency: 1
+      })
+      yield* run(0)
+      yield* run(1)
+      yield* until(() => began.length === 2)
+      yield* open(0, 1)
+      yield* until(() => HostPool.stats(jobs).active === 0)
+      yield* settled
+      assert.deepStrictEqual(alive(), [0, 1])
+      yield* TestClock.adjust("2 millis")
+      yield* until(() => alive().length === 1)
+    })
+  )
+
   it.effect("a thread that is used now and then stays", () =>
     Effect.gen(function* () {
       const size = { min: 1, max: 2, idleTime: "10 seconds" } as const

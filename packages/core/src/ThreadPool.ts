@@ -35,7 +35,7 @@ export interface Options<Init> {
   readonly initial?: Init
   /**
    * How many threads: a fixed number, or between two. Then a call that finds no idle thread starts another, and one that
-   * had nothing to do for `idleTime` (default 10 seconds, at most twice that) ends. Default: 1.
+   * had nothing to do for `idleTime` (default 10 seconds, at least a millisecond; at most twice that) ends. Default: 1.
    */
   readonly size?: number | { readonly min: number; readonly max: number; readonly idleTime?: Duration.Input }
   /**
@@ -160,7 +160,8 @@ const sizeOf = (size: NonNullable<Options<unknown>["size"]>) => {
   const { idleTime, max, min } = typeof size === "number" ? { min: size, max: size, idleTime: undefined } : size
   Count.finite("size.min", min, 1)
   Count.finite("size.max", max, min)
-  return { min, max, idleTime: idleTime ?? "10 seconds" }
+  // With no pause at all the event loop would do nothing but to look who is idle.
+  return { min, max, idleTime: Duration.max(Duration.fromInputUnsafe(idleTime ?? "10 seconds"), Duration.millis(1)) }
 }
 
 /** A value that its own schema refuses is a bug of the caller's. */
