@@ -8,7 +8,7 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as LogLevel from "effect/LogLevel"
-import { Current } from "./internal/guest/RunningHostCall.ts"
+import { Current } from "./internal/host/RunningHostCall.ts"
 
 /** A host function that logs its `message`. */
 export type Log = (payload: { readonly message: string }) => Effect.Effect<void>

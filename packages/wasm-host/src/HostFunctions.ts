@@ -10,7 +10,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Rpc from "effect/rpc/Rpc"
-import { Current } from "./internal/guest/RunningHostCall.ts"
+import { Current } from "./internal/host/RunningHostCall.ts"
 import * as Signature from "./internal/module/Signature.ts"
 
 /** What the service holds: each function, by tag. The application's side of it is the layer's handlers. */

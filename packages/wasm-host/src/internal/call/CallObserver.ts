@@ -5,7 +5,7 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
-import type { RunningHostCall } from "../guest/RunningHostCall.ts"
+import type { RunningHostCall } from "../host/RunningHostCall.ts"
 import type { Call } from "./Call.ts"
 import type { EntrySpan } from "./Usage.ts"
 

@@ -6,7 +6,7 @@ import type * as Context from "effect/Context"
 import type * as GuestError from "../../GuestError.ts"
 import type { DirectOutcome } from "../guest/DirectCall.ts"
 import type { GuestCodec } from "../guest/GuestCodec.ts"
-import type { HostCalls } from "../guest/HostCalls.ts"
+import type { HostCalls } from "../host/HostCalls.ts"
 import type { Call } from "./Call.ts"
 import type { Usage } from "./Usage.ts"
 

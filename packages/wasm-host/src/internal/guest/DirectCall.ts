@@ -7,10 +7,10 @@
 import type * as Admission from "@fiberhost/core/Admission"
 import * as Context from "effect/Context"
 import * as Exit from "effect/Exit"
+import type { GuestMemory } from "../memory/GuestMemory.ts"
 import type { Entry, Guest } from "./Guest.ts"
 import { type Caller, GuestCall } from "./GuestCall.ts"
 import type { GuestCodec, Raws, TypedExit } from "./GuestCodec.ts"
-import type { GuestMemory } from "./GuestMemory.ts"
 
 /** What comes of a call that is to be answered on this stack. */
 export type DirectOutcome = DirectAnswer | NoAnswer

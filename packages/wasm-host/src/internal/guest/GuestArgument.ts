@@ -5,8 +5,8 @@ import * as Codec from "@fiberhost/core/Codec"
 import { type CodecError, toCodecError } from "@fiberhost/core/CodecError"
 import type { Argument } from "@fiberhost/core/FunctionCodec"
 import * as GuestError from "../../GuestError.ts"
+import type { GuestMemory } from "../memory/GuestMemory.ts"
 import * as Signature from "../module/Signature.ts"
-import type { GuestMemory } from "./GuestMemory.ts"
 
 export class GuestArgument {
   private readonly argument: Argument

@@ -10,10 +10,10 @@ import * as Wire from "@fiberhost/core/Wire"
 import * as Exit from "effect/Exit"
 import * as Result from "effect/Result"
 import * as GuestError from "../../GuestError.ts"
+import { type GuestMemory, TooLong } from "../memory/GuestMemory.ts"
 import * as Signature from "../module/Signature.ts"
 import type { Guest } from "./Guest.ts"
 import { GuestArgument, Refused, valueRefused } from "./GuestArgument.ts"
-import { type GuestMemory, TooLong } from "./GuestMemory.ts"
 
 /** How a call of it ended: its answer, its own failure, or a `GuestError`. */
 export type TypedExit = Exit.Exit<unknown, unknown>

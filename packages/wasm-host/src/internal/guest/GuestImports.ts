@@ -3,10 +3,10 @@
  * with it. Each is entered from the guest's stack: what it throws goes through the guest's frames, and is the guest's end.
  */
 import * as GuestError from "../../GuestError.ts"
+import * as HostCall from "../host/HostCall.ts"
 import * as Link from "../module/Link.ts"
 import type { Guest } from "./Guest.ts"
 import * as GuestCall from "./GuestCall.ts"
-import * as HostCall from "./HostCall.ts"
 import * as StackRoom from "./StackRoom.ts"
 
 /** `imports`: the functions that the module imports, by name. It gets no others. */

@@ -7,11 +7,11 @@ import type * as GuestError from "../../GuestError.ts"
 import type { Call } from "../call/Call.ts"
 import type { Instance, Receipt } from "../call/Instance.ts"
 import { Usage } from "../call/Usage.ts"
+import * as RunningHostCall from "../host/RunningHostCall.ts"
 import { DirectCall, type DirectOutcome } from "./DirectCall.ts"
 import type { Guest } from "./Guest.ts"
 import * as GuestCall from "./GuestCall.ts"
 import type { GuestCodec } from "./GuestCodec.ts"
-import * as RunningHostCall from "./RunningHostCall.ts"
 
 export class GuestInstance implements Instance {
   readonly missing: ReadonlyArray<string>

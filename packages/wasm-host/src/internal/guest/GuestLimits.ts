@@ -1,7 +1,7 @@
 /** The limits of a guest, checked and complete. */
 import * as Count from "@fiberhost/core/Count"
+import { maxValueBytes } from "../memory/GuestMemory.ts"
 import type { Limits } from "./Guest.ts"
-import { maxValueBytes } from "./GuestMemory.ts"
 
 /** Throws a `RangeError` when one is no count. */
 export const of = (limits: {

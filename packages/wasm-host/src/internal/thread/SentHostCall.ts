@@ -8,9 +8,9 @@ import * as HostCallError from "@fiberhost/core/HostCallError"
 import * as Wire from "@fiberhost/core/Wire"
 import * as Exit from "effect/Exit"
 import type { Raws } from "../guest/GuestCodec.ts"
-import * as HostArguments from "../guest/HostArguments.ts"
-import type { HostCall } from "../guest/HostCall.ts"
-import type { Interruptible } from "../guest/RunningHostCall.ts"
+import * as HostArguments from "../host/HostArguments.ts"
+import type { HostCall } from "../host/HostCall.ts"
+import type { Interruptible } from "../host/RunningHostCall.ts"
 
 export class SentHostCall implements Connection.OutgoingCall, Interruptible {
   readonly target: number

@@ -8,7 +8,7 @@ import * as GuestError from "../../GuestError.ts"
 import type { Guest } from "../guest/Guest.ts"
 import type * as GuestCall from "../guest/GuestCall.ts"
 import { nil, passBytes, type Raws } from "../guest/GuestCodec.ts"
-import { type GuestMemory, TooLong } from "../guest/GuestMemory.ts"
+import { type GuestMemory, TooLong } from "../memory/GuestMemory.ts"
 import * as Signature from "../module/Signature.ts"
 
 /** Who sends answers. */

@@ -7,9 +7,9 @@ import type { FunctionCodec } from "@fiberhost/core/FunctionCodec"
 import * as HostCallError from "@fiberhost/core/HostCallError"
 import * as Wire from "@fiberhost/core/Wire"
 import * as Result from "effect/Result"
+import type { Raws } from "../guest/GuestCodec.ts"
+import { type GuestMemory, TooLong } from "../memory/GuestMemory.ts"
 import * as Signature from "../module/Signature.ts"
-import type { Raws } from "./GuestCodec.ts"
-import { type GuestMemory, TooLong } from "./GuestMemory.ts"
 
 /** One MessagePack value for each argument, or why the function is not started. */
 export const take = (

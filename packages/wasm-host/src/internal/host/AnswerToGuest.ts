@@ -4,9 +4,9 @@
  */
 import type * as HostCallError from "@fiberhost/core/HostCallError"
 import * as GuestError from "../../GuestError.ts"
+import type { Guest, Turn } from "../guest/Guest.ts"
+import type * as GuestCall from "../guest/GuestCall.ts"
 import * as Signature from "../module/Signature.ts"
-import type { Guest, Turn } from "./Guest.ts"
-import type * as GuestCall from "./GuestCall.ts"
 import type { HostExit } from "./HostAnswer.ts"
 import * as HostAnswer from "./HostAnswer.ts"
 import type { HostCall } from "./HostCall.ts"
