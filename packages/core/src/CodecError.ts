@@ -113,6 +113,11 @@ export const atKey = (thrown: unknown, key: PropertyKey): CodecFailure =>
 
 export const doesNotFit = (message: string): CodecFailure => new CodecFailure({ _tag: "DoesNotFit", message })
 
+/** Throws that a value is not what is expected. */
+export function mismatch(expected: string, value: unknown): never {
+  throw doesNotFit(`Expected ${expected}, got ${kindOf(value)}`)
+}
+
 /** Of arguments that are not sent: their caller left while they were written, so nobody is told. */
 export const withdrawn = (): CodecError =>
   new CodecError({ direction: "encode", path: "", reason: new DoesNotFit({ message: "its caller has left" }) })
@@ -140,6 +145,15 @@ export const quoted = (text: string): string =>
   JSON.stringify(text.length <= maxTextLength ? text : `${text.slice(0, maxTextLength)}...`)
 
 const maxTextLength = 64
+
+/** The kind of a value, never the value: it may be a secret. */
+function kindOf(value: unknown): string {
+  if (value === null) return "null"
+  if (typeof value !== "object") return typeof value
+  const prototype: object | null = Object.getPrototypeOf(value)
+  const name: unknown = prototype?.constructor?.name
+  return typeof name === "string" && name !== "" ? name : "object"
+}
 
 function toReason(reason: PendingReason): CodecErrorReason {
   switch (reason._tag) {

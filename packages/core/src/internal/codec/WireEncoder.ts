@@ -5,19 +5,18 @@
  */
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
-import { atKey, CodecFailure, doesNotFit } from "../../CodecError.ts"
-import { maxDepth } from "../msgpack/MsgPackFormat.ts"
+import { atKey, doesNotFit, mismatch } from "../../CodecError.ts"
 import { type Writer, written } from "../msgpack/MsgPackWriter.ts"
-import { absent } from "./SchemaStep.ts"
+import { enter, nested } from "./Nesting.ts"
+import * as StructEncoder from "./StructEncoder.ts"
 import * as UnionEncoder from "./UnionEncoder.ts"
-import type { Field, ListWire, MapWire, StructWire, Wire } from "./WireSchema.ts"
-import { fieldValue, isRecord } from "./WireShape.ts"
+import type { ListWire, MapWire, Wire } from "./WireSchema.ts"
 
 /** Appends one value, or throws a `CodecFailure` and leaves a part of it behind. */
 export type Write = (value: unknown, writer: Writer) => void
 
 /** Gives the writing function of a part of a form. */
-type WriterOf = (wire: Wire) => Write
+export type WriterOf = (wire: Wire) => Write
 
 const made = new WeakMap<Wire, Write>()
 
@@ -83,7 +82,7 @@ export const interpret = (wire: Wire, writer: WriterOf): Write => {
     case "Map":
       return nested(map(wire, writer))
     case "Struct":
-      return struct(wire, writer)
+      return StructEncoder.make(wire, writer)
     case "Union":
       return UnionEncoder.make(wire.members, wire.oneOf, writer)
     case "Step": {
@@ -96,19 +95,6 @@ export const interpret = (wire: Wire, writer: WriterOf): Write => {
       return nested((value, w) => (write ??= writer(wire.wire()))(value, w))
     }
   }
-}
-
-function nested(write: Write): Write {
-  return (value, w) => {
-    enter(w)
-    write(value, w)
-    w.depth--
-  }
-}
-
-/** Goes one level deeper; who returns normally goes back. */
-export function enter(w: Writer): void {
-  if (++w.depth > maxDepth) throw new CodecFailure({ _tag: "TooDeep", limit: maxDepth })
 }
 
 function float(bits: 32 | 64, finite: boolean): Write {
@@ -268,106 +254,4 @@ function map(wire: MapWire, writer: WriterOf): Write {
       throw atKey(failure, at)
     }
   }
-}
-
-/** Structs whose fields are written as they are found take their keys from `keys`; the others go through `inSteps`. */
-function struct(wire: StructWire, writer: WriterOf): Write {
-  const { fields, rest } = wire
-  const writers = fields.map((field) => writer(field.wire))
-  if (fields.length === 0 && rest !== undefined) return record(rest.accepts, writer(rest.value))
-  const special = ({ name, step }: Field) => step !== undefined || !name.isWellFormed()
-  if (rest !== undefined || fields.length > 15 || fields.some(special)) return inSteps(wire, writers, writer)
-  const keys = fields.map(({ name }) => written(name))
-  const inherited = fields.map(({ name }) => name in Object.prototype)
-  const mayBeLeftOut = fields.map((field) => field.optional || field.orUndefined)
-  return (value, w) => {
-    enter(w)
-    if (!isRecord(value)) return mismatch("object", value)
-    let i = -1
-    let count = 0
-    try {
-      const start = w.size
-      w.mapHeader(fields.length)
-      for (i = 0; i < fields.length; i++) {
-        const { name } = fields[i]!
-        let found = (value as Record<string, unknown>)[name]
-        if (found === undefined || inherited[i]) {
-          if (inherited[i] && !Object.hasOwn(value, name)) found = undefined
-          if (found === undefined && mayBeLeftOut[i]) continue
-        }
-        count++
-        w.raw(keys[i]!)
-        writers[i]!(found, w)
-      }
-      if (count < fields.length) w.patchMapHeader(start, count)
-    } catch (failure) {
-      throw i < 0 ? failure : atKey(failure, fields[i]!.name)
-    }
-    w.depth--
-  }
-}
-
-/** A struct without fields of its own. */
-function record(accepts: (key: string) => boolean, write: Write): Write {
-  return nested((value, w) => {
-    if (!isRecord(value)) return mismatch("object", value)
-    const keys = Object.keys(value).filter(accepts)
-    w.mapHeader(keys.length)
-    for (const key of keys) {
-      try {
-        w.str(key)
-        write((value as Record<string, unknown>)[key], w)
-      } catch (failure) {
-        throw atKey(failure, key)
-      }
-    }
-  })
-}
-
-/** Fields of which some are transformed where they may be absent, or that others may follow. */
-function inSteps({ fields, rest }: StructWire, writers: ReadonlyArray<Write>, writer: WriterOf): Write {
-  const names = new Set(fields.map(({ name }) => name))
-  const writeRest = rest === undefined ? undefined : writer(rest.value)
-  return nested((value, w) => {
-    if (!isRecord(value)) return mismatch("object", value)
-    let at: string | undefined
-    try {
-      const values: Array<unknown> = []
-      let count = 0
-      for (const field of fields) {
-        at = field.name
-        let found = fieldValue(field, value)
-        if (field.step !== undefined) found = field.step.encode(found)
-        values.push(found)
-        if (found !== absent) count++
-      }
-      const others = rest === undefined ? [] : Object.keys(value).filter((key) => !names.has(key) && rest.accepts(key))
-      w.mapHeader(count + others.length)
-      for (let i = 0; i < fields.length; i++) {
-        if (values[i] === absent) continue
-        at = fields[i]!.name
-        w.str(at)
-        writers[i]!(values[i], w)
-      }
-      for (at of others) {
-        w.str(at)
-        writeRest!((value as Record<string, unknown>)[at], w)
-      }
-    } catch (failure) {
-      throw at === undefined ? failure : atKey(failure, at)
-    }
-  })
-}
-
-export function mismatch(expected: string, value: unknown): never {
-  throw doesNotFit(`Expected ${expected}, got ${describe(value)}`)
-}
-
-/** The kind of a value, never the value: it may be a secret. */
-function describe(value: unknown): string {
-  if (value === null) return "null"
-  if (typeof value !== "object") return typeof value
-  const prototype: object | null = Object.getPrototypeOf(value)
-  const name: unknown = prototype?.constructor?.name
-  return typeof name === "string" && name !== "" ? name : "object"
 }

@@ -3,10 +3,11 @@
  * values that are refused, is what `WireEncoder` writes and says.
  */
 import * as Option from "effect/Option"
-import { atKey } from "../../CodecError.ts"
+import { atKey, mismatch } from "../../CodecError.ts"
 import { Writer, written } from "../msgpack/MsgPackWriter.ts"
+import { enter } from "./Nesting.ts"
 import { at, isCompiled, Source, storeBytes } from "./Source.ts"
-import { enter, interpret, mismatch, notFinite, outside, type Write } from "./WireEncoder.ts"
+import { interpret, notFinite, outside, type Write } from "./WireEncoder.ts"
 import type { Field, ListWire, StructWire, Wire } from "./WireSchema.ts"
 
 const made = new WeakMap<Wire, Write>()
