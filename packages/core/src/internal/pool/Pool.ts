@@ -81,30 +81,9 @@ export class Pool {
   readonly slots: Array<Slot> = []
   readonly board: Board
   lost = 0
-  private readonly settle = (): void => {
-    const isOpen = this.phase === "Open"
-    if (isOpen && !this.isShared) return
-    // Said before it looks: who gives a place back in between tells it.
-    this.board.ownerWaits = !isOpen || this.stats.waiting > 0
-    const { active, waiting } = this.stats
-    if (!isOpen && active === 0 && waiting === 0) this.becomeIdle()
-    this.lookAgain()
-  }
-  /**
-   * Looks for room again after a pulse, while somebody waits: a caller on another thread who gives back a place that he did not use
-   * tells nobody of it.
-   */
-  private readonly lookAgain = (): void => {
-    if (this.look !== undefined || !this.isShared || !this.board.ownerWaits) return
-    if (this.phase === "Closed" || this.isIdle) return
-    this.look = setTimeout(() => {
-      this.look = undefined
-      this.pumpAll()
-      this.settle()
-    }, pulse)
-  }
+  /** The timer of `lookAgain`, while it runs. */
   private look: ReturnType<typeof setTimeout> | undefined
-  private readonly waiting = new WaitingLine(this.settle)
+  private readonly waiting = new WaitingLine(() => this.settle())
   private readonly threads: Array<PoolThread> = []
   readonly concurrency: number
   private readonly capacity: number
@@ -184,7 +163,7 @@ export class Pool {
   add(): Slot {
     let number = 0
     while (this.slots.some((slot) => slot.number === number)) number++
-    const slot = new Slot(number, new WaitingLine(this.settle))
+    const slot = new Slot(number, new WaitingLine(() => this.settle()))
     this.slots.push(slot)
     this.expect()
     return slot
@@ -281,6 +260,31 @@ export class Pool {
 
   private pumpAll(): void {
     for (const slot of this.slots) if (slot.thread !== undefined) this.pump(slot, slot.thread)
+  }
+
+  /** Calls may have left: says on the board whether the owner waits for room, and ends the drain when all are settled. */
+  private settle(): void {
+    const isOpen = this.phase === "Open"
+    if (isOpen && !this.isShared) return
+    // Said before it looks: who gives a place back in between tells it.
+    this.board.ownerWaits = !isOpen || this.stats.waiting > 0
+    const { active, waiting } = this.stats
+    if (!isOpen && active === 0 && waiting === 0) this.becomeIdle()
+    this.lookAgain()
+  }
+
+  /**
+   * Looks for room again after a pulse, while somebody waits: a caller on another thread who gives back a place that he did not use
+   * tells nobody of it.
+   */
+  private lookAgain(): void {
+    if (this.look !== undefined || !this.isShared || !this.board.ownerWaits) return
+    if (this.phase === "Closed" || this.isIdle) return
+    this.look = setTimeout(() => {
+      this.look = undefined
+      this.pumpAll()
+      this.settle()
+    }, pulse)
   }
 
   /** Takes nothing new and completes when all that is in has settled. */
