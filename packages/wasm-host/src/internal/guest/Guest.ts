@@ -24,15 +24,8 @@ import { EntryLock } from "./EntryLock.ts"
 import type * as GuestCall from "./GuestCall.ts"
 import type { Export } from "./GuestCodec.ts"
 import * as GuestImports from "./GuestImports.ts"
+import type { GuestLimits } from "./GuestLimits.ts"
 import { Unresolved } from "./Unresolved.ts"
-
-/** What a guest may use while it runs. */
-export interface Limits {
-  /** Host functions that have not ended. */
-  readonly hostCalls: number
-  /** Bytes of one value. */
-  readonly valueBytes: number
-}
 
 /** What the guest is on the stack for. */
 export interface Entry {
@@ -60,7 +53,7 @@ export interface Options {
   readonly hosts: ReadonlyArray<HostCall.Host>
   /** What a host function runs with when no call owns it. */
   readonly context: Context.Context<never>
-  readonly limits: Limits
+  readonly limits: GuestLimits
   /**
    * Told why a host function has no answer, where the guest was told the Err that the contract names instead. `owner` is the
    * guest call that the function was for, `context` what it ran in.
@@ -78,7 +71,7 @@ export class Guest {
   readonly signature: Link.PluginSignature
   readonly hosts: ReadonlyArray<HostCall.Host>
   readonly context: Context.Context<never>
-  readonly limits: Limits
+  readonly limits: GuestLimits
   private readonly onUnheard: Options["onUnheard"]
   /** The refusals that it has told of since the entry of this number began. */
   private told: { readonly entry: number; readonly refusals: Set<string> } | undefined

@@ -70,7 +70,7 @@ const Load = Schema.Struct({
   module: Module,
   moduleImports: Schema.Array(Schema.String),
   signaturesChecked: Schema.Boolean,
-  /** `Guest.Limits`; Infinity is no limit. */
+  /** `GuestLimits`; Infinity is no limit. */
   limits: Schema.Struct({ hostCalls: Schema.Number, valueBytes: Schema.Number }),
   /** Where the guest's statistics are kept: see `SharedStats`. */
   stats: SharedMemoryBeside

@@ -14,7 +14,7 @@ import * as GuestError from "../../GuestError.ts"
 import type { Call } from "../call/Call.ts"
 import type { Instance, Receipt, Stats } from "../call/Instance.ts"
 import { type DirectOutcome, notDirect } from "../guest/DirectCall.ts"
-import type { Limits } from "../guest/Guest.ts"
+import type { GuestLimits } from "../guest/GuestLimits.ts"
 import type { HostExit } from "../host/HostAnswer.ts"
 import * as HostAnswer from "../host/HostAnswer.ts"
 import * as RunningHostCall from "../host/RunningHostCall.ts"
@@ -35,7 +35,7 @@ export interface RemoteHost {
 export class RemoteGuest implements Instance {
   readonly inCallingThread = false
   readonly missing: ReadonlyArray<string>
-  readonly limits: Limits
+  readonly limits: GuestLimits
   readonly number: number
   readonly thread: RemoteThread
   readonly signature: Link.PluginSignature
@@ -58,7 +58,7 @@ export class RemoteGuest implements Instance {
     readonly hosts: ReadonlyArray<HostFunction.Implementation>
     readonly context: Context.Context<never>
     readonly missing: ReadonlyArray<string>
-    readonly limits: Limits
+    readonly limits: GuestLimits
   }) {
     this.number = options.number
     this.thread = options.thread
