@@ -65,7 +65,7 @@ export class BlockingCall implements OutgoingCall {
   /** Nobody wants its answer any more. */
   interrupt(): void {
     if (this.isSettled) return
-    this.fail(this.hostCallError(new HostCallError.Interrupted()))
+    this.fail(HostCallError.interrupted(this.codec.name))
     this.thread.connection.interrupt(this.id)
     this.thread.connection.flush()
   }
@@ -96,14 +96,11 @@ export class BlockingCall implements OutgoingCall {
 
   onLost(why: Thread.Exit): void {
     const { lastRan, name } = this.thread
-    this.fail(this.hostCallError(new HostCallError.ThreadLost({ ...Thread.lossOf(why, lastRan), thread: name })))
+    const reason = new HostCallError.ThreadLost({ ...Thread.lossOf(why, lastRan), thread: name })
+    this.fail(new HostCallError.HostCallError({ function: this.codec.name, reason }))
   }
 
   fail(error: HostCallError.HostCallError | BlockingError.BlockingError): void {
     if (!this.isSettled) this.ended = Exit.fail(error)
-  }
-
-  private hostCallError(reason: HostCallError.Reason): HostCallError.HostCallError {
-    return new HostCallError.HostCallError({ function: this.codec.name, reason })
   }
 }

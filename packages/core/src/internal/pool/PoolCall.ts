@@ -107,7 +107,7 @@ export abstract class PoolCall extends Effectable.Class<void> implements Outgoin
   }
 
   fail(reason: HostCallError.Reason): void {
-    this.settle(this.failure(reason))
+    this.settle(Exit.fail(new HostCallError.HostCallError({ function: this.codec.name, reason })))
   }
 
   /** Run by the caller's fiber when that is interrupted, or its scope ends. */
@@ -141,10 +141,6 @@ export abstract class PoolCall extends Effectable.Class<void> implements Outgoin
     const resume = this.resume
     this.resume = undefined
     if (resume !== undefined) tell(resume, exit)
-  }
-
-  private failure(reason: HostCallError.Reason): Exit.Exit<never, HostCallError.HostCallError> {
-    return Exit.fail(new HostCallError.HostCallError({ function: this.codec.name, reason }))
   }
 }
 
