@@ -318,7 +318,7 @@ const argumentsOf = (rpc: Rpc.AnyWithProps): ReadonlyArray<Argument> => {
   const payload = rpc.payloadSchema
   if (payload.ast._tag === "Void") return []
   const fields: unknown = "fields" in payload ? payload.fields : undefined
-  if (payload.ast._tag !== "Objects" || payload.ast.encoding !== undefined || !isRecord(fields)) {
+  if (payload.ast._tag !== "Objects" || payload.ast.encoding !== undefined || !Accessor.isObject(fields)) {
     throw refused(rpc, "the payload must be a plain struct: its fields, in their order, are the arguments")
   }
   if (payload.ast.checks !== undefined) {
@@ -377,8 +377,5 @@ const refused = (rpc: Rpc.AnyWithProps, hint: string): CodecError =>
 
 /** Every `Rpc` has these properties; `Rpc.Any` only hides them from inference. */
 const propsOf = (rpc: Rpc.Any): Rpc.AnyWithProps => rpc as Rpc.AnyWithProps
-
-const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === "object" && value !== null
 
 const noBytes = new Uint8Array(0)

@@ -11,5 +11,5 @@ export const make = (name: string): Accessor => {
   return compiled as Accessor
 }
 
-const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
+export const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === "object" && value !== null
