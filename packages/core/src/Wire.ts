@@ -45,8 +45,9 @@ export interface Port {
   /** Sets who is told of messages. Those that came before wait for it. */
   readonly listen: (onMessage: (message: unknown) => void) => void
   /**
-   * Worker side: polls for the next message on the stack, for a moment, and takes it: `wake` when bytes lie in the ring,
-   * undefined when nothing comes. A thread that has gone to sleep is woken for 15 to 40 us of its sender's time. Where a platform cannot, threads sleep.
+   * Worker side: polls for the next message on the stack, for a moment, and takes it: `wake` when bytes lie in the
+   * ring, undefined when nothing comes. A thread that has gone to sleep is woken for 15 to 40 us of its sender's time.
+   * Where a platform cannot, threads sleep.
    */
   readonly poll?: () => unknown
   /** Worker side: while `poll` polls it also looks whether this word changes, and then returns, so that the event loop delivers. */
@@ -68,13 +69,15 @@ export const wake = null
 const ringFrames = 8
 
 /**
- * Where there is no room in the ring, a batch of this many frames is posted before its turn ends; the next of the same turn is twice as large. With 64 calls in flight 32 measured 1.5 times as fast as 64.
+ * Where there is no room in the ring, a batch of this many frames is posted before its turn ends; the next of the same
+ * turn is twice as large. With 64 calls in flight 32 measured 1.5 times as fast as 64.
  */
 const firstBatch = 32
 
 /**
- * Up to so many frames are posted when the microtask ends, as what goes to the ring is: nobody waits longer than needed. When there were more, the
- * messages that have come meanwhile are read first, or batches would break into ever smaller ones.
+ * Up to so many frames are posted when the microtask ends, as what goes to the ring is: nobody waits longer than
+ * needed. When there were more, the messages that have come meanwhile are read first, or batches would break into ever
+ * smaller ones.
  */
 const fewFrames = 4
 

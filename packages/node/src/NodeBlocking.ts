@@ -19,11 +19,11 @@ import type * as Scope from "effect/Scope"
 import { channels } from "./internal/Channels.ts"
 
 /**
- * A handle of the pool: a value for `workerData`, `postMessage`, or for synchronous code in this thread. One caller opens
- * it, once; it ends with the scope. Complete once each thread of the pool listens, so not while one computes. The pool may run in this thread (`layer`) or over threads (`NodeHostPool.layer`). Synchronous code
- * of this thread needs the latter: what would wait for itself is refused with `WouldDeadlock`. A caller's thread that is
- * terminated cannot say so: what it has in the pool runs, and keeps its room, until the scope ends. So let the scope end with the
- * thread.
+ * A handle of the pool: a value for `workerData`, `postMessage`, or for synchronous code in this thread. One caller
+ * opens it, once; it ends with the scope. Complete once each thread of the pool listens, so not while one computes. The
+ * pool may run in this thread (`layer`) or over threads (`NodeHostPool.layer`). Synchronous code of this thread needs
+ * the latter: what would wait for itself is refused with `WouldDeadlock`. A caller's thread that is terminated cannot
+ * say so: what it has in the pool runs, and keeps its room, until the scope ends. So let the scope end with the thread.
  */
 export const handle = <Self, R extends Rpc.Any, Init>(
   contract: HostPool.Any<Self, R, Init>

@@ -28,11 +28,12 @@ export interface Options {
   /** Options of node for each thread. Default: this process's. */
   readonly execArgv?: ReadonlyArray<string>
   /**
-   * How long a thread that has answered everything polls for more before it sleeps; waking it costs its caller 15 to
-   * 40 us, and the call as much again. The caller's event loop does not sleep for up to 30 us while an answer may come
-   * that soon. Either waits for up to a millisecond when it had to wake the other. Who is awake need not be woken: what is
-   * said lies in memory that both share. Zero: both sleep at once; a guest that waits for a sync host function polls all the
-   * same, for 50 us, or for up to a millisecond when the application had to be woken. Default: 100 microseconds. More than a millisecond is a millisecond.
+   * How long a thread that has answered everything polls for more before it sleeps; waking it costs its caller 15 to 40
+   * us, and the call as much again. The caller's event loop does not sleep for up to 30 us while an answer may come
+   * that soon. Either waits for up to a millisecond when it had to wake the other. Who is awake need not be woken: what
+   * is said lies in memory that both share. Zero: both sleep at once; a guest that waits for a sync host function polls
+   * all the same, for 50 us, or for up to a millisecond when the application had to be woken. Default: 100
+   * microseconds. More than a millisecond is a millisecond.
    */
   readonly busyPoll?: Duration.Input
   /**

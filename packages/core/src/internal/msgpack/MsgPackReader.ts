@@ -3,8 +3,9 @@
  *
  * Every read is checked against the end of the input before it happens, and a length against the bytes that are left
  * before anything is allocated for it, so that a few hostile bytes cannot claim gigabytes. Strings are strict UTF-8.
- * Byte strings are copied out, except from sealed bytes (a view, from 512 bytes on) and from beside them. Give it exactly the bytes of the value, not the memory they lie in: limits are relative
- * to their length; one reader serves all values of a message, a {@link Reader.window} each. Failures are thrown as `CodecFailure`; `Codec` catches them.
+ * Byte strings are copied out, except from sealed bytes (a view, from 512 bytes on) and from beside them. Give it
+ * exactly the bytes of the value, not the memory they lie in: limits are relative to their length; one reader serves
+ * all values of a message, a {@link Reader.window} each. Failures are thrown as `CodecFailure`; `Codec` catches them.
  */
 import { CodecFailure, doesNotFit } from "../../CodecError.ts"
 import { besideType, classes, className, maxDepth, scalarBytes, WireClass } from "./MsgPackFormat.ts"

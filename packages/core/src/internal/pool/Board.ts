@@ -21,7 +21,10 @@ const expected = 4
 const beats = 5
 const headWords = 6
 
-/** Words of a thread: its generation, readiness, end and load; the function that it began last, plus one; messages posted to it by callers; its platform's number. */
+/**
+ * Words of a thread: its generation, readiness, end and load; the function that it began last, plus one; messages
+ * posted to it by callers; its platform's number.
+ */
 const state = 0
 const ran = 1
 const rings = 2

@@ -82,7 +82,10 @@ export abstract class RunningHostCall<Call extends Owner = Owner> {
     return this.observation?.context ?? this.caller
   }
 
-  /** A host function sees the log level that was set around its caller, his references (clock, tracer) where its layer set none, and its guest call. */
+  /**
+   * A host function sees the log level that was set around its caller, his references (clock, tracer) where its layer
+   * set none, and its guest call.
+   */
   contextOf(implementation: HostFunction.Implementation): Context.Context<never> {
     return Context.add(this.admitted(implementation), Current, this)
   }
