@@ -2,11 +2,8 @@
  * Worker side: runs the guests of one thread for the executor that owns it.
  *
  * It knows bytes and argument kinds, never schemas: what it is sent goes into guest memory as it is, and what a guest
- * answers goes back so. Host functions are calls to the owner. An async one is answered through the wire; a sync one
- * blocks this thread until its answer is in the reply cell. One without a result is not waited for, but every so often,
- * so that a guest which only logs does not fill the owner's memory.
+ * answers goes back so. Host functions are calls to the owner: see `WireHosts`.
  */
-
 import * as Codec from "@fiberhost/core/Codec"
 import * as Connection from "@fiberhost/core/Connection"
 import { isA } from "@fiberhost/core/Foreign"
@@ -21,17 +18,12 @@ import * as GuestError from "../../GuestError.ts"
 import type { Usage } from "../call/Usage.ts"
 import * as Guest from "../guest/Guest.ts"
 import * as GuestCall from "../guest/GuestCall.ts"
-import type { Raws } from "../guest/GuestCodec.ts"
-import type { HostExit } from "../host/HostAnswer.ts"
-import * as HostArguments from "../host/HostArguments.ts"
-import { type Host, type HostCall, Unbegun } from "../host/HostCall.ts"
-import type { Signature } from "../module/Signature.ts"
 import type { CallTable } from "./CallTable.ts"
 import * as GuestWire from "./GuestWire.ts"
 import type { ReplyCell } from "./ReplyCell.ts"
-import { SentHostCall } from "./SentHostCall.ts"
 import * as SharedStats from "./SharedStats.ts"
-import { type Answering, nilAnswer, nobody, WireCaller } from "./WireCaller.ts"
+import { type Answering, nobody, WireCaller } from "./WireCaller.ts"
+import { WireHosts } from "./WireHosts.ts"
 
 export interface Options {
   readonly port: Wire.Port
@@ -46,14 +38,13 @@ export interface Options {
 export class GuestServer implements Connection.Server, Answering {
   private readonly options: Options
   private readonly connection: Connection.Connection
+  private readonly hosts: WireHosts
   private readonly guests = new Map<number, Guest.Guest>()
   private readonly calls = new IdTable<GuestCall.GuestCall<Uint8Array>>()
   /** The failure that was told last. */
   private last: { readonly failure: GuestWire.Failure; readonly bytes: Uint8Array } | undefined
   /** Guests that are being closed, and the thread itself once it is. */
   private ending = 0
-  /** What has been asked of host functions without a result since one was waited for. */
-  private unanswered = { calls: 0, bytes: 0 }
 
   constructor(options: Options) {
     this.options = options
@@ -61,6 +52,7 @@ export class GuestServer implements Connection.Server, Answering {
       // The owner's messages cannot be trusted: this thread ends, and the owner sees it.
       throw new Error(`the owner of this thread sent what is no frame: ${detail}`)
     })
+    this.hosts = new WireHosts(this.connection, options.reply)
     this.connection.signal(GuestWire.ready)
   }
 
@@ -182,7 +174,7 @@ export class GuestServer implements Connection.Server, Answering {
         imports: load.moduleImports,
         signaturesChecked: load.signaturesChecked,
         signature: { plugin: load.plugin, imports: load.imports, exports: load.exports },
-        hosts: load.imports.map((signature, index) => this.hostOf(load.guest, signature, index)),
+        hosts: load.imports.map((signature, index) => this.hosts.of(load.guest, signature, index)),
         context: nobody,
         limits: load.limits,
         onUnheard: (error, owner) => this.tellUnheard(load.guest, error, owner?.id ?? 0),
@@ -203,101 +195,7 @@ export class GuestServer implements Connection.Server, Answering {
     this.guests.delete(number)
     return guest.closeBut((hostCall) => except.has(hostCall.id))
   }
-
-  /** Guest to host: a host function, which the owner runs. */
-  private hostOf(target: number, { name, result, sync, arguments: kinds }: Signature, index: number): Host {
-    if (!sync) {
-      const sending = new Sending(this.connection, target)
-      return (guest, signature, raws) => {
-        const refused = HostArguments.refusal(signature, raws, guest.memory)
-        return refused === undefined ? sending : Exit.fail(refused)
-      }
-    }
-
-    const ask = (args: ReadonlyArray<Uint8Array>, owner: GuestCall.GuestCall | undefined, flags: number) =>
-      this.connection.post({
-        ...noListener,
-        target,
-        index,
-        caller: owner?.id ?? 0,
-        flags,
-        writeArguments: (writer) => {
-          for (let i = 0; i < kinds.length; i++) Wire.writeValue(writer, args[i]!)
-          return undefined
-        }
-      })
-    const wait = () => {
-      this.connection.flush()
-      return this.options.reply.wait(name, this.connection.hasWoken())
-    }
-    const given =
-      (run: (args: ReadonlyArray<Uint8Array>, owner: GuestCall.GuestCall | undefined) => HostExit): Host =>
-      (guest, signature, raws) => {
-        const args = HostArguments.take(signature, raws, guest.memory)
-        return Result.isFailure(args) ? Exit.fail(args.failure) : run(args.success, ownerOf(guest))
-      }
-    if (result === "void") {
-      return given((args, owner) => {
-        if (this.mayGoOn(args)) {
-          ask(args, owner, GuestWire.unansweredFlag)
-          // The guest may not return, and what it logged would end with its thread.
-          this.connection.flush()
-        } else {
-          ask(args, owner, GuestWire.unansweredFlag | Connection.blockingFlag)
-          // That it failed is the owner's affair, as it is when nobody waits.
-          wait()
-        }
-        return nilAnswer
-      })
-    }
-    return given((args, owner) => {
-      ask(args, owner, Connection.blockingFlag)
-      const answer = wait()
-      return Result.isSuccess(answer) ? Exit.succeed(answer.success) : Exit.fail(answer.failure)
-    })
-  }
-
-  /** Whether one more host function without a result may be called without waiting for it. */
-  private mayGoOn(args: ReadonlyArray<Uint8Array>): boolean {
-    this.unanswered.calls++
-    for (const arg of args) this.unanswered.bytes += arg.byteLength
-    if (this.unanswered.calls < unansweredCalls && this.unanswered.bytes < unansweredBytes) return true
-    this.unanswered = { calls: 0, bytes: 0 }
-    return false
-  }
 }
-
-/** An async host function, which is sent to the owner. */
-class Sending extends Unbegun {
-  private readonly connection: Connection.Connection
-  private readonly target: number
-
-  constructor(connection: Connection.Connection, target: number) {
-    super()
-    this.connection = connection
-    this.target = target
-  }
-
-  begin(hostCall: HostCall, raws: Raws): undefined {
-    const sent = new SentHostCall(this.connection, this.target, hostCall, raws)
-    // Arguments that are bytes are never refused.
-    hostCall.id = this.connection.call(sent) as number
-    // Before the guest is entered, which may be its end.
-    hostCall.begun(sent)
-    HostArguments.drop(hostCall.signature, raws, hostCall.guest.memory)
-  }
-}
-
-/** What is never told of a call whose answer comes through the reply cell, or not at all. */
-const noListener = { onReply: () => {}, onFailure: () => {}, onChunk: () => {}, onLost: () => {} }
-
-/** What this thread's guests may ask of host functions without a result before one is waited for. */
-const unansweredCalls = 256
-const unansweredBytes = 1024 * 1024
-
-/** The guest call that the guest on the stack runs for, while its caller waits. */
-const ownerOf = ({ current }: Guest.Guest): GuestCall.GuestCall | undefined =>
-  current?.isSettled === false ? current : undefined
 
 const failureOf = (cause: Cause.Cause<unknown>, { dead }: Guest.Guest, hasBegun: boolean): GuestWire.Failure => {
   const error = Cause.findError(cause)
