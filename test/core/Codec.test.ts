@@ -18,6 +18,7 @@ import {
   SchemaTransformation
 } from "effect"
 import { Transferable } from "effect/workers"
+import { randomOf } from "../fixtures/random.ts"
 
 // biome-ignore lint/suspicious/noExplicitAny: tables hold schemas and values of every type
 type AnySchema = Schema.Codec<any>
@@ -835,11 +836,8 @@ describe("Codec", () => {
           { a: 1, b: new Uint8Array(4), c: "d" }
         ]
       ]
-      let seed = 12345
-      const random = (below: number) => {
-        seed = (Math.imul(seed, 1_103_515_245) + 12_345) >>> 0
-        return Math.floor((seed / 2 ** 32) * below)
-      }
+      const next = randomOf(12345)
+      const random = (below: number) => Math.floor(next() * below)
       let accepted = 0
       for (const [schema, value] of samples) {
         const bytes = Result.getOrThrow(encode(schema, value))

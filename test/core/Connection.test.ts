@@ -1,6 +1,7 @@
 import { afterEach, assert, beforeEach, describe, it, vi } from "@effect/vitest"
 import { Codec, CodecError, Connection, RingBuffer, Wire } from "@fiberhost/core"
 import { Effect, LogLevel, Result, Tracer } from "effect"
+import { randomOf } from "../fixtures/random.ts"
 import { portPair, settled, until } from "../fixtures/workThreads.ts"
 
 const bytes = (...values: ReadonlyArray<number>) => Uint8Array.from(values)
@@ -366,11 +367,8 @@ describe.for([
 
   it.effect("whatever the other side sends, it reports it and no call is forgotten or told twice", () =>
     Effect.gen(function* () {
-      let state = 42
-      const random = (below: number) => {
-        state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
-        return Math.floor((state / 2 ** 32) * below)
-      }
+      const next = randomOf(42)
+      const random = (below: number) => Math.floor(next() * below)
       let faulty = 0
       for (let round = 0; round < 300; round++) {
         const { caller, faults, say } = connect()
@@ -381,7 +379,6 @@ describe.for([
           const frame = [1 + random(8), random(5), random(3), 0, 0, 0, random(4), random(256), random(256)]
           say(Uint8Array.from(frame.slice(0, 1 + random(frame.length))))
         }
-        yield* Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
         yield* settled
         faulty += faults.length > 0 ? 1 : 0
         caller.end({ exitCode: undefined, detail: "" })

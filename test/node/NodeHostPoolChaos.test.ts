@@ -2,7 +2,8 @@ import { assert, it } from "@effect/vitest"
 import { HostCallError, HostPool, Thread, ThreadPool } from "@fiberhost/core"
 import { NodeThreads } from "@fiberhost/node"
 import { Cause, Effect, Exit, Fiber, Layer, Metric, Schedule, Scope, Stream } from "effect"
-import { eventually } from "../fixtures/eventually.ts"
+import { eventually, turn } from "../fixtures/eventually.ts"
+import { randomOf } from "../fixtures/random.ts"
 import { Crew, type Ending, Gate, Sorry } from "../fixtures/workCrew.ts"
 import { until } from "../fixtures/workThreads.ts"
 
@@ -14,14 +15,8 @@ const concurrency = 16
 /** Fibers that call, one call after another. */
 const callers = 100
 
-const randomOf = (seed: number) => {
-  let state = seed
-  const next = () => {
-    state = (state + 0x6d2b79f5) | 0
-    let t = Math.imul(state ^ (state >>> 15), 1 | state)
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32
-  }
+const choicesOf = (seed: number) => {
+  const next = randomOf(seed)
   return {
     below: (limit: number) => Math.floor(next() * limit),
     chance: (probability: number) => next() < probability
@@ -43,10 +38,8 @@ const terminable = (running: Set<Thread.Thread>) =>
     }))
   ).pipe(Layer.provide(NodeThreads.layer({ resourceLimits: { maxOldGenerationSizeMb: 64 } })))
 
-const pause = Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
-
 const chaos = Effect.fn(function* (fibers: { started: number; active: number }) {
-  const random = randomOf(seed)
+  const random = choicesOf(seed)
   const running = new Set<Thread.Thread>()
   const scope = yield* Scope.make()
   const crew = yield* ThreadPool.make(Crew, {
@@ -168,7 +161,7 @@ const chaos = Effect.fn(function* (fibers: { started: number; active: number }) 
     const early = random.chance(0.3) ? 1 + random.below(length) : undefined
     const read = Stream.runForEach(early === undefined ? stream : Stream.take(stream, early), (n) => {
       taken.push(n)
-      return slow === 0 ? Effect.void : slow === 1 ? Effect.yieldNow : pause
+      return slow === 0 ? Effect.void : slow === 1 ? Effect.yieldNow : turn
     })
     return [
       read,
@@ -194,7 +187,7 @@ const chaos = Effect.fn(function* (fibers: { started: number; active: number }) 
         check(yield* Effect.exit(pinned), is)
       } else {
         const fiber = yield* Effect.forkChild(pinned, { startImmediately: true })
-        for (let i = 0; i < interrupts; i++) yield* pause
+        for (let i = 0; i < interrupts; i++) yield* turn
         yield* Fiber.interrupt(fiber)
         check(yield* Fiber.await(fiber), is)
       }
