@@ -88,7 +88,7 @@ export class Pool {
   readonly concurrency: number
   private readonly capacity: number
   private readonly pinnable: number
-  /** Told when a call finds no idle thread. */
+  /** Told when a call finds no idle thread, and when one waits on though a thread has come. */
   private readonly onBusy: (() => void) | undefined
   /** Callers on other threads that are let in, by their handle's name, and what sees threads end while the owner is blocked. */
   private readonly callers = new Map<string, Bell>()
