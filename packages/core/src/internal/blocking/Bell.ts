@@ -2,6 +2,7 @@
  * What a caller that blocks its thread shares with the threads that it calls: they ring when they have posted to it, and
  * say when they listen to it. Who opened the handle, and that it was released, stand there as well.
  */
+import type { Board, Place } from "../pool/Board.ts"
 
 /** Words: the handle's state; the number, plus one, of the thread that opened it; what has been posted to it, as a count. */
 const state = 0
@@ -69,9 +70,9 @@ export class Bell {
     return Atomics.load(this.words, at(slot, listener)) === generation + 1
   }
 
-  /** Caller's side: he has taken a place on the thread. */
-  hold(slot: number): void {
-    Atomics.add(this.words, at(slot, held), 1)
+  /** Caller's side: takes a place on the thread, unless it has `limit` calls, or is not the one that was meant. */
+  reserve(board: Board, place: Place, limit: number): boolean {
+    return board.reserve(place, limit, this.words, at(place.slot, held))
   }
 
   /** Gives a place back; false when the thread has done that, since it does not listen any more. */

@@ -227,8 +227,7 @@ export class Caller {
       }
       if (chosen === undefined || least > 0) this.askForThread()
       if (chosen === undefined) return undefined
-      if (this.board.reserve(chosen, this.handle.concurrency)) {
-        this.bell.hold(chosen.slot)
+      if (this.bell.reserve(this.board, chosen, this.handle.concurrency)) {
         if (this.bell.isListening(chosen.slot, chosen.generation)) return chosen
         this.giveBack(chosen)
       }

@@ -87,13 +87,19 @@ export class Board {
     return word >>> 17 !== generation || (word & lostBit) !== 0
   }
 
-  /** Takes a place on the thread, unless it has `limit` calls, or is not the one that was meant. */
-  reserve({ generation, slot }: Place, limit: number): boolean {
+  /**
+   * Takes a place on the thread, unless it has `limit` calls, or is not the one that was meant. For a caller whose own thread may be
+   * terminated, it is counted in `counts[counted]` in the same step: where no function is called a thread does not end.
+   */
+  reserve({ generation, slot }: Place, limit: number, counts?: Int32Array, counted = 0): boolean {
     const index = at(slot, state)
     for (let word = Atomics.load(this.words, index); ; ) {
       if (word >>> 17 !== generation || (word & readyBit) === 0 || (word & loadMask) >= limit) return false
       const found = Atomics.compareExchange(this.words, index, word, word + 1)
-      if (found === word) return true
+      if (found === word) {
+        if (counts !== undefined) Atomics.add(counts, counted, 1)
+        return true
+      }
       word = found
     }
   }
