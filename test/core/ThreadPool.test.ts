@@ -57,7 +57,12 @@ const numberOf = ({ name }: FakeThread) => Number(name.slice(name.indexOf("#") +
 /** A pool whose jobs begin and end where the test can see it. */
 const jobsPool = Effect.fn(function* (
   options: Omit<ThreadPool.Options<{ readonly greeting: string }>, "program" | "initial"> = {},
-  fake: { greeting?: string; onStart?: (thread: FakeThread, nth: number) => Effect.Effect<void, Error> } = {}
+  fake: {
+    greeting?: string
+    /** Of the handlers' own layer. */
+    logLevel?: LogLevel.LogLevel
+    onStart?: (thread: FakeThread, nth: number) => Effect.Effect<void, Error>
+  } = {}
 ) {
   const gates = new Map<number, Deferred.Deferred<void>>()
   const gate = (id: number) => {
@@ -100,7 +105,7 @@ const jobsPool = Effect.fn(function* (
             )
         }
       })
-    )
+    ).pipe(Layer.provide(fake.logLevel ? Layer.succeed(References.MinimumLogLevel, fake.logLevel) : Layer.empty))
   )
   const scope = yield* Scope.make()
   yield* Effect.addFinalizer((exit) => Scope.close(scope, exit))
@@ -910,6 +915,17 @@ describe("what a thread is given and says", () => {
         assert.deepStrictEqual(yield* logged("Info"), [warning])
         assert.deepStrictEqual(yield* logged("Debug"), [warning, { logLevel: "Debug", message: ["detail"], ...around }])
       })
+  )
+
+  it.effect("what its handlers' own layer wants logged is logged, unless a caller wants something else", () =>
+    Effect.gen(function* () {
+      const lines: Array<unknown> = []
+      const logger = Logger.make(({ logLevel }) => void lines.push(logLevel))
+      const { jobs } = yield* jobsPool({ size: 1 }, { logLevel: "Debug" }).pipe(Effect.provide(Logger.layer([logger])))
+      yield* jobs.log({ text: "careful" })
+      yield* Effect.provideService(jobs.log({ text: "careful" }), References.MinimumLogLevel, "Error")
+      assert.deepStrictEqual(lines, ["Warn", "Debug"])
+    })
   )
 
   it.effect("an error in its log arrives with its stack and its cause", () =>

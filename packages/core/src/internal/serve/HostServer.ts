@@ -7,6 +7,7 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import * as References from "effect/References"
 import type * as Scope from "effect/Scope"
 import type { Connection } from "../../Connection.ts"
 import type * as HostFunction from "../../HostFunction.ts"
@@ -72,7 +73,8 @@ export class HostServer {
     return Effect.acquireRelease(
       Effect.map(Effect.context<never>(), (context) => {
         this.service.functions = functions
-        this.service.context = context
+        // The owner's log level is what handlers were built with: around a call there is none but its caller's.
+        this.service.context = withoutLogLevel(context)
         this.connection.signal(Signal.ready)
       }),
       () =>
@@ -132,3 +134,5 @@ export class HostServer {
     this.doors.get(name)?.close()
   }
 }
+
+const withoutLogLevel = Context.omit(References.MinimumLogLevel)
