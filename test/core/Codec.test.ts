@@ -480,6 +480,13 @@ describe("Codec", () => {
           Schema.String,
           '{"a":1}'
         ],
+        [
+          "a cause as JSON in a string",
+          Schema.fromJsonString(Schema.Defect()),
+          new Error("outer", { cause: new RangeError("inner") }),
+          Schema.String,
+          '{"name":"Error","message":"outer","cause":{"name":"RangeError","message":"inner"}}'
+        ],
         ["a bit", Schema.BooleanFromBit, true, U8, 1],
         ["a duration in milliseconds", Schema.DurationFromMillis, Duration.millis(5), Schema.Number, 5],
         ["a non-empty array", Schema.NonEmptyArray(Schema.Int), [1], Schema.Array(Schema.Int), [1]],
@@ -1092,7 +1099,7 @@ describe("Codec", () => {
       ["Redacted", Schema.Redacted(Schema.String), "", /redact after decoding/],
       ["RegExp", Schema.RegExp, "", /source and flags/],
       ["Exit", Schema.Exit(Schema.Int, Schema.String, Schema.Defect()), "", /Schema\.Result/],
-      ["Defect", Schema.Struct({ cause: Schema.Defect() }), "cause", /message as a string/],
+      ["Defect", Schema.Struct({ cause: Schema.Defect() }), "cause", /fromJsonString\(Schema\.Defect\(\)\)/],
       ["a record's value", Schema.Record(Schema.String, Schema.Unknown), "*", /Name its schema/],
       ["Option of Option", Schema.Struct({ a: Schema.Option(Schema.Option(Schema.Int)) }), "a", /nil/],
       ["Option of NullOr", Schema.Option(Schema.NullOr(Schema.Int)), "", /nil/],

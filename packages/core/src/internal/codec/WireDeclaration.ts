@@ -79,7 +79,7 @@ const replacements: ReadonlyMap<string, string> = new Map(
     Cause: "a Schema.TaggedError with the fields that should travel",
     CauseReason: "a Schema.TaggedError with the fields that should travel",
     Exit: "Schema.Result",
-    Json: "Schema.fromJsonString; for a cause (Schema.Defect) carry its message as a string",
+    Json: "Schema.fromJsonString; for a cause, Schema.fromJsonString(Schema.Defect())",
     MutableJson: "Schema.fromJsonString",
     RegExp: "a struct of source and flags",
     SemVer: "Schema.SemVerFromString",
