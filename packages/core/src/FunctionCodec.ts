@@ -319,7 +319,10 @@ const argumentsOf = (rpc: Rpc.AnyWithProps): ReadonlyArray<Argument> => {
   if (payload.ast._tag === "Void") return []
   const fields: unknown = "fields" in payload ? payload.fields : undefined
   if (payload.ast._tag !== "Objects" || payload.ast.encoding !== undefined || !Accessor.isObject(fields)) {
-    throw refused(rpc, "the payload must be a plain struct: its fields, in their order, are the arguments")
+    throw refused(
+      rpc,
+      "the payload must be a plain struct, no class and without a primaryKey: its fields, in their order, are the arguments"
+    )
   }
   if (payload.ast.checks !== undefined) {
     throw refused(rpc, "checks on the payload as a whole are not applied to arguments: check its fields instead")
