@@ -25,7 +25,7 @@ describe("a pool whose threads cannot begin", () => {
   const cases: ReadonlyArray<readonly [string, RegExp]> = [
     ["throws", /Error: thrown by the module.*\(exit code 1\)/],
     ["exits", /its program ended \(exit code 4\)/],
-    ["serves-nothing", /its program ended \(exit code 0\)/],
+    ["serves-nothing", /its program ended \(exit code 0\)\. It serves no pool: .*NodeHostRunner\.run/],
     ["another-contract", /This is the program of a thread of pool "test\/Crew": pool "suite\/Work" has started it/],
     ["older-contract", /function 2 of the pool is die\(message\), and here die\(text\)/],
     ["layer-fails", /no database/],

@@ -83,7 +83,7 @@ export const make =
           if (isServing) pool.lost++
           told = poolThread.active > 0
           pool.ended(slot, poolThread, exit)
-          startFailed(Thread.describeLoss(loss))
+          startFailed(Thread.describeLoss(loss) + (exit.exitCode === 0 ? servesNothing : ""))
           Deferred.doneUnsafe(ended, Effect.succeed(loss))
         })
 
@@ -107,3 +107,6 @@ export const make =
         }
       })
     ).pipe(Effect.catch((error) => Effect.succeed({ error, proven: false, told: false })))
+
+/** What is said of a program that ended by itself, without an error, before it took calls. */
+const servesNothing = ". It serves no pool: the last thing that it does must be NodeHostRunner.run"
