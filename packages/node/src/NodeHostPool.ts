@@ -28,7 +28,7 @@ export const layer = <Self, R extends Rpc.Any, Init>(
 ): Layer.Layer<Self, Thread.ThreadError> =>
   Layer.provide(ThreadPool.layer(contract, withSize(options)), NodeThreads.layer(options))
 
-/** A pool that somebody without Effect owns: it ends when it is closed, or with `await using`. */
+/** A pool that somebody without Effect owns: it ends when it is closed, or with `await using`. Until then its process runs. */
 export type Opened<R extends Rpc.Any> = HostPool.Promises<R> & AsyncDisposable
 
 /** Starts a pool for callers without Effect. Rejects with a `ThreadError` when a thread cannot begin. */

@@ -1,6 +1,7 @@
 /**
  * A pool's functions in the calling thread, behind an executor. Values cross the codecs as they do on their way to
- * another thread, so a program behaves the same over both.
+ * another thread, so a program behaves the same over both. But there is nothing beside the bytes: buffers are copied where
+ * they would be moved, and what only the structured clone can carry is refused.
  */
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
