@@ -2,10 +2,13 @@
  * Stands in for a guest in tests of what uses a plugin: no WebAssembly, and the same codecs. It lives as long as whoever
  * refers to it.
  */
+import * as Deadline from "@fiberhost/core/Deadline"
 import type * as FunctionCodec from "@fiberhost/core/FunctionCodec"
 import * as HostFunction from "@fiberhost/core/HostFunction"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
+import * as Abi from "../../Abi.ts"
 import * as GuestError from "../../GuestError.ts"
 import { notDirect } from "../guest/DirectCall.ts"
 import { GuestCodec } from "../guest/GuestCodec.ts"
@@ -29,7 +32,10 @@ export const make = Effect.fnUntraced(function* <H extends object>(
     missing,
     call: (index, payload) => {
       const guestCodec = functions[index]!
-      return guestCodec.leftOut ?? called(guestCodec, payload, implementations.get(guestCodec.codec.name)!)
+      return (
+        guestCodec.leftOut ??
+        inTime(guestCodec, called(guestCodec, payload, implementations.get(guestCodec.codec.name)!))
+      )
     },
     callDirectly: () => notDirect,
     inCallingThread: true,
@@ -37,6 +43,20 @@ export const make = Effect.fnUntraced(function* <H extends object>(
     stats: { ...noStats, alive: true }
   }
 })
+
+/** A call under its function's deadline and its caller's. A double has room for all, so its time is the guest's. */
+const inTime = (guestCodec: GuestCodec, call: Effect.Effect<unknown, unknown>): Effect.Effect<unknown, unknown> => {
+  const within = Effect.contextWith((context: Context.Context<never>) => {
+    const left = Context.get(context, Deadline.Current) - Deadline.now(context)
+    if (left === Infinity) return call
+    const overdue = (phase: GuestError.Phase, inGuest: number) =>
+      guestCodec.fail(new GuestError.DeadlineExceeded({ phase, waiting: 0, inGuest, inHost: 0 }))
+    if (left <= 0) return overdue("waiting", 0)
+    return Effect.timeoutOrElse(call, { duration: left, orElse: () => overdue("guest", left) })
+  })
+  const own = Context.getOrUndefined(guestCodec.codec.rpc.annotations, Abi.Deadline)
+  return own === undefined ? within : Deadline.within(within, own)
+}
 
 const called = (
   guestCodec: GuestCodec,
