@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import type { GuestError } from "@fiberhost/wasm-host"
+import { GuestError } from "@fiberhost/wasm-host"
 import { Context, Effect, Fiber, Layer } from "effect"
 import { NotFound, Reporter } from "../../examples/report/contract.ts"
 
@@ -53,6 +53,21 @@ describe("a service's test with a typed double of its plugin", () => {
       )
     )
   )
+
+  it.effect("sees what a guest itself fails with, where a function of the double is replaced", () => {
+    const reason = new GuestError.Trapped({ detail: "unreachable", pending: 0 })
+    const trapped = new GuestError.GuestError({ plugin: "report/Reporter", function: "report", reason })
+    const trapping = Layer.effect(
+      Reporter,
+      Effect.map(Reporter, (double) => ({ ...double, report: () => Effect.fail(trapped) }))
+    ).pipe(Layer.provide(Reporter.layerTest({})))
+    return Effect.gen(function* () {
+      const text = (yield* Summary)
+        .of("a")
+        .pipe(Effect.catchReason("GuestError", "Trapped", (trap) => Effect.succeed(trap.detail)))
+      assert.strictEqual(yield* text, "unreachable")
+    }).pipe(Effect.provide(summaryOver(trapping)))
+  })
 
   it.effect("closes the scope of a function that is interrupted", () => {
     const closed: Array<string> = []
