@@ -34,8 +34,9 @@ export interface Options<Init> {
   /** The value that each thread is given, if the contract has one. */
   readonly initial?: Init
   /**
-   * How many threads: a fixed number, or between two. Then a call that finds no idle thread starts another, and one that
-   * had nothing to do for `idleTime` (default 10 seconds, at least a millisecond; at most twice that) ends. Default: 1.
+   * How many threads: a fixed number, or between two. Then a call that finds no idle thread starts another, one at a
+   * time, and one that had nothing to do for `idleTime` (default 10 seconds, at least a millisecond; at most twice that) ends.
+   * Default: 1.
    */
   readonly size?: number | { readonly min: number; readonly max: number; readonly idleTime?: Duration.Input }
   /**
