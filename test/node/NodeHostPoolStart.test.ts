@@ -30,6 +30,7 @@ describe("a pool whose threads cannot begin", () => {
     ["older-contract", /function 2 of the pool is die\(message\), and here die\(text\)/],
     ["layer-fails", /no database/],
     ["layer-dies", /TypeError: a bug in the layer/],
+    ["layer-dies-of-half-a-character", /^suite\/Work#0 could not start: Error: half \ufffd/],
     ["missing-handler", /no handler for double, nothing/]
   ]
   for (const [fault, message] of cases) {

@@ -131,7 +131,7 @@ const textOf = (value: unknown): string => {
   try {
     const isError = Foreign.isA(value, Error)
     const text = isError ? Cause.pretty(Cause.die(value)) : Inspectable.toStringUnknown(value, 0)
-    return text.slice(0, maxTextLength)
+    return text.slice(0, maxTextLength).toWellFormed()
   } catch {
     return Foreign.textOf(value)
   }
