@@ -1166,6 +1166,23 @@ describe("Codec", () => {
       assert.deepStrictEqual(decodeHex(Schema.fromJsonString(Apart), encodeHex(Schema.fromJsonString(Apart), all)), all)
     })
 
+    it("but not of one in which a single member is recursive", () => {
+      const Folder: AnySchema = Schema.Struct({
+        name: Schema.String,
+        entries: Schema.Array(Schema.suspend((): AnySchema => Entry))
+      }) as never
+      const Entry: AnySchema = Schema.Union([Schema.Struct({ name: Schema.String, bytes: Schema.Int }), Folder])
+      const text = Schema.fromJsonString(Entry)
+      const value = {
+        name: "a",
+        entries: [
+          { name: "b", bytes: 1 },
+          { name: "c", entries: [] }
+        ]
+      }
+      assert.deepStrictEqual(decodeHex(text, encodeHex(text, value)), value)
+    })
+
     it("but a null and an undefined field can be told apart", () => {
       const schema = Schema.Struct({ a: Schema.optional(Schema.NullOr(Schema.Int)) })
       assert.deepStrictEqual(decodeHex(schema, encodeHex(schema, { a: null })), { a: null })

@@ -13,7 +13,9 @@ export const isExponential = (ast: SchemaAST.AST, whole: boolean): boolean => {
   const roots = [...parts(ast), ...(whole ? sources : sources.slice(0, -1))]
   const all = Array.from(nodes(new Set(roots)))
   const anyKeys = [ast, ...all].some(isParsed)
-  return all.some((node) => SchemaAST.isUnion(node) && isAmbiguous(node, anyKeys) && reaches(node.types, node))
+  return all.some(
+    (node) => SchemaAST.isUnion(node) && isAmbiguous(node, anyKeys) && reaches(node.types, (it) => it === node)
+  )
 }
 
 /** Whether it is parsed from a text or the like, where a value may have the keys of several members: what is read has those of one. */
@@ -27,9 +29,9 @@ function isComposite(ast: SchemaAST.AST): boolean {
 }
 
 /** A schema may unfold to fresh nodes for ever, as the encoded sides of recursive ones do: it counts as recursive. */
-function reaches(roots: ReadonlyArray<SchemaAST.AST>, target: SchemaAST.AST): boolean {
+function reaches(roots: ReadonlyArray<SchemaAST.AST>, isTarget: (node: SchemaAST.AST) => boolean): boolean {
   const seen = new Set(roots)
-  for (const node of nodes(seen)) if (node === target) return true
+  for (const node of nodes(seen)) if (isTarget(node)) return true
   return seen.size > maxNodes
 }
 
@@ -63,18 +65,22 @@ function parts(ast: SchemaAST.AST): ReadonlyArray<SchemaAST.AST> {
   }
 }
 
-/** Whether two members may both begin to parse one value, when decoding or when encoding. */
+/** Whether two recursive members may both begin to parse one value, when decoding or when encoding. Others go no deeper. */
 function isAmbiguous(union: SchemaAST.Union, anyKeys: boolean): boolean {
-  const isTriedAgain = (type: SchemaAST.AST) =>
-    anyKeys && (reaches([type], union) || reaches([type], SchemaAST.toEncoded(union)))
+  const encoded = SchemaAST.toEncoded(union)
+  const isTriedAgain = (type: SchemaAST.AST) => anyKeys && reaches([type], (it) => it === union || it === encoded)
   return [union.types, union.types.map(SchemaAST.toEncoded)].some((types) => {
-    const members = flat(types, new Set())
+    const members = flat(types, new Set()).filter(isRecursive)
     const objects = members.filter(SchemaAST.isObjects)
     return (
       members.filter(SchemaAST.isArrays).length > 1 ||
       objects.some((one) => objects.some((other) => one !== other && overlap(one, other, isTriedAgain)))
     )
   })
+}
+
+function isRecursive(ast: SchemaAST.AST): boolean {
+  return reaches([ast], SchemaAST.isSuspend)
 }
 
 /**
