@@ -337,6 +337,19 @@ describe("Codec", () => {
       assert.strictEqual(encodeHex(schema, { a: undefined }), "81a161a0")
       assert.deepStrictEqual(decodeHex(schema, "81a161a0"), {})
     })
+    it("and an undefined value that its transformation writes as null", () => {
+      const schema = Schema.Struct({
+        a: Schema.NullOr(Schema.String).pipe(
+          Schema.decodeTo(Schema.optional(Schema.String), {
+            decode: SchemaGetter.transform((text: string | null) => text ?? undefined),
+            encode: SchemaGetter.transform((text: string | undefined) => text ?? null)
+          })
+        )
+      })
+      assert.strictEqual(encodeHex(schema, { a: undefined }), "81a161c0")
+      assert.deepStrictEqual(decodeHex(schema, "81a161c0"), { a: undefined })
+      assertFails(encode(schema, {}), "DoesNotFit", "a")
+    })
     it("optional tuple elements", () => {
       const schema = Schema.Tuple([Schema.Int, Schema.optionalKey(Schema.Int)])
       assert.strictEqual(encodeHex(schema, [1]), "9101")

@@ -57,8 +57,9 @@ export const optional = (ast: SchemaAST.AST): Steps => {
       }
     }
   const encode = through(holder.encode)
-  // An undefined value of a key that may be left out is left out.
-  const encodeOptional: Step = (value) => encode(value === undefined ? absent : value)
+  const isType = Schema.is(Schema.make(SchemaAST.toType(ast)))
+  // An undefined value of a key that may be left out is left out, unless it is a value of its type.
+  const encodeOptional: Step = (value) => encode(value === undefined && !isType(value) ? absent : value)
   return { decode: through(holder.decode), encode: SchemaAST.isOptional(ast) ? encodeOptional : encode }
 }
 

@@ -127,11 +127,13 @@ export const literalOf = (wire: Wire): string | number | boolean | bigint | unde
 
 /** A field's value, or `absent`. A key that every object inherits counts only when it is the object's own. */
 export const fieldValue = (field: Field, value: object): unknown => {
-  const found = (value as Record<string, unknown>)[field.name]
-  if (found === undefined || (field.name in Object.prototype && !Object.hasOwn(value, field.name))) {
-    return field.optional || field.orUndefined ? absent : undefined
-  }
-  return found
+  const { name, optional, orUndefined, step } = field
+  const found = (value as Record<string, unknown>)[name]
+  const isInherited = name in Object.prototype && !Object.hasOwn(value, name)
+  if (found !== undefined && !isInherited) return found
+  // A step may make something of an undefined value, and something else of a key that is not there.
+  const isMissing = step !== undefined && (isInherited || !(name in value))
+  return optional || orUndefined || isMissing ? absent : undefined
 }
 
 export const isRecord = (value: unknown): value is object =>
