@@ -1179,6 +1179,24 @@ describe("Codec", () => {
       assert.deepStrictEqual(decodeHex(Schema.fromJsonString(Apart), encodeHex(Schema.fromJsonString(Apart), all)), all)
     })
 
+    it("but not of one whose members begin with different literals", () => {
+      const expression = (rest: (name: string) => Schema.Struct.Fields) => {
+        const Ref = Schema.suspend((): AnySchema => Node)
+        const Node: AnySchema = Schema.Union([
+          Schema.Struct({ ...rest("a"), op: Schema.Literals(["add", "subtract"]), left: Ref, right: Ref }),
+          Schema.Struct({ ...rest("b"), op: Schema.Literals(["negate", "abs"]), left: Ref }),
+          Schema.Struct({ op: Schema.Literal("one") })
+        ]) as never
+        return Schema.fromJsonString(Node)
+      }
+      const text = expression(() => ({}))
+      const one = { op: "one" }
+      const value = { op: "add", left: { op: "abs", left: one }, right: one }
+      assert.deepStrictEqual(decodeHex(text, encodeHex(text, value)), value)
+      const later = expression((name) => ({ [name]: Schema.Int }))
+      assert.match((unsupported(later).reason as Codec.Unsupported).hint, /literal tag/)
+    })
+
     it("but not of one in which a single member is recursive", () => {
       const Folder: AnySchema = Schema.Struct({
         name: Schema.String,

@@ -84,19 +84,20 @@ function isRecursive(ast: SchemaAST.AST): boolean {
 }
 
 /**
- * Effect tells structs apart by literal fields; else one fails at once where its first key is not there. Where it may be there,
- * what both hold by one key is parsed twice.
+ * Effect tells structs apart by literal fields; else one fails at once where its first key is not there, or has none of its
+ * literals. Where it may be there, what both hold by one key is parsed twice.
  */
 function overlap(
   one: SchemaAST.Objects,
   other: SchemaAST.Objects,
   isTriedAgain: (type: SchemaAST.AST) => boolean
 ): boolean {
-  const literals = new Map(other.propertySignatures.map(({ name, type }) => [name, literalOf(type)]))
-  for (const { name, type } of one.propertySignatures) {
-    const literal = literalOf(type)
+  const literals = new Map(other.propertySignatures.map(({ name, type }) => [name, literalsOf(type)]))
+  for (const [index, { name, type }] of one.propertySignatures.entries()) {
+    const here = literalsOf(type)
     const there = literals.get(name)
-    if (literal !== undefined && there !== undefined && literal !== there) return false
+    if (here === undefined || there === undefined || here.some((literal) => there.includes(literal))) continue
+    if (index === 0 || (here.length === 1 && there.length === 1)) return false
   }
   const first = one.propertySignatures[0]
   return (
@@ -108,8 +109,10 @@ function overlap(
   )
 }
 
-function literalOf(ast: SchemaAST.AST): SchemaAST.LiteralValue | undefined {
-  return SchemaAST.isLiteral(ast) && !SchemaAST.isOptional(ast) ? ast.literal : undefined
+function literalsOf(ast: SchemaAST.AST): ReadonlyArray<SchemaAST.LiteralValue> | undefined {
+  if (SchemaAST.isOptional(ast)) return undefined
+  const types = SchemaAST.isUnion(ast) ? ast.types : [ast]
+  return types.every(SchemaAST.isLiteral) ? types.map(({ literal }) => literal) : undefined
 }
 
 /** The members, and those of unions among them. */
