@@ -568,18 +568,25 @@ describe("a lost thread", () => {
     })
   )
 
-  it.effect("that would have been one more, but cannot begin, is logged", () =>
+  it.effect("that would have been one more, but cannot begin, is logged, and tried again after a second", () =>
     Effect.gen(function* () {
       const lines: Array<unknown> = []
       const logger = Logger.make(({ message }) => void lines.push(String(message).split("\n")[0]))
       yield* Effect.gen(function* () {
         const onStart = (_: FakeThread, nth: number) => (nth === 2 ? Effect.fail(new Error("no room")) : Effect.void)
-        const { began, open, run } = yield* jobsPool({ size: { min: 1, max: 2 }, concurrency: 1 }, { onStart })
+        const { alive, began, open, run } = yield* jobsPool({ size: { min: 1, max: 2 }, concurrency: 1 }, { onStart })
         const calls = yield* Effect.forEach([0, 1], run)
         yield* until(() => began.length === 1)
         yield* settled
         assert.deepStrictEqual(lines, ["test/Jobs#1 could not start: Error: no room"])
-        yield* open(0, 1)
+        yield* TestClock.adjust(999)
+        calls.push(yield* run(2))
+        yield* settled
+        assert.lengthOf(alive(), 1)
+        yield* TestClock.adjust(1)
+        calls.push(yield* run(3))
+        yield* until(() => alive().length === 2)
+        yield* open(0, 1, 2, 3)
         yield* Effect.forEach(calls, joined)
       }).pipe(Effect.provide(Logger.layer([logger])))
     })

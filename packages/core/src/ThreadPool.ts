@@ -36,7 +36,7 @@ export interface Options<Init> {
   /**
    * How many threads: a fixed number, or between two. Then a call that finds no idle thread starts another, one at a
    * time, and one that had nothing to do for `idleTime` (default 10 seconds, at least a millisecond; at most twice that) ends.
-   * Default: 1.
+   * When one cannot begin, no other is started for a second. Default: 1.
    */
   readonly size?: number | { readonly min: number; readonly max: number; readonly idleTime?: Duration.Input }
   /**
@@ -121,6 +121,8 @@ export const make = Effect.fnUntraced(function* <Self, R extends Rpc.Any, Init>(
       const { error, proven, told } = yield* life(slot, Deferred.succeed(first.began, undefined))
       const neverBegan = yield* Deferred.fail(first.began, error)
       if (!(neverBegan ? first.isAwaited : told)) yield* Effect.logWarning(error.message)
+      // The next call that finds no idle thread would ask for another at once.
+      if (neverBegan && !first.isAwaited) yield* Effect.sleep(growthPause)
       if (neverBegan) return pool.remove(slot)
       if (proven) step = yield* policy
       const next = yield* Effect.exit(step(error))
@@ -156,6 +158,9 @@ const defaultRestart: Schedule.Schedule<unknown> = Schedule.concat(
   Schedule.recurs(1),
   Schedule.min([Schedule.exponential("100 millis"), Schedule.spaced("5 seconds")])
 )
+
+/** How long a pool does not grow after a thread that would have been one more could not begin. */
+const growthPause = "1 second"
 
 const sizeOf = (size: NonNullable<Options<unknown>["size"]>) => {
   const { idleTime, max, min } = typeof size === "number" ? { min: size, max: size, idleTime: undefined } : size
