@@ -350,6 +350,19 @@ describe("Codec", () => {
       assert.deepStrictEqual(decodeHex(schema, "81a161c0"), { a: undefined })
       assertFails(encode(schema, {}), "DoesNotFit", "a")
     })
+    it("and an undefined value that its transformation writes as a word, or leaves out", () => {
+      const schema = Schema.Struct({
+        a: Schema.optional(Schema.String).pipe(
+          Schema.decodeTo(Schema.optional(Schema.String), {
+            decode: SchemaGetter.transform((text: string | undefined) => (text === "none" ? undefined : text)),
+            encode: SchemaGetter.transform((text: string | undefined) => (text === "b" ? undefined : (text ?? "none")))
+          })
+        )
+      })
+      assert.strictEqual(encodeHex(schema, { a: undefined }), "81a161a46e6f6e65")
+      assert.deepStrictEqual(decodeHex(schema, "81a161a46e6f6e65"), { a: undefined })
+      for (const value of [{ a: "b" }, {}]) assert.strictEqual(encodeHex(schema, value), "80")
+    })
     it("optional tuple elements", () => {
       const schema = Schema.Tuple([Schema.Int, Schema.optionalKey(Schema.Int)])
       assert.strictEqual(encodeHex(schema, [1]), "9101")

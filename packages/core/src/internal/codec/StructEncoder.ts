@@ -77,6 +77,7 @@ function inSteps({ fields, rest }: StructWire, writers: ReadonlyArray<Write>, wr
         at = field.name
         let found = fieldValue(field, value)
         if (field.step !== undefined) found = field.step.encode(found)
+        if (found === undefined && (field.optional || field.orUndefined)) found = absent
         values.push(found)
         if (found !== absent) count++
       }

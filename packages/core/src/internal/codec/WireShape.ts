@@ -132,8 +132,8 @@ export const fieldValue = (field: Field, value: object): unknown => {
   const isInherited = name in Object.prototype && !Object.hasOwn(value, name)
   if (found !== undefined && !isInherited) return found
   // A step may make something of an undefined value, and something else of a key that is not there.
-  const isMissing = step !== undefined && (isInherited || !(name in value))
-  return optional || orUndefined || isMissing ? absent : undefined
+  const isLeftOut = step === undefined ? optional || orUndefined : isInherited || !(name in value)
+  return isLeftOut ? absent : undefined
 }
 
 export const isRecord = (value: unknown): value is object =>
