@@ -1,8 +1,13 @@
 import { assert, describe, layer } from "@effect/vitest"
-import { GuestError, Plugin, PluginModule } from "@fiberhost/wasm-host"
+import { GuestError, HostFunctions, Plugin, PluginModule } from "@fiberhost/wasm-host"
 import { Effect, Fiber, Layer } from "effect"
+import { Rpc } from "effect/rpc"
+import { eventually } from "../fixtures/eventually.ts"
 import type { Topology } from "../fixtures/topologies.ts"
-import { compile, data, plugin, Wat } from "../fixtures/wat.ts"
+import { compile, data, plugin, Wat, WatImports, watHandlers } from "../fixtures/wat.ts"
+
+class Waiting extends HostFunctions.Service<Waiting>()("link/Waiting", [...WatImports.functions, Rpc.make("wait")]) {}
+class Waiter extends Plugin.Service<Waiter>()("link/Waiter", { imports: Waiting, exports: [] }) {}
 
 /** What may be given as a plugin, and what is refused before anything runs. */
 export const linkSuite = ({ executor, name, wat }: Topology) =>
@@ -162,6 +167,26 @@ export const linkSuite = ({ executor, name, wat }: Topology) =>
         Effect.gen(function* () {
           const { reason } = yield* refused(yield* compile(started(body)))
           assert.strictEqual(reason._tag, "InstantiationFailed")
+        })
+      )
+      it.effect("that calls an async host function: it is interrupted, and the error says so", () =>
+        Effect.gen(function* () {
+          let running = 0
+          const wait = Effect.acquireUseRelease(
+            Effect.sync(() => running++),
+            () => Effect.never,
+            () => Effect.sync(() => running--)
+          )
+          const text = started("(drop (call $wait))").replace(
+            "(import",
+            `(import "fp" "__fp_gen_wait" (func $wait (result i64))) (import`
+          )
+          const error = yield* Waiter.make({ module: yield* compile(text) }).pipe(
+            Effect.provide(Waiting.toLayer({ ...watHandlers, wait: () => wait })),
+            Effect.flip
+          )
+          assert.match(error.message, /start function called a host function/)
+          yield* eventually(() => assert.strictEqual(running, 0))
         })
       )
       it.effect("that does neither runs once", () =>

@@ -219,6 +219,10 @@ export class GuestFault {
   constructor(reason: Reason) {
     this.reason = reason
   }
+
+  toString(): string {
+    return describe(this.reason)
+  }
 }
 
 /** One sentence of what happened and one of what to do. */

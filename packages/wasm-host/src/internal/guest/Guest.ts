@@ -113,7 +113,7 @@ export class Guest {
     this.onUnheard = options.onUnheard
     this.signaturesChecked = options.signaturesChecked
     this.changed = options.onChange
-    const { exports } = new WebAssembly.Instance(options.compiled, GuestImports.make(this, options.imports))
+    const exports = this.instantiate(options)
     const functionOf = (name: string) => exports[name] as ((...args: Array<number | bigint>) => never) | undefined
     this.exports = exports
     this.memory = new GuestMemory(
@@ -124,6 +124,19 @@ export class Guest {
     )
     this.asyncValues = new AsyncValues(this.memory)
     this.resolve = functionOf(Link.guestResolve)!
+  }
+
+  /** Its start function has no memory here yet: a host function that needs some ends it, and may have begun. */
+  private instantiate({ compiled, imports }: Options): WebAssembly.Exports {
+    try {
+      return new WebAssembly.Instance(compiled, GuestImports.make(this, imports)).exports
+    } catch (error) {
+      this.dead = GuestError.closed
+      this.settleAll()
+      if (!(error instanceof TypeError)) throw error
+      const detail = "its start function called a host function that passes values through its memory"
+      throw new GuestError.GuestFault(new GuestError.ProtocolViolation({ detail }))
+    }
   }
 
   /** The guest function of this index of the contract, which is not missing. */
