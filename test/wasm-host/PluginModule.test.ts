@@ -53,6 +53,31 @@ describe("a module", () => {
     })
   )
 
+  it.effect("with structs, arrays and subtypes has the signatures of its functions", () =>
+    Effect.gen(function* () {
+      // (type (struct (field (mut i8)) (field (ref null 0))))
+      const struct = [0x5f, 2, 0x78, 1, 0x63, 0, 0]
+      // (type (array i16))
+      const array = [0x5e, 0x77, 0]
+      // (type (sub (func (param i32) (result f64))))
+      const general = [0x50, 0, 0x60, 1, 0x7f, 1, 0x7c]
+      // (type (sub final 2 (func (param i32) (result f64))))
+      const special = [0x4f, 1, 2, 0x60, 1, 0x7f, 1, 0x7c]
+      const types = [2, 0x4e, 4, ...struct, ...array, ...general, ...special, 0x60, 0, 0]
+      const imports = [2, 1, 0x61, 1, 0x62, 0, 3, 1, 0x61, 1, 0x63, 0, 4]
+      const section = (id: number, content: Array<number>) => [id, content.length, ...content]
+      const bytes = [0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, ...section(1, types), ...section(2, imports)]
+      const module = yield* PluginModule.make(new Uint8Array(bytes))
+      assert.deepStrictEqual(
+        module.interface.imports.map(({ type }) => type),
+        [
+          { parameters: ["i32"], results: ["f64"] },
+          { parameters: [], results: [] }
+        ]
+      )
+    })
+  )
+
   it.effect("whose names begin with a byte order mark does not match the contract", () =>
     Effect.gen(function* () {
       const module = yield* compile(plugin().replace(`"__fp_malloc"`, `"\\ef\\bb\\bf__fp_malloc"`))

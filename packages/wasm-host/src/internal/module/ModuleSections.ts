@@ -67,7 +67,8 @@ const valueTypes: Readonly<Record<number, string>> = {
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true })
 
 class SectionReader extends Leb128.Reader {
-  private types: Array<FunctionType> | undefined = []
+  /** Undefined for those of structs and arrays. */
+  private readonly types: Array<FunctionType | undefined> = []
   private readonly functions: Array<number> = []
   private readonly imports: Array<ModuleInterface["imports"][number]> = []
   private readonly exports: Array<{ kind: ModuleEntry["kind"]; name: string; index: number }> = []
@@ -95,17 +96,38 @@ class SectionReader extends Leb128.Reader {
         name,
         type: kind === "function" ? this.typeOf(this.functions[index]) : undefined
       })),
-      signatures: this.types !== undefined,
+      signatures: true,
       memory64: this.memory64
     }
   }
 
   private readTypes(): void {
     this.repeat(() => {
-      if (this.types === undefined) return
-      if (this.byte() !== 0x60) this.types = undefined
-      else this.types.push({ parameters: this.readValueTypes(), results: this.readValueTypes() })
+      const form = this.byte()
+      // A group of types that refer to each other.
+      if (form === 0x4e) this.repeat(() => this.readType(this.byte()))
+      else this.readType(form)
     })
+  }
+
+  private readType(form: number): void {
+    if (form === 0x4f || form === 0x50) {
+      // The types that it is a subtype of.
+      this.repeat(() => this.unsigned())
+      return this.readType(this.byte())
+    }
+    let type: FunctionType | undefined
+    if (form === 0x60) type = { parameters: this.readValueTypes(), results: this.readValueTypes() }
+    else if (form === 0x5f) this.repeat(() => this.readField())
+    else if (form === 0x5e) this.readField()
+    else throw new RangeError(`a type has a form that is not known: ${form}`)
+    this.types.push(type)
+  }
+
+  /** Its type, and whether it may be written. */
+  private readField(): void {
+    this.readValueType()
+    this.byte()
   }
 
   private readValueTypes(): ReadonlyArray<string> {
@@ -159,7 +181,7 @@ class SectionReader extends Leb128.Reader {
   }
 
   private typeOf(index: number | undefined): FunctionType | undefined {
-    return index === undefined ? undefined : this.types?.[index]
+    return index === undefined ? undefined : this.types[index]
   }
 
   private repeat(read: () => void): void {
