@@ -70,6 +70,22 @@ describe("a pool whose threads cannot begin", () => {
     })
   )
 
+  for (const when of ["before", "while"]) {
+    it.live(`one that is opened is given up when its signal aborts ${when} they begin`, () =>
+      Effect.promise(async () => {
+        const giving = new AbortController()
+        const reason = new Error("it takes too long")
+        if (when === "before") giving.abort(reason)
+        const program = fixture("work.faulty.worker.ts")
+        const env = { ...process.env, FAULT: "never-begins" }
+        const opened = NodeHostPool.open(Work, { program, env, size: 2, grace: 0, signal: giving.signal })
+        setImmediate(() => giving.abort(reason))
+        assert.strictEqual(await opened.catch((error) => error), reason)
+        assert.notInclude(process.getActiveResourcesInfo(), "MessagePort")
+      })
+    )
+  }
+
   it.live("its program says what it is when somebody runs it in the main thread", () =>
     Effect.gen(function* () {
       const run = promisify(execFile)(process.execPath, [fileURLToPath(fixture("work.worker.ts"))])

@@ -31,11 +31,15 @@ export const layer = <Self, R extends Rpc.Any, Init>(
 /** A pool that somebody without Effect owns: it ends when it is closed, or with `await using`. Until then its process runs. */
 export type Opened<R extends Rpc.Any> = HostPool.Promises<R> & AsyncDisposable
 
+/** `signal` gives up while threads have not begun: none is left then, and its reason is the rejection. */
+export type OpenOptions<Init> = Options<Init> & { readonly signal?: AbortSignal | undefined }
+
 /** Starts a pool for callers without Effect. Rejects with a `ThreadError` when a thread cannot begin. */
 export const open = async <Self, R extends Rpc.Any, Init>(
   contract: HostPool.Any<Self, R, Init>,
-  options: Options<Init> & ThreadPool.RequireInitial<Init>
+  options: OpenOptions<Init> & ThreadPool.RequireInitial<Init>
 ): Promise<Opened<R>> => {
+  const { signal } = options
   const scope = Scope.makeUnsafe()
   let closed: Promise<void> | undefined
   const close = () => (closed ??= Effect.runPromise(Scope.close(scope, Exit.void)))
@@ -44,12 +48,13 @@ export const open = async <Self, R extends Rpc.Any, Init>(
       ThreadPool.make(contract, withSize(options)).pipe(
         Effect.provide(NodeThreads.layer(options)),
         Scope.provide(scope)
-      )
+      ),
+      signal && { signal }
     )
     return Object.assign(HostPool.promises(pool), { [Symbol.asyncDispose]: close })
   } catch (error) {
     await close()
-    throw error
+    throw signal?.aborted ? signal.reason : error
   }
 }
 
