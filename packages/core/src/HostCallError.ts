@@ -27,7 +27,7 @@ const Died: Schema.declare<unknown> = Schema.declare((_): _ is unknown => true).
   toCodec: () =>
     Schema.link<unknown>()(Schema.Struct({ name: Schema.String, message: Schema.String, stack: Schema.String }), {
       decode: SchemaGetter.transform(({ message, name, stack }) => Object.assign(new Error(message), { name, stack })),
-      encode: SchemaGetter.transform((cause) => partsOf(cause))
+      encode: SchemaGetter.transform(partsOf)
     })
 })
 

@@ -19,7 +19,6 @@ import * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
 import * as Codec from "./Codec.ts"
 import * as Count from "./Count.ts"
-import * as FunctionCodec from "./FunctionCodec.ts"
 import * as HostCallError from "./HostCallError.ts"
 import * as HostPool from "./HostPool.ts"
 import { maxLoad } from "./internal/pool/Board.ts"
@@ -102,9 +101,7 @@ export const make = Effect.fnUntraced(function* <Self, R extends Rpc.Any, Init>(
 
   const life = ThreadLife.make(pool, {
     program: options.program,
-    contract: contract.key,
-    functions: codecs.map(({ name }) => name),
-    signatures: FunctionCodec.signaturesOf(contract.codecs),
+    contract,
     initial: yield* initialOf(contract, options.initial as Init),
     logLevel,
     grace: options.grace ?? "5 seconds"

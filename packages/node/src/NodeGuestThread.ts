@@ -1,6 +1,7 @@
 /**
  * Guests on threads of Node.js: `NodeGuestThread.layer({ threads: 2 })` in the place of `GuestExecutor.layer()`.
  */
+import * as Foreign from "@fiberhost/core/Foreign"
 import * as Thread from "@fiberhost/core/Thread"
 import type * as GuestExecutor from "@fiberhost/wasm-host/GuestExecutor"
 import * as GuestThread from "@fiberhost/wasm-host/GuestThread"
@@ -23,7 +24,7 @@ const runner = Effect.try({
     new Thread.ThreadError({
       thread: "a thread of guests",
       reason: new Thread.StartFailed({
-        detail: `${String(error)}. In a bundle, name its program: NodeGuestThread.Options.program`
+        detail: `${Foreign.textOf(error)}. In a bundle, name its program: NodeGuestThread.Options.program`
       })
     })
 })

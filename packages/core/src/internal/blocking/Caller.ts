@@ -237,8 +237,9 @@ export class Caller {
 
   /** No thread is idle: the owner starts another if there may be more, when its event loop turns. It is asked now and then. */
   private askForThread(): void {
+    if (this.board.expected === this.board.size) return
     const now = performance.now()
-    if (this.board.expected === this.board.size || now - this.asked < pulse) return
+    if (now - this.asked < pulse) return
     this.asked = now
     this.toOwner ??= this.channels.join(ownersChannel(this.handle.name))
     this.toOwner.post(null, [])

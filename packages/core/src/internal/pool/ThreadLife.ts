@@ -7,6 +7,7 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type { LogLevel } from "effect/LogLevel"
 import * as References from "effect/References"
+import * as FunctionCodec from "../../FunctionCodec.ts"
 import * as Thread from "../../Thread.ts"
 import { Table } from "../blocking/WaitsFor.ts"
 import type { Pool, Slot } from "./Pool.ts"
@@ -15,9 +16,10 @@ import type * as Signal from "./Signal.ts"
 
 export interface Options {
   readonly program: URL
-  readonly contract: string
-  readonly functions: ReadonlyArray<string>
-  readonly signatures: ReadonlyArray<string>
+  readonly contract: {
+    readonly key: string
+    readonly codecs: ReadonlyMap<string, FunctionCodec.FunctionCodec>
+  }
   readonly initial: Uint8Array
   /** What is less than that is not logged there, unless a caller wants it. */
   readonly logLevel: LogLevel
@@ -39,11 +41,12 @@ export const make =
       Effect.gen(function* () {
         const threads = yield* Thread.Threads
         const runFork = Effect.runForkWith(yield* Effect.context<never>())
-        const name = `${options.contract}#${slot.number}`
+        const { codecs, key } = options.contract
+        const name = `${key}#${slot.number}`
         const place = pool.begin(slot)
         const data: Signal.Start = {
-          contract: options.contract,
-          functions: options.signatures,
+          contract: key,
+          functions: FunctionCodec.signaturesOf(codecs),
           initial: options.initial,
           logLevel: options.logLevel,
           board: pool.board.memory,
@@ -60,7 +63,7 @@ export const make =
             ready,
             Effect.fail(new Thread.ThreadError({ thread: name, reason: new Thread.StartFailed({ detail }) }))
           )
-        const poolThread = new PoolThread(name, thread, options.functions, pool.board, place, {
+        const poolThread = new PoolThread(name, thread, Array.from(codecs.keys()), pool.board, place, {
           onReady: () => {
             isServing = true
             Deferred.doneUnsafe(ready, Effect.void)

@@ -213,6 +213,12 @@ export class Guest {
     return this.entry?.call
   }
 
+  /** That call, while its caller waits. */
+  get owner(): GuestCall.GuestCall | undefined {
+    const { current } = this
+    return current?.isSettled === false ? current : undefined
+  }
+
   /** The call that it is on the stack for, when its caller has left. */
   get leftCall(): GuestCall.GuestCall | undefined {
     return this.entry?.leftCall

@@ -97,8 +97,7 @@ export const run = (guest: Guest, index: number, raws: Raws): number | bigint | 
   const signature = guest.signature.imports[index]!
   const begun = overLimit(guest, signature, raws) ?? guest.hosts[index]!(guest, signature, raws)
   if (guest.dead !== undefined) throw unwind(guest, guest.dead)
-  const { current } = guest
-  const owner = current?.isSettled === false ? current : undefined
+  const { owner } = guest
   let hostCall: HostCall | undefined
   let exit: HostExit | undefined
   guest.used.hostCalls++

@@ -35,7 +35,7 @@ export const fail = (cell: Float64Array): void => {
 /** Worker side. Of an entry that begins only which it is has changed. */
 export const write = (cell: Float64Array, guest: Guest): void => {
   cell[at.entries] = guest.used.entries
-  cell[at.current] = guest.current?.isSettled === false ? guest.current.id : 0
+  cell[at.current] = guest.owner?.id ?? 0
   cell[at.entered] = guest.entered ? 1 : 0
   if (guest.entered) return
   cell[at.hostCalls] = guest.hostCalls.size

@@ -7,7 +7,6 @@ import * as Connection from "@fiberhost/core/Connection"
 import * as Wire from "@fiberhost/core/Wire"
 import * as Exit from "effect/Exit"
 import * as Result from "effect/Result"
-import type * as Guest from "../guest/Guest.ts"
 import type * as GuestCall from "../guest/GuestCall.ts"
 import type { Raws } from "../guest/GuestCodec.ts"
 import type { HostExit } from "../host/HostAnswer.ts"
@@ -60,7 +59,7 @@ export class WireHosts {
       (run: (args: ReadonlyArray<Uint8Array>, owner: GuestCall.GuestCall | undefined) => HostExit): Host =>
       (guest, signature, raws) => {
         const args = HostArguments.take(signature, raws, guest.memory)
-        return Result.isFailure(args) ? Exit.fail(args.failure) : run(args.success, ownerOf(guest))
+        return Result.isFailure(args) ? Exit.fail(args.failure) : run(args.success, guest.owner)
       }
     if (result === "void") {
       return given((args, owner) => {
@@ -120,7 +119,3 @@ const noListener = { onReply: () => {}, onFailure: () => {}, onChunk: () => {}, 
 /** What this thread's guests may ask of host functions without a result before one is waited for. */
 const unansweredCalls = 256
 const unansweredBytes = 1024 * 1024
-
-/** The guest call that the guest on the stack runs for, while its caller waits. */
-const ownerOf = ({ current }: Guest.Guest): GuestCall.GuestCall | undefined =>
-  current?.isSettled === false ? current : undefined
