@@ -40,6 +40,15 @@ describe("Line", () => {
     assert.strictEqual(names(line), left + members[index]!.name)
   })
 
+  it.each(["", "bc"])("who was there before comes before all others, of which there are '%s'", (others) => {
+    const { line } = lineOf(others)
+    line.unshift(new Guest("a"))
+    assert.strictEqual(names(line), `a${others}`)
+    line.push(new Guest("z"))
+    assert.strictEqual(names(line), `a${others}z`)
+    assert.strictEqual(line.size, others.length + 2)
+  })
+
   it("who has left keeps no neighbours", () => {
     const { line, members } = lineOf("abc")
     line.remove(members[1]!)

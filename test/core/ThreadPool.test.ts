@@ -19,6 +19,7 @@ import {
 } from "effect"
 import { Rpc } from "effect/rpc"
 import { TestClock } from "effect/testing"
+import { Transferable } from "effect/workers"
 import { handlers, Work } from "../fixtures/work.ts"
 import { type FakeThread, fakeThreads, settled, until } from "../fixtures/workThreads.ts"
 import { hostPoolSuite } from "../suites/hostPoolSuite.ts"
@@ -43,6 +44,7 @@ class Jobs extends HostPool.Service<Jobs>()(
     Rpc.make("tail", { success: Schema.Int, stream: true }),
     Rpc.make("log", { payload: { text: Schema.String } }),
     Rpc.make("send", { payload: { value: Codec.cloned((_): _ is object => true, "an object") } }),
+    Rpc.make("move", { payload: { bytes: Transferable.Uint8Array } }),
     Rpc.make("greet", { success: Schema.String }),
     /** The span that it is called in. */
     Rpc.make("span", { success: Schema.Option(Schema.String) })
@@ -98,6 +100,7 @@ const jobsPool = Effect.fn(function* (
               Effect.withLogSpan("work")
             ),
           send: () => Effect.void,
+          move: () => Effect.void,
           greet: () => Effect.succeed(greeting),
           span: () =>
             Effect.map(Effect.option(Effect.currentParentSpan), (span) =>
@@ -333,6 +336,21 @@ describe("a thread of a pool", () => {
       assert.deepStrictEqual(HostPool.stats(jobs), { waiting: 1, active: 1, threads: 1, lost: 0 })
     })
   )
+
+  it.effect("goes on with calls that do not end when they are interrupted, if it hears", () =>
+    Effect.gen(function* () {
+      const { alive, fork, jobs } = yield* jobsPool({ size: 1, grace: 0, escalation: { interrupted: "1 second" } })
+      const stubborn = yield* fork(jobs.stubborn())
+      yield* settled
+      yield* Fiber.interrupt(stubborn)
+      for (let seconds = 0; seconds < 60; seconds++) {
+        yield* settled
+        yield* TestClock.adjust("1 second")
+      }
+      assert.deepStrictEqual(alive(), [0])
+      assert.deepStrictEqual(HostPool.stats(jobs), { waiting: 0, active: 1, threads: 1, lost: 0 })
+    })
+  )
 })
 
 describe("a call that finds no room", () => {
@@ -510,6 +528,81 @@ describe("a lost thread", () => {
       for (const id of others) assert.strictEqual(yield* joined(calls[id]!), 1)
       assert.strictEqual(yield* joined(calls[4]!), 0)
       assert.deepStrictEqual(HostPool.stats(jobs), { waiting: 0, active: 0, threads: 2, lost: 1 })
+    })
+  )
+
+  it.effect("leaves calls that it had not begun to others, before those that came after them", () =>
+    Effect.gen(function* () {
+      const { began, fork, jobs, open, run, threads } = yield* jobsPool({ size: 1, concurrency: 4 })
+      const own = yield* run(0)
+      yield* until(() => began.length === 1)
+      // Under way when it crashes.
+      const unbegun = [yield* run(1), yield* fork(HostPool.pinned(jobs.run({ id: 2 }), "key")), yield* run(3)]
+      const after = yield* run(4)
+      threads[0]!.crash(1)
+      yield* lostReason(own)
+      yield* open(1, 2, 3, 4)
+      for (const call of [...unbegun, after]) assert.strictEqual(yield* joined(call), 0)
+      assert.sameDeepMembers(
+        began.filter(([, id]) => id !== 2),
+        [0, 1, 3, 4].map((id) => [0, id] as const)
+      )
+      assert.lengthOf(began, 5)
+      assert.deepStrictEqual(HostPool.stats(jobs), { waiting: 0, active: 0, threads: 1, lost: 1 })
+    })
+  )
+
+  it.effect("leaves no call to others whose arguments are not there any more, or whose caller has left", () =>
+    Effect.gen(function* () {
+      const { began, fork, jobs, run, threads } = yield* jobsPool({ size: 1 })
+      const bytes = new Uint8Array(70_000)
+      const moved = yield* fork(jobs.move({ bytes }))
+      assert.isTrue(bytes.buffer.detached)
+      let reads = 0
+      const changed = yield* fork(
+        jobs.run({
+          get id() {
+            return reads++ === 0 ? 1 : 0.5
+          }
+        })
+      )
+      const left = yield* run(2)
+      yield* Effect.forkChild(Effect.andThen(Effect.exit(Fiber.join(moved)), Fiber.interrupt(left)), {
+        startImmediately: true
+      })
+      threads[0]!.crash(1)
+      yield* lostReason(moved)
+      yield* lostReason(changed)
+      assert.strictEqual(yield* jobs.where(), 0)
+      assert.deepStrictEqual(began, [])
+    })
+  )
+
+  it.effect("never leaves a call to others that it had begun, in whatever order they were made", () =>
+    Effect.gen(function* () {
+      const { began, fork, jobs, run, threads } = yield* jobsPool({ size: 1 })
+      let within: Fiber.Fiber<Exit.Exit<number, unknown>> | undefined
+      /** Of which another call is made while its arguments are read. */
+      const nesting = (id: number, inner: number) => ({
+        get id() {
+          within = Effect.runFork(Effect.exit(jobs.run({ id: inner })))
+          return id
+        }
+      })
+      assert.strictEqual(reasonOf(yield* Effect.exit(jobs.run(nesting(0.5, 1))))._tag, "ArgumentsRefused")
+      const first = within!
+      const second = yield* fork(jobs.run(nesting(2, 3)))
+      const third = within!
+      yield* until(() => began.length === 3)
+      const unbegun = yield* run(4)
+      threads[0]!.crash(1)
+      for (const call of [first, second, third]) yield* lostReason(call)
+      yield* until(() => began.length === 4)
+      assert.deepStrictEqual(
+        began.map(([, id]) => id),
+        [1, 2, 3, 4]
+      )
+      yield* Fiber.interrupt(unbegun)
     })
   )
 

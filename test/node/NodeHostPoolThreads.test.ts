@@ -164,7 +164,7 @@ describe("threads of Node", () => {
             Crew,
             yield* Layer.build(NodeHostPool.layer(Crew, { ...options, size: 1, grace: "50 millis" }))
           )
-          const call = yield* Effect.forkDetach(Effect.exit(crew.spin({ gate: gate.memory })), {
+          const call = yield* Effect.forkDetach(Effect.exit(crew.spin({ gate: gate.memory, later: false })), {
             startImmediately: true
           })
           yield* until(() => gate.began === 1)
@@ -205,7 +205,7 @@ describe("threads of Node", () => {
         const crew = yield* Crew
         yield* Effect.exit(crew.end({ how: "exit" }))
         assert.deepStrictEqual(lines, [["it ends"]])
-        yield* Effect.forkChild(crew.spin({ gate: new Gate().memory }), { startImmediately: true })
+        yield* Effect.forkChild(crew.spin({ gate: new Gate().memory, later: false }), { startImmediately: true })
         yield* until(() => lines.length === 2)
         assert.deepStrictEqual(lines[1], ["it spins"])
       }).pipe(

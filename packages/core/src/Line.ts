@@ -17,6 +17,16 @@ export class Line<A extends Member<A>> {
     return member
   }
 
+  /** Before all others: one that was there before them, and left. */
+  unshift(member: A): A {
+    member.next = this.first
+    if (this.first === undefined) this.last = member
+    else this.first.previous = member
+    this.first = member
+    this.size++
+    return member
+  }
+
   shift(): A | undefined {
     const member = this.first
     if (member !== undefined) this.remove(member)

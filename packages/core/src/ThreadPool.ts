@@ -56,6 +56,12 @@ export interface Options<Init> {
   readonly drain?: Duration.Input
   /** How long an interrupted thread has for its finalizers, before it is terminated. Default: 5 seconds. */
   readonly grace?: Duration.Input
+  /**
+   * How long a function whose caller has left may hold up its thread, computing without a pause, before that is ended and replaced:
+   * then its caller left at least so long ago, and less than twice that. Calls that others wait for, and that the thread had begun,
+   * fail with `ThreadLost`. A thread that may be computing for one of those goes on. Infinity: it always goes on. Default: 5 seconds.
+   */
+  readonly escalation?: { readonly interrupted?: Duration.Input }
 }
 
 /** A contract with an initial value needs it. */
@@ -104,7 +110,8 @@ export const make = Effect.fnUntraced(function* <Self, R extends Rpc.Any, Init>(
     contract,
     initial: yield* initialOf(contract, options.initial as Init),
     logLevel,
-    grace: options.grace ?? "5 seconds"
+    grace: options.grace ?? "5 seconds",
+    interrupted: Duration.fromInputUnsafe(options.escalation?.interrupted ?? "5 seconds")
   })
   const policy = Schedule.toStepWithSleep(options.restart ?? defaultRestart)
 

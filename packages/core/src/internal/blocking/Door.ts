@@ -55,6 +55,8 @@ export class Door {
         }
       },
       service,
+      onEntered: () => {},
+      onReturned: () => {},
       onAnswered: () => {
         if (this.isOpen) this.bell.giveBack(place.slot)
         options.onFree()

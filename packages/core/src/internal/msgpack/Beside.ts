@@ -30,6 +30,8 @@ export class Beside {
   readonly transfer: Array<ArrayBuffer> = []
   /** Bytes of its buffers, those of one that was moved and not copied by the 32nd part: nobody touches them. */
   weight = 0
+  /** Buffers so far that their givers have no more, also of messages' parts that were taken back. */
+  moves = 0
   /** Whether a buffer of `list` is its owner's still, who may write to it soon: the message is posted when its frame is whole. */
   isLent = false
   /** Whether what is sent is copied when it is posted, so that large byte strings need not be copied before. */
@@ -113,6 +115,7 @@ export class Beside {
   private moved(promise: Promised): ArrayBuffer {
     try {
       const moved = promise.buffer.transfer()
+      this.moves++
       this.list[promise.index] = moved
       return moved
     } catch {

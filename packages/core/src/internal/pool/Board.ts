@@ -23,13 +23,17 @@ const headWords = 6
 
 /**
  * Words of a thread: its generation, readiness, end and load; the function that it began last, plus one; messages
- * posted to it by callers; its platform's number.
+ * posted to it by callers; its platform's number; how many of the owner's calls it has begun, modulo 2^32;
+ * whether it is beginning the last of those, on its stack; how often it has heard the owner ask for that.
  */
 const state = 0
 const ran = 1
 const rings = 2
 const thread = 3
-const slotWords = 4
+const begun = 4
+const entered = 5
+const heard = 6
+const slotWords = 7
 
 const readyBit = 1 << 16
 const lostBit = 1 << 15
@@ -43,6 +47,16 @@ export const maxLoad = loadMask
 export interface Place {
   readonly slot: number
   readonly generation: number
+}
+
+/** What a thread is at: two that are the same were seen while it was on one stack. */
+export interface Progress {
+  /** How many of the owner's calls it has begun, modulo 2^32. */
+  readonly begun: number
+  /** Whether it is beginning the last of those, on its stack. */
+  readonly isEntered: boolean
+  /** How often it has heard the owner ask. */
+  readonly heard: number
 }
 
 export class Board {
@@ -120,6 +134,7 @@ export class Board {
     const index = at(slot, state)
     const generation = ((Atomics.load(this.words, index) >>> 17) + 1) % maxGeneration
     Atomics.store(this.words, at(slot, ran), 0)
+    for (const word of [begun, entered, heard]) Atomics.store(this.words, at(slot, word), 0)
     Atomics.store(this.words, index, generation << 17)
     return generation
   }
@@ -161,6 +176,31 @@ export class Board {
 
   setLastRan(slot: number, index: number): void {
     Atomics.store(this.words, at(slot, ran), index + 1)
+  }
+
+  /** Thread's side: a call of the owner's begins. */
+  enter(slot: number): void {
+    Atomics.add(this.words, at(slot, begun), 1)
+    Atomics.store(this.words, at(slot, entered), 1)
+  }
+
+  /** Thread's side: it has begun, and is on the stack no more. */
+  leave(slot: number): void {
+    Atomics.store(this.words, at(slot, entered), 0)
+  }
+
+  /** Thread's side: it is at its messages. */
+  hear(slot: number): void {
+    Atomics.add(this.words, at(slot, heard), 1)
+  }
+
+  /** What the thread in the slot, or the last one there, is at. */
+  progress(slot: number): Progress {
+    return {
+      begun: Atomics.load(this.words, at(slot, begun)),
+      isEntered: Atomics.load(this.words, at(slot, entered)) === 1,
+      heard: Atomics.load(this.words, at(slot, heard))
+    }
   }
 
   /** The thread's number on its platform, by which it is told whether two threads are one. */

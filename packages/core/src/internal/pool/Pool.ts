@@ -42,6 +42,12 @@ export class WaitingLine {
     this.calls.push(call)
   }
 
+  /** A call that has stood in line before. */
+  putBack(call: PoolCall): void {
+    call.line = this
+    this.calls.unshift(call)
+  }
+
   shift(): PoolCall | undefined {
     const call = this.calls.shift()
     if (call !== undefined) call.line = undefined
@@ -233,13 +239,24 @@ export class Pool {
     slot.thread = undefined
   }
 
-  /** The slot's thread has ended: its calls fail. */
+  /** The slot's thread has ended: its calls fail, but for those that it had not begun. */
   ended(slot: Slot, thread: PoolThread, why: Thread.Exit): void {
     if (slot.thread === thread) this.vacate(slot)
     this.board.lose(thread.place)
     this.ringAll()
     thread.end(why)
+    for (const call of thread.unbegun.splice(0).reverse()) this.putBack(call)
+    this.pumpAll()
     this.settle()
+  }
+
+  /** Another thread is to run the call. Who came after it is behind it again. */
+  private putBack(call: PoolCall): void {
+    // Who is told of the others' end may have interrupted it.
+    if (call.isSettled) return
+    if (this.phase === "Closed") return call.fail(new HostCallError.Closed())
+    const line = call.key === undefined ? this.waiting : this.slotOf(call.key).waiting
+    line.putBack(call)
   }
 
   /** No thread will come for those who wait, unless another slot has one or will. */

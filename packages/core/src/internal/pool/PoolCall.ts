@@ -3,7 +3,8 @@
  * outcome.
  *
  * It is resumed exactly once, or never when its caller was interrupted. A call that is on a thread keeps its place there
- * until the thread has answered it, whether or not somebody still wants to know.
+ * until the thread has answered it, whether or not somebody still wants to know. One that a lost thread had not begun waits
+ * for another.
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -41,12 +42,16 @@ export abstract class PoolCall extends Effectable.Class<void> implements Outgoin
   line: WaitingLine | undefined
   previous: PoolCall | undefined
   next: PoolCall | undefined
+  /** Which call its thread was sent before and after it: see `PoolThread.run`. */
+  order = 0
   abstract readonly flags: number
   /** When its caller stops waiting, by `performance.now`. */
   private dueAt = Infinity
   callerContext: Uint8Array | undefined
   private thread: PoolThread | undefined
   private id = 0
+  /** What happened to the thread that it was sent to before. */
+  private lost: HostCallError.ThreadLost | undefined
   private resume: Resume | undefined
 
   constructor(index: number, codec: FunctionCodec, key: unknown, resume: Resume) {
@@ -69,6 +74,8 @@ export abstract class PoolCall extends Effectable.Class<void> implements Outgoin
   }
 
   abstract writeArguments(writer: Writer): CodecError | undefined
+  /** Whether its arguments are there still: buffers that were moved with them are not. */
+  protected abstract readonly canBeSentAgain: boolean
   /** The answer in the value that the reader stands before. */
   protected abstract read(reader: Reader): Exit.Exit<unknown, unknown>
 
@@ -98,11 +105,19 @@ export abstract class PoolCall extends Effectable.Class<void> implements Outgoin
 
   onLost(why: Thread.Exit): void {
     if (this.isSettled) return
-    this.fail(new HostCallError.ThreadLost({ ...this.thread!.loss(why), thread: this.thread!.name }))
+    const thread = this.thread!
+    this.lost = new HostCallError.ThreadLost({ ...thread.loss(why), thread: thread.name })
+    if (thread.hasBegun(this) || !this.canBeSentAgain) {
+      thread.hasTold = true
+      return this.fail(this.lost)
+    }
+    this.thread = undefined
+    thread.unbegun.push(this)
   }
 
-  /** The arguments were not sent: they do not fit. */
+  /** The arguments were not sent: they do not fit, or not any more. */
   refused(error: CodecError): void {
+    if (this.lost !== undefined) return this.fail(this.lost)
     this.settle(Exit.fail(HostCallError.argumentsRefused(this.codec.name, error)))
   }
 
@@ -121,7 +136,7 @@ export abstract class PoolCall extends Effectable.Class<void> implements Outgoin
     if (this.resume === undefined) return
     this.resume = undefined
     this.line?.leave(this)
-    this.thread?.connection.interrupt(this.id)
+    this.thread?.left(this.id)
   }
 
   /** Its thread has room before its caller goes on, and what the thread's owner does then concerns this call no more. */
@@ -147,7 +162,8 @@ export abstract class PoolCall extends Effectable.Class<void> implements Outgoin
 /** A call whose payload is encoded, and whose answer is decoded, here. */
 export class TypedCall extends PoolCall {
   readonly flags = typedFlag
-  private payload: unknown
+  canBeSentAgain = true
+  private readonly payload: unknown
 
   constructor(index: number, codec: FunctionCodec, key: unknown, resume: Resume, payload: unknown) {
     super(index, codec, key, resume)
@@ -155,9 +171,9 @@ export class TypedCall extends PoolCall {
   }
 
   writeArguments(writer: Writer): CodecError | undefined {
-    const payload = this.payload
-    this.payload = undefined
-    const refused = this.codec.writeArguments(payload, writer)
+    const moves = writer.beside?.moves
+    const refused = this.codec.writeArguments(this.payload, writer)
+    if (writer.beside?.moves !== moves) this.canBeSentAgain = false
     // What runs in its arguments may have ended it.
     return refused ?? (this.isSettled ? withdrawn() : undefined)
   }
@@ -179,6 +195,10 @@ export class BytesCall extends PoolCall {
 
   writeArguments(writer: Writer): undefined {
     for (const arg of this.args) Wire.writeValue(writer, arg)
+  }
+
+  get canBeSentAgain(): boolean {
+    return this.args.every(({ buffer }) => !(buffer instanceof ArrayBuffer && buffer.detached))
   }
 
   protected read(reader: Reader): Exit.Exit<unknown, unknown> {

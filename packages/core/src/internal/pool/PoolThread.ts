@@ -8,7 +8,7 @@ import type * as HostCallError from "../../HostCallError.ts"
 import * as Thread from "../../Thread.ts"
 import * as Wire from "../../Wire.ts"
 import type { Reader } from "../msgpack/MsgPackReader.ts"
-import type { Board, Place } from "./Board.ts"
+import type { Board, Place, Progress } from "./Board.ts"
 import type { PoolCall } from "./PoolCall.ts"
 import * as Signal from "./Signal.ts"
 
@@ -17,8 +17,10 @@ export interface Owner {
   readonly onReady: () => void
   /** Its program could not make the handlers. */
   readonly onStartFailed: (detail: string) => void
-  /** It sent what is no frame, and is ended: it must not be given calls any more. */
-  readonly onFault: () => void
+  /** It is ended: it must not be given calls any more. */
+  readonly onTerminate: () => void
+  /** A caller has left a call that the thread has. */
+  readonly onLeft: () => void
   /** A call is answered, the owner's or another's: there is room for another. */
   readonly onRoom: (thread: PoolThread) => void
   readonly onLog: (record: Signal.LogRecord) => void
@@ -31,15 +33,21 @@ export class PoolThread implements Server {
   readonly connection: Connection
   /** Calls of the owner's that it has not answered. */
   active = 0
-  /** Whether it answered a call, and whether it was given one since somebody last looked. */
+  /** Whether it answered a call, or was ended for one; and whether it was given one since somebody last looked. */
   proven = false
   used = false
+  /** When it has ended: the owner's calls that it had not begun, and that can be sent to another. */
+  readonly unbegun: Array<PoolCall> = []
+  /** When it has ended: whether a caller was told of that. */
+  hasTold = false
   private readonly owner: Owner
   readonly place: Place
+  /** How many of the owner's calls it was sent, modulo 2^32. */
+  private sent = 0
   private readonly functions: ReadonlyArray<string>
   private readonly board: Board
   private readonly admitting = new Map<string, () => void>()
-  /** What it sent that is no frame. */
+  /** Why it was ended: what it sent that is no frame, or what it did not return from. */
   private fault: string | undefined
 
   constructor(
@@ -57,11 +65,13 @@ export class PoolThread implements Server {
     this.place = place
     this.owner = owner
     // Nothing that it says can be trusted any more.
-    this.connection = new Connection(thread.port, this, (detail) => {
-      this.fault ??= detail
-      owner.onFault()
-      thread.terminate()
-    })
+    this.connection = new Connection(thread.port, this, (detail) => this.terminate(detail))
+  }
+
+  private terminate(detail: string): void {
+    this.fault ??= detail
+    this.owner.onTerminate()
+    this.thread.terminate()
   }
 
   /** Calls that it has, also of others than its owner. */
@@ -74,19 +84,69 @@ export class PoolThread implements Server {
     return this.board.reserve(this.place, concurrency)
   }
 
-  /** Gives it a call, for which a place was taken, if its arguments fit. It has not ended. */
+  /**
+   * Gives it a call, for which a place was taken, if its arguments fit. It has not ended. Calls that are made while the arguments are
+   * read are sent after it.
+   */
   run(call: PoolCall): boolean {
     this.active++
     this.used = true
+    call.order = this.sent
+    this.sent = (this.sent + 1) | 0
     const sent = this.connection.call(call)
     if (typeof sent === "number") {
       call.sent(this, sent)
       return true
     }
     this.active--
+    this.notSent(call)
     this.board.release(this.place)
     call.refused(sent)
     return false
+  }
+
+  private notSent({ order }: PoolCall): void {
+    this.sent = (this.sent - 1) | 0
+    if (this.sent === order) return
+    for (const call of this.pending) {
+      if (((call.order - order) | 0) > 0) call.order = (call.order - 1) | 0
+    }
+  }
+
+  /** Whether it has begun a call that it was sent, or may have. */
+  hasBegun({ order }: PoolCall): boolean {
+    return ((this.progress.begun - order) | 0) > 0
+  }
+
+  /** Whether it has begun none after this one. */
+  isLastBegun({ order }: PoolCall): boolean {
+    return ((this.progress.begun - order) | 0) === 1
+  }
+
+  /** The owner's calls that it has not answered. */
+  get pending(): ReadonlyArray<PoolCall> {
+    return this.connection.pending as ReadonlyArray<PoolCall>
+  }
+
+  get progress(): Progress {
+    return this.board.progress(this.place.slot)
+  }
+
+  /** The caller of this call has left. */
+  left(id: number): void {
+    this.connection.interrupt(id)
+    this.owner.onLeft()
+  }
+
+  /** Asks for a sign that it is at its messages: see `progress`. */
+  ask(): void {
+    this.connection.signal(Signal.ask)
+  }
+
+  /** Ends it, whatever it does: it does not return from a call that nobody waits for. Another one is as good as it. */
+  giveUp(detail: string): void {
+    this.proven = true
+    this.terminate(detail)
   }
 
   /** One of its calls is answered, and the thread has given its place back. */
@@ -98,7 +158,7 @@ export class PoolThread implements Server {
 
   /** Settles what it has. The thread answers all the same, to nobody. */
   failAll(reason: HostCallError.Reason): void {
-    for (const call of this.connection.pending) (call as PoolCall).fail(reason)
+    for (const call of this.pending) call.fail(reason)
   }
 
   /** Lets a caller on another thread in; `onListening` is told when the thread listens to him. */
@@ -131,9 +191,10 @@ export class PoolThread implements Server {
     this.connection.flush()
   }
 
-  /** The thread has ended: its calls settle. */
+  /** The thread has ended: its calls settle, but for those that are `unbegun`. */
   end(why: Thread.Exit): void {
     this.connection.end(why)
+    this.unbegun.sort((one, other) => (one.order - other.order) | 0)
     for (const name of Array.from(this.admitting.keys())) this.admitted(name)
   }
 

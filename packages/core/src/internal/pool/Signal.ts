@@ -19,6 +19,9 @@ export const dismiss = 6
 export const admitted = 7
 export const room = 8
 
+/** To the thread: say on the board that you have heard this. */
+export const ask = 9
+
 /** `name` is the door's; `bell` the memory that wakes the caller: see `Bell`. */
 export const Admission = Schema.Struct({
   name: Schema.String,

@@ -3,13 +3,15 @@
  * given calls, and lost. When it is interrupted the thread is told to end, and terminated if it does not.
  */
 import * as Deferred from "effect/Deferred"
-import type * as Duration from "effect/Duration"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as FiberHandle from "effect/FiberHandle"
 import type { LogLevel } from "effect/LogLevel"
 import * as References from "effect/References"
 import * as FunctionCodec from "../../FunctionCodec.ts"
 import * as Thread from "../../Thread.ts"
 import { Table } from "../blocking/WaitsFor.ts"
+import * as Escalation from "./Escalation.ts"
 import type { Pool, Slot } from "./Pool.ts"
 import { PoolThread } from "./PoolThread.ts"
 import type * as Signal from "./Signal.ts"
@@ -24,6 +26,8 @@ export interface Options {
   /** What is less than that is not logged there, unless a caller wants it. */
   readonly logLevel: LogLevel
   readonly grace: Duration.Input
+  /** See `Escalation`. */
+  readonly interrupted: Duration.Duration
 }
 
 /** Why a thread's life ended, whether it had answered a call, and whether the callers of any are told of its end. */
@@ -57,7 +61,6 @@ export const make =
         const ready = Deferred.makeUnsafe<void, Thread.ThreadError>()
         const ended = Deferred.makeUnsafe<Thread.Loss>()
         let isServing = false
-        let told = false
         const startFailed = (detail: string) =>
           Deferred.doneUnsafe(
             ready,
@@ -69,7 +72,11 @@ export const make =
             Deferred.doneUnsafe(ready, Effect.void)
           },
           onStartFailed: startFailed,
-          onFault: () => pool.vacate(slot),
+          onTerminate: () => pool.vacate(slot),
+          onLeft: () => {
+            if (!Duration.isFinite(options.interrupted)) return
+            watch(Escalation.watch(poolThread, options.interrupted), { onlyIfMissing: true })
+          },
           onRoom: (thread) => pool.pump(slot, thread),
           // It was wanted where it was logged: its call's log level may be another than the pool's.
           onLog: ({ annotations, level, messages, spans }) =>
@@ -84,7 +91,6 @@ export const make =
         thread.onExit((exit) => {
           const loss = poolThread.loss(exit)
           if (isServing) pool.lost++
-          told = poolThread.active > 0
           pool.ended(slot, poolThread, exit)
           startFailed(Thread.describeLoss(loss) + (exit.exitCode === 0 ? servesNothing : ""))
           Deferred.doneUnsafe(ended, Effect.succeed(loss))
@@ -100,13 +106,14 @@ export const make =
             return Effect.timeoutOption(Deferred.await(ended), options.grace)
           })
         )
+        const watch = yield* FiberHandle.makeRuntime<never>()
         if (!Deferred.isDoneUnsafe(ended)) pool.fill(slot, poolThread)
         yield* onReady
         const loss = yield* Deferred.await(ended)
         return {
           error: new Thread.ThreadError({ thread: name, reason: new Thread.Lost(loss) }),
           proven: poolThread.proven,
-          told
+          told: poolThread.hasTold
         }
       })
     ).pipe(Effect.catch((error) => Effect.succeed({ error, proven: false, told: false })))

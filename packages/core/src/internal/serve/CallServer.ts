@@ -36,6 +36,10 @@ export interface Service {
 export interface Options {
   readonly port: Wire.Port
   readonly service: Service
+  /** A call begins: before anything of it is read. */
+  readonly onEntered: () => void
+  /** It has begun: its handler has ended, or waits for something. */
+  readonly onReturned: () => void
   /** The answer of a call leaves: its place is free. */
   readonly onAnswered: () => void
   readonly onSignal: (id: number, reader: Reader) => void
@@ -90,8 +94,14 @@ export class CallServer implements Connection.Server {
     return this.running.members.map(({ fiber }) => fiber)
   }
 
-  /** Caller to function: the call, step by step: arguments read, the handler run, its answer written. */
   onCall(call: Connection.IncomingCall, reader: Reader): void {
+    this.options.onEntered()
+    this.begin(call, reader)
+    this.options.onReturned()
+  }
+
+  /** Caller to function: the call, step by step: arguments read, the handler run, its answer written. */
+  private begin(call: Connection.IncomingCall, reader: Reader): void {
     const { flags, id, index } = call
     const { service } = this.options
     const implementation = service.functions[index]

@@ -51,6 +51,8 @@ export class HostServer {
     this.owner = new CallServer({
       port: options.port,
       service: this.service,
+      onEntered: () => this.board.enter(slot),
+      onReturned: () => this.board.leave(slot),
       onAnswered: () => this.board.release(this.place),
       onSignal: (id, reader) => this.onSignal(id, reader),
       onFault: (detail) => {
@@ -98,6 +100,9 @@ export class HostServer {
         Wire.skipValue(reader)
         this.closing = true
         return this.options.onClose()
+      case Signal.ask:
+        Wire.skipValue(reader)
+        return this.board.hear(this.place.slot)
       case Signal.admit:
         return this.admit(Wire.withValue(reader, (value) => Signal.read(Signal.admissionCodec, value)))
       case Signal.dismiss:
