@@ -2,7 +2,7 @@
  * A host pool whose functions run on threads of their own, in parallel.
  *
  * The threads run a program of the user's that serves the pool's handlers (`HostRunner`). Calls travel as the bytes that
- * the contract's codecs write, many to a message. A thread that is lost fails only the calls that it had, and is
+ * the contract's codecs write, many to a message. A thread that is lost fails only the calls that it had begun, and is
  * replaced; an interrupted call is forgotten at once, and its function is interrupted on its thread. The pool belongs to
  * its layer's scope: its end settles every call, lets the threads run their finalizers, and waits for their end.
  */
@@ -58,8 +58,8 @@ export interface Options<Init> {
   readonly grace?: Duration.Input
   /**
    * How long a function whose caller has left may hold up its thread, computing without a pause, before that is ended and replaced:
-   * then its caller left at least so long ago, and less than twice that. Calls that others wait for, and that the thread had begun,
-   * fail with `ThreadLost`. A thread that may be computing for one of those goes on. Infinity: it always goes on. Default: 5 seconds.
+   * then its caller left at least so long ago, and less than twice that. Calls that others wait for, and that the thread had begun
+   * before, fail with `ThreadLost`. One that may be computing for somebody who waits goes on. Infinity: it always does. Default: 5 seconds.
    */
   readonly escalation?: { readonly interrupted?: Duration.Input }
 }

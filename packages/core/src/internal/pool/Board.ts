@@ -175,23 +175,25 @@ export class Board {
   }
 
   setLastRan(slot: number, index: number): void {
-    Atomics.store(this.words, at(slot, ran), index + 1)
+    this.words[at(slot, ran)] = index + 1
   }
+
+  // What a thread alone writes about itself is written as to any memory: nobody takes his turn by it.
 
   /** Thread's side: a call of the owner's begins. */
   enter(slot: number): void {
-    Atomics.add(this.words, at(slot, begun), 1)
-    Atomics.store(this.words, at(slot, entered), 1)
+    this.words[at(slot, begun)]!++
+    this.words[at(slot, entered)] = 1
   }
 
   /** Thread's side: it has begun, and is on the stack no more. */
   leave(slot: number): void {
-    Atomics.store(this.words, at(slot, entered), 0)
+    this.words[at(slot, entered)] = 0
   }
 
   /** Thread's side: it is at its messages. */
   hear(slot: number): void {
-    Atomics.add(this.words, at(slot, heard), 1)
+    this.words[at(slot, heard)]!++
   }
 
   /** What the thread in the slot, or the last one there, is at. */
