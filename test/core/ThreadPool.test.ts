@@ -21,7 +21,7 @@ import { Rpc } from "effect/rpc"
 import { TestClock } from "effect/testing"
 import { Transferable } from "effect/workers"
 import { handlers, Work } from "../fixtures/work.ts"
-import { type FakeThread, fakeThreads, settled, until } from "../fixtures/workThreads.ts"
+import { type FakeThread, fakeThreads, fakeThreadsOf, settled, until } from "../fixtures/workThreads.ts"
 import { hostPoolSuite } from "../suites/hostPoolSuite.ts"
 
 const program = new URL("fake:program")
@@ -972,6 +972,24 @@ describe("a pool that ends", () => {
 })
 
 describe("what a thread is given and says", () => {
+  it.effect("one that takes long to begin is told of in the log, once", () => {
+    const lines: Array<string> = []
+    return Effect.gen(function* () {
+      const { layer } = fakeThreadsOf(() => Effect.never)
+      yield* ThreadPool.make(Work, { program }).pipe(Effect.provide(layer), Effect.forkChild)
+      yield* settled
+      yield* TestClock.adjust(9999)
+      assert.deepStrictEqual(lines, [])
+      yield* TestClock.adjust("1 hour")
+      assert.deepStrictEqual(lines, [
+        "suite/Work#0 has not begun after 10 seconds: fake:program has not come to the runner's run, or what it runs there is still being made"
+      ])
+    }).pipe(
+      Effect.scoped,
+      Effect.provide(Logger.layer([Logger.make(({ message }) => void lines.push(String(message)))]))
+    )
+  })
+
   it.effect("handlers get the initial value, of any length", () =>
     Effect.gen(function* () {
       for (const greeting of ["good day", "long".repeat(1 << 22)]) {

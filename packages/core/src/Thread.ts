@@ -5,7 +5,8 @@
  * thread belongs to the scope that it was started in. It may end before: by a crash, by its own hand, or by `terminate`.
  */
 import * as Context from "effect/Context"
-import type * as Effect from "effect/Effect"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import type { Place } from "./internal/pool/Board.ts"
@@ -79,6 +80,25 @@ export class ThreadError extends Schema.TaggedError<ThreadError>()("ThreadError"
 
 const describe = (reason: Reason): string =>
   reason._tag === "StartFailed" ? `could not start: ${reason.detail}` : `was lost: ${describeLoss(reason)}`
+
+/**
+ * Waits until a thread that runs the program has said that it has begun. When that takes long it is logged, once: a program that
+ * never comes to its end says nothing.
+ */
+export const awaitReady = (
+  { module, name }: Pick<Program, "module" | "name">,
+  ready: Deferred.Deferred<void, ThreadError>
+): Effect.Effect<void, ThreadError> =>
+  Effect.timeoutOrElse(Deferred.await(ready), {
+    duration: "10 seconds",
+    orElse: () =>
+      Effect.andThen(
+        Effect.logWarning(
+          `${name} has not begun after 10 seconds: ${module.href} has not come to the runner's run, or what it runs there is still being made`
+        ),
+        Deferred.await(ready)
+      )
+  })
 
 /** What is known of a thread's end. */
 export interface Loss {

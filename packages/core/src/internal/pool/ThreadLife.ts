@@ -57,7 +57,8 @@ export const make =
           ...place,
           waits: (yield* Table).memory
         }
-        const thread = yield* threads.start({ module: options.program, name, data })
+        const program = { module: options.program, name, data }
+        const thread = yield* threads.start(program)
         const ready = Deferred.makeUnsafe<void, Thread.ThreadError>()
         const ended = Deferred.makeUnsafe<Thread.Loss>()
         let isServing = false
@@ -96,7 +97,7 @@ export const make =
           Deferred.doneUnsafe(ended, Effect.succeed(loss))
         })
 
-        yield* Deferred.await(ready)
+        yield* Thread.awaitReady(program, ready)
         yield* Effect.addFinalizer(() =>
           Effect.suspend(() => {
             isServing = false

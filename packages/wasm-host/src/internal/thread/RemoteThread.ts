@@ -40,9 +40,10 @@ export const start = Effect.fnUntraced(function* (
   const table = new CallTable()
   const ran = new SharedArrayBuffer(Object.keys(GuestWire.ran).length * Int32Array.BYTES_PER_ELEMENT)
   const data: GuestWire.Start = { fiberhost: "guests", calls: table.memory, reply: reply.memory, ran }
-  const thread = yield* threads.start({ module: options.program, name: options.name, data })
+  const program = { module: options.program, name: options.name, data }
+  const thread = yield* threads.start(program)
   const remote = new RemoteThread(options.name, thread, reply, new Int32Array(ran), table)
-  yield* Deferred.await(remote.ready)
+  yield* Thread.awaitReady(program, remote.ready)
   yield* Effect.addFinalizer(() => remote.close(options.grace))
   return remote
 })
