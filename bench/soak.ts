@@ -16,6 +16,8 @@ import { fatal, SoakPool, slow } from "./soak/SoakPool.ts"
 
 type Guest = Conformance["Service"]
 type Random = () => number
+/** Of memory, in bytes. */
+type Sample = Pick<NodeJS.MemoryUsage, "rss" | "heapTotal" | "heapUsed">
 
 /** Calls that begin in each tick of the event loop's timer, in milliseconds. */
 const tick = 10
@@ -39,7 +41,7 @@ const mix: ReadonlyArray<
 ]
 
 const run = async (quick: boolean) => {
-  const seconds = quick ? 30 : 300
+  const seconds = Number(process.env.FIBERHOST_SOAK_SECONDS ?? (quick ? 30 : 300))
   const ledger = new Ledger()
   const incidents = new Map<string, number>()
   const samples = await Effect.runPromise(
@@ -53,7 +55,7 @@ const run = async (quick: boolean) => {
       const random = randomOf(1)
       // Code is compiled and buffers get their size before it counts.
       yield* callFor(quick ? 5 : 60, guest, random, ledger, [])
-      const samples: Array<number> = []
+      const samples: Array<Sample> = []
       yield* callFor(seconds, guest, random, ledger, samples)
       yield* Effect.repeat(Effect.sleep(100), { while: () => ledger.lost > 0, times: 100 })
       console.log(
@@ -67,9 +69,20 @@ const run = async (quick: boolean) => {
     }).pipe(Effect.provide(layers), Effect.scoped, Effect.provideContext(silent))
   )
   const tenth = Math.floor(samples.length / 10)
-  const growth = (mean(samples.slice(-tenth)) - mean(samples.slice(0, tenth))) / 2 ** 20
-  const tenths = Array.from({ length: 10 }, (_, n) => mean(samples.slice(n * tenth, (n + 1) * tenth)) / 2 ** 20)
-  console.log(`resident memory in MiB, by tenths of the run: ${tenths.map((mib) => mib.toFixed(0)).join(" ")}`)
+  const tenths = Array.from({ length: 10 }, (_, n) => samples.slice(n * tenth, (n + 1) * tenth))
+  const mib = (of: (tenth: ReadonlyArray<Sample>) => number) => tenths.map((tenth) => of(tenth) / 2 ** 20)
+  const resident = mib((tenth) => mean(tenth.map(({ rss }) => rss)))
+  const reserved = mib((tenth) => mean(tenth.map(({ heapTotal }) => heapTotal)))
+  // What is in use just after a collection is what is kept.
+  const kept = mib((tenth) => Math.min(...tenth.map(({ heapUsed }) => heapUsed)))
+  console.log("MiB by tenths of the run:")
+  for (const [what, values] of [
+    ["resident memory", resident],
+    ["heap of the application's thread", reserved],
+    ["least of it that was in use", kept]
+  ] as const) {
+    console.log(`  ${what.padEnd(36)}${values.map((value) => value.toFixed(0).padStart(5)).join("")}`)
+  }
   const row = (name: string, count: number) => ({ bench: "soak", case: name, subject: "fiberhost", count })
   const failed = [...ledger.failed].sort(([, a], [, b]) => b - a)
   const rows = [
@@ -77,7 +90,8 @@ const run = async (quick: boolean) => {
     ...failed.map(([reason, count]) => row(`failed/${reason}`, count)),
     row("lost", ledger.lost),
     row("twice", ledger.twice),
-    row("rss-growth-MiB", Math.round(growth * 10) / 10)
+    row("rss-growth-MiB", growthOf(resident)),
+    row("heap-growth-MiB", growthOf(kept))
   ]
   for (const { case: name, count } of rows)
     console.log(`  ${name.padEnd(44)}${count.toLocaleString("en").padStart(12)}`)
@@ -123,7 +137,7 @@ const layers = Conformance.layer({
 )
 
 /** Begins calls at a steady rate, whatever becomes of those before. */
-const callFor = (seconds: number, guest: Guest, random: Random, ledger: Ledger, rss: Array<number>) =>
+const callFor = (seconds: number, guest: Guest, random: Random, ledger: Ledger, samples: Array<Sample>) =>
   Effect.callback<void>((resume) => {
     const end = performance.now() + seconds * 1000
     const timer = setInterval(() => {
@@ -132,7 +146,7 @@ const callFor = (seconds: number, guest: Guest, random: Random, ledger: Ledger, 
         return resume(Effect.void)
       }
       for (let i = 0; i < callsPerTick; i++) begin(guest, random, ledger)
-      rss.push(process.memoryUsage.rss())
+      samples.push(process.memoryUsage())
     }, tick)
     return Effect.sync(() => clearInterval(timer))
   })
@@ -169,3 +183,4 @@ const check = (answer: string, expected: string): string => {
 
 const textOf = (random: Random): string => `${random()}`.repeat(1 + Math.floor(random() * 8))
 const mean = (values: ReadonlyArray<number>): number => values.reduce((sum, value) => sum + value, 0) / values.length
+const growthOf = (tenths: ReadonlyArray<number>): number => Math.round((tenths.at(-1)! - tenths[0]!) * 10) / 10
