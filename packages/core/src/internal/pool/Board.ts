@@ -24,7 +24,9 @@ const headWords = 6
 /**
  * Words of a thread: its generation, readiness, end and load; the function that it began last, plus one; messages
  * posted to it by callers; its platform's number; how many of the owner's calls it has begun, modulo 2^32;
- * whether it is beginning the last of those, on its stack; how often it has heard the owner ask for that.
+ * whether it is beginning the last of those, on its stack; how often it has heard the owner ask for a sign.
+ *
+ * What it began, and is at, it alone writes, as to any memory: nobody takes his turn by it.
  */
 const state = 0
 const ran = 1
@@ -49,13 +51,13 @@ export interface Place {
   readonly generation: number
 }
 
-/** What a thread is at: two that are the same were seen while it was on one stack. */
+/** What a thread is at. If it was asked between two looks, and they are the same, it has been on one stack from then on. */
 export interface Progress {
   /** How many of the owner's calls it has begun, modulo 2^32. */
   readonly begun: number
   /** Whether it is beginning the last of those, on its stack. */
   readonly isEntered: boolean
-  /** How often it has heard the owner ask. */
+  /** How often it has heard the owner ask for a sign. */
   readonly heard: number
 }
 
@@ -177,8 +179,6 @@ export class Board {
   setLastRan(slot: number, index: number): void {
     this.words[at(slot, ran)] = index + 1
   }
-
-  // What a thread alone writes about itself is written as to any memory: nobody takes his turn by it.
 
   /** Thread's side: a call of the owner's begins. */
   enter(slot: number): void {

@@ -244,16 +244,13 @@ export class Pool {
     if (slot.thread === thread) this.vacate(slot)
     this.board.lose(thread.place)
     this.ringAll()
-    thread.end(why)
-    for (const call of thread.unbegun.splice(0).reverse()) this.putBack(call)
+    for (const call of thread.end(why).toReversed()) this.putBack(call)
     this.pumpAll()
     this.settle()
   }
 
   /** Another thread is to run the call. Who came after it is behind it again. */
   private putBack(call: PoolCall): void {
-    // Who is told of the others' end may have interrupted it.
-    if (call.isSettled) return
     if (this.phase === "Closed") return call.fail(new HostCallError.Closed())
     const line = call.key === undefined ? this.waiting : this.slotOf(call.key).waiting
     line.putBack(call)

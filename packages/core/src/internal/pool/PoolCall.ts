@@ -42,7 +42,7 @@ export abstract class PoolCall extends Effectable.Class<void> implements Outgoin
   line: WaitingLine | undefined
   previous: PoolCall | undefined
   next: PoolCall | undefined
-  /** Which call its thread was sent before and after it: see `PoolThread.run`. */
+  /** How many calls its thread was sent before it. */
   order = 0
   abstract readonly flags: number
   /** When its caller stops waiting, by `performance.now`. */
@@ -107,12 +107,8 @@ export abstract class PoolCall extends Effectable.Class<void> implements Outgoin
     if (this.isSettled) return
     const thread = this.thread!
     this.lost = new HostCallError.ThreadLost({ ...thread.loss(why), thread: thread.name })
-    if (thread.hasBegun(this) || !this.canBeSentAgain) {
-      thread.hasTold = true
-      return this.fail(this.lost)
-    }
+    if (thread.hasBegun(this) || !this.canBeSentAgain) return this.fail(this.lost)
     this.thread = undefined
-    thread.unbegun.push(this)
   }
 
   /** The arguments were not sent: they do not fit, or not any more. */

@@ -36,13 +36,11 @@ export class PoolThread implements Server {
   /** Whether it answered a call, or was ended for one; and whether it was given one since somebody last looked. */
   proven = false
   used = false
-  /** When it has ended: the owner's calls that it had not begun, and that can be sent to another. */
-  readonly unbegun: Array<PoolCall> = []
   /** When it has ended: whether a caller was told of that. */
   hasTold = false
   private readonly owner: Owner
   readonly place: Place
-  /** How many of the owner's calls it was sent, modulo 2^32. */
+  /** How many of the owner's calls it was sent. */
   private sent = 0
   private readonly functions: ReadonlyArray<string>
   private readonly board: Board
@@ -91,8 +89,7 @@ export class PoolThread implements Server {
   run(call: PoolCall): boolean {
     this.active++
     this.used = true
-    call.order = this.sent
-    this.sent = (this.sent + 1) | 0
+    call.order = this.sent++
     const sent = this.connection.call(call)
     if (typeof sent === "number") {
       call.sent(this, sent)
@@ -105,22 +102,25 @@ export class PoolThread implements Server {
     return false
   }
 
+  /** Of calls that were made while its arguments were read, the thread is sent one fewer before. */
   private notSent({ order }: PoolCall): void {
-    this.sent = (this.sent - 1) | 0
-    if (this.sent === order) return
-    for (const call of this.pending) {
-      if (((call.order - order) | 0) > 0) call.order = (call.order - 1) | 0
-    }
+    this.sent--
+    for (const call of this.pending) if (call.order > order) call.order--
   }
 
   /** Whether it has begun a call that it was sent, or may have. */
   hasBegun({ order }: PoolCall): boolean {
-    return ((this.progress.begun - order) | 0) > 0
+    return this.begunFrom(order) > 0
   }
 
   /** Whether it has begun none after this one. */
   isLastBegun({ order }: PoolCall): boolean {
-    return ((this.progress.begun - order) | 0) === 1
+    return this.begunFrom(order) === 1
+  }
+
+  /** How many calls it has begun, but for the first `order`. It counts modulo 2^32. */
+  private begunFrom(order: number): number {
+    return (this.progress.begun - order) | 0
   }
 
   /** The owner's calls that it has not answered. */
@@ -143,7 +143,7 @@ export class PoolThread implements Server {
     this.connection.signal(Signal.ask)
   }
 
-  /** Ends it, whatever it does: it does not return from a call that nobody waits for. Another one is as good as it. */
+  /** Ends it: it does not return from a call that nobody waits for. Its program is not at fault, and is begun again at once. */
   giveUp(detail: string): void {
     this.proven = true
     this.terminate(detail)
@@ -191,11 +191,18 @@ export class PoolThread implements Server {
     this.connection.flush()
   }
 
-  /** The thread has ended: its calls settle, but for those that are `unbegun`. */
-  end(why: Thread.Exit): void {
+  /**
+   * The thread has ended: its calls settle, but for those that it had not begun, and that can be sent to another. Those are returned,
+   * in the order in which it was sent them.
+   */
+  end(why: Thread.Exit): ReadonlyArray<PoolCall> {
+    this.connection.acceptRest()
+    const waiting = this.pending.filter(isWaiting)
     this.connection.end(why)
-    this.unbegun.sort((one, other) => (one.order - other.order) | 0)
     for (const name of Array.from(this.admitting.keys())) this.admitted(name)
+    const unbegun = waiting.filter(isWaiting).sort((one, other) => one.order - other.order)
+    this.hasTold = unbegun.length < waiting.length
+    return unbegun
   }
 
   /** What is known of the end of its program. */
@@ -229,3 +236,5 @@ export class PoolThread implements Server {
 
   onAck(): void {}
 }
+
+const isWaiting = ({ isSettled }: PoolCall): boolean => !isSettled
