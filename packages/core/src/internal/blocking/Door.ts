@@ -55,8 +55,6 @@ export class Door {
         }
       },
       service,
-      onEntered: () => {},
-      onReturned: () => {},
       onAnswered: () => {
         if (this.isOpen) this.bell.giveBack(place.slot)
         options.onFree()

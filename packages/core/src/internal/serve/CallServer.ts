@@ -36,10 +36,10 @@ export interface Service {
 export interface Options {
   readonly port: Wire.Port
   readonly service: Service
-  /** A call begins: before anything of it is read. */
-  readonly onEntered: () => void
+  /** A call begins: before its arguments are read. */
+  readonly onEntered?: () => void
   /** It has begun: its handler has ended, or waits for something. */
-  readonly onReturned: () => void
+  readonly onReturned?: () => void
   /** The answer of a call leaves: its place is free. */
   readonly onAnswered: () => void
   readonly onSignal: (id: number, reader: Reader) => void
@@ -95,9 +95,9 @@ export class CallServer implements Connection.Server {
   }
 
   onCall(call: Connection.IncomingCall, reader: Reader): void {
-    this.options.onEntered()
+    this.options.onEntered?.()
     this.begin(call, reader)
-    this.options.onReturned()
+    this.options.onReturned?.()
   }
 
   /** Caller to function: the call, step by step: arguments read, the handler run, its answer written. */
