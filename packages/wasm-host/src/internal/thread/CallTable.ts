@@ -3,9 +3,9 @@
  *
  * The thread counts each call that it comes to, and writes what a measured one uses, until it answers it. The owner counts
  * what it sends, marks a measured one whose caller has left, so that a thread which comes to it late leaves it out, and
- * clears its row when it is answered. Counts are kept by id: one for all would not tell, since a call made while another's
- * arguments are written may reach the thread before it or after it. Calls with an id beyond the rows are not measured, and
- * those with an id beyond the counts taken for begun.
+ * clears its row when it is answered. Counts are kept by id: one for all would need each call's place among them, which is
+ * another when one that was made before it is not sent after all. Calls with an id beyond the rows are not measured, and those
+ * with an id beyond the counts taken for begun.
  */
 import { Usage } from "../call/Usage.ts"
 
