@@ -16,9 +16,9 @@ import * as SchemaAST from "effect/SchemaAST"
 import * as Codec from "./Codec.ts"
 import { CodecError, toCodecError, Unsupported } from "./CodecError.ts"
 import * as Accessor from "./internal/codec/Accessor.ts"
+import * as Arguments from "./internal/codec/Arguments.ts"
 import { plainKind, readWindow, type WireCodec, wireCodec } from "./internal/codec/WireCodec.ts"
 import type * as Primitive from "./Primitive.ts"
-import * as Wire from "./Wire.ts"
 
 /** One argument: the payload's field, in declaration order. */
 export interface Argument {
@@ -65,7 +65,7 @@ export interface FunctionCodec {
    * until all arguments have been written. On failure the writer is rewound to where it was.
    */
   readonly writeArguments: (payload: unknown, writer: Codec.Writer) => CodecError | undefined
-  /** As `writeArguments`, for later: buffers are their giver's until `settleArguments` of the same writer. */
+  /** As `writeArguments`, for later: buffers are their giver's until the writer is settled. */
   readonly draftArguments: (payload: unknown, writer: Codec.Writer) => CodecError | undefined
   /**
    * Implementer's side: the payload that `writeArguments` wrote at the reader's offset. The reader is left after it,
@@ -136,7 +136,6 @@ export const make = (definition: Rpc.Any, options?: Options): FunctionCodec => {
     throw refused(rpc, "Rpc middleware is applied by RpcServer only: wrap the handler's Effect instead")
   }
   const args = argumentsOf(rpc)
-  const wires = args.map(({ wire }) => wire)
   const success: Schema.Constraint = stream === undefined ? rpc.successSchema : stream.success
   const element = codecAt<unknown>(rpc, "success", success)
   const bare = stream === undefined ? element : codecAt<unknown>(rpc, "answer", Schema.Void)
@@ -145,76 +144,6 @@ export const make = (definition: Rpc.Any, options?: Options): FunctionCodec => {
     error === undefined
       ? undefined
       : codecAt<Result.Result<unknown, unknown>>(rpc, "answer", Schema.Result(bare.schema, error))
-
-  const encodeArguments: FunctionCodec["encodeArguments"] = (payload, limit = Codec.longest) => {
-    const values: Array<Uint8Array> = []
-    for (let i = 0; i < args.length; i++) {
-      const { codec, name, of } = args[i]!
-      const bytes = encodeArgument(codec, payload, of, limit)
-      if (Result.isFailure(bytes)) return Result.fail(bytes.failure.under(name))
-      values.push(bytes.success)
-    }
-    return Result.succeed(values)
-  }
-
-  const decodeArguments = (values: ReadonlyArray<Uint8Array>): Result.Result<unknown, CodecError> => {
-    if (args.length === 0) return Result.succeed(undefined)
-    const payload: Record<string, unknown> = {}
-    let i = 0
-    try {
-      for (; i < args.length; i++) {
-        payload[args[i]!.name] = readWindow(wires[i]!, new Codec.Reader(values[i] ?? noBytes))
-      }
-      return Result.succeed(payload)
-    } catch (thrown) {
-      return Result.fail(toCodecError("decode", thrown).under(args[i]!.name))
-    }
-  }
-
-  const draftArguments = (payload: unknown, writer: Codec.Writer): CodecError | undefined => {
-    const mark = writer.size
-    let i = 0
-    try {
-      for (; i < args.length; i++) {
-        const at = writer.placeholder32()
-        writer.begin()
-        wires[i]!.write(args[i]!.of(payload), writer)
-        writer.patch32(at, writer.size - at - 4)
-        writer.beside?.namePromised(args[i]!.name)
-      }
-      return undefined
-    } catch (thrown) {
-      writer.rewind(mark)
-      return toCodecError("encode", thrown).under(args[i]!.name)
-    }
-  }
-
-  const writeArguments = (payload: unknown, writer: Codec.Writer): CodecError | undefined => {
-    const mark = writer.size
-    const refused = draftArguments(payload, writer) ?? settleArguments(writer)
-    if (refused !== undefined) writer.rewind(mark)
-    return refused
-  }
-
-  const reads = wires.map((wire) => (reader: Codec.Reader) => readWindow(wire, reader))
-  const readArguments = (reader: Codec.Reader): Result.Result<unknown, CodecError> => {
-    if (args.length === 0) return Result.succeed(undefined)
-    const { end } = reader
-    const payload: Record<string, unknown> = {}
-    let start = reader.offset
-    let i = 0
-    try {
-      for (; i < args.length; i++) {
-        start = reader.offset
-        payload[args[i]!.name] = Wire.withValue(reader, reads[i]!)
-      }
-      return Result.succeed(payload)
-    } catch (thrown) {
-      reader.window(start, end)
-      passArguments(reader, args.length - i)
-      return Result.fail(toCodecError("decode", thrown).under(args[i]!.name))
-    }
-  }
 
   /** TypeScript lets a function that answers `void` answer anything: nobody looks at it. */
   const said: (answer: Result.Result<unknown, unknown>) => Result.Result<unknown, unknown> =
@@ -239,16 +168,12 @@ export const make = (definition: Rpc.Any, options?: Options): FunctionCodec => {
     success,
     successKind: plainKind(success.ast),
     answersResult: result !== undefined,
-    encodeArguments,
-    decodeArguments,
+    ...Arguments.make(args),
     encodeAnswer:
       result === undefined
         ? (answer) => Codec.encodeToBytes(bare, Result.getOrThrow(said(answer)), Codec.longest)
         : (answer) => Codec.encodeToBytes(result, said(answer), Codec.longest),
     decodeAnswer,
-    writeArguments,
-    draftArguments,
-    readArguments,
     writeAnswer:
       result === undefined
         ? (answer, writer) => failureOf(bare.encode(Result.getOrThrow(said(answer)), writer))
@@ -268,16 +193,6 @@ export const exitOf = ({ answersResult }: FunctionCodec, answer: unknown): Exit.
   if (!answersResult) return Exit.succeed(answer)
   const result = answer as Result.Result<unknown, unknown>
   return Result.isSuccess(result) ? Exit.succeed(result.success) : Exit.fail(result.failure)
-}
-
-/** Caller's side: what `draftArguments` has written is sent next. Buffers that move are moved, or it is said which cannot be. */
-export const settleArguments = (writer: Codec.Writer): CodecError | undefined => {
-  try {
-    writer.settle()
-    return undefined
-  } catch (thrown) {
-    return toCodecError("encode", thrown)
-  }
 }
 
 /** One codec for each function, by tag, in the contract's order. Throws as `make` does, and when two have one tag. */
@@ -338,24 +253,6 @@ const argumentsOf = (rpc: Rpc.AnyWithProps): ReadonlyArray<Argument> => {
   })
 }
 
-/** Reading the payload runs the caller's code, which may throw. */
-const encodeArgument = (codec: Codec.Codec<unknown>, payload: unknown, of: Argument["of"], limit: number) => {
-  try {
-    return Codec.encodeToBytes(codec, of(payload), limit)
-  } catch (thrown) {
-    return Result.fail(toCodecError("encode", thrown))
-  }
-}
-
-/** Leaves the reader after so many arguments, or at its end when that cannot be told. */
-const passArguments = (reader: Codec.Reader, count: number): void => {
-  try {
-    for (let left = count; left > 0; left--) Wire.readValue(reader)
-  } catch {
-    reader.offset = reader.end
-  }
-}
-
 const failureOf = <A>(result: Result.Result<A, CodecError>): CodecError | undefined =>
   Result.isFailure(result) ? result.failure : undefined
 
@@ -380,5 +277,3 @@ const refused = (rpc: Rpc.AnyWithProps, hint: string): CodecError =>
 
 /** Every `Rpc` has these properties; `Rpc.Any` only hides them from inference. */
 const propsOf = (rpc: Rpc.Any): Rpc.AnyWithProps => rpc as Rpc.AnyWithProps
-
-const noBytes = new Uint8Array(0)

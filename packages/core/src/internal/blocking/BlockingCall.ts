@@ -3,11 +3,12 @@ import * as Exit from "effect/Exit"
 import type * as BlockingError from "../../BlockingError.ts"
 import { type CodecError, toCodecError } from "../../CodecError.ts"
 import { type OutgoingCall, typedFlag } from "../../Connection.ts"
-import { type FunctionCodec, settleArguments } from "../../FunctionCodec.ts"
+import type { FunctionCodec } from "../../FunctionCodec.ts"
 import * as HostCallError from "../../HostCallError.ts"
 import * as HostFunction from "../../HostFunction.ts"
 import * as Thread from "../../Thread.ts"
 import * as Wire from "../../Wire.ts"
+import * as Arguments from "../codec/Arguments.ts"
 import type { Reader } from "../msgpack/MsgPackReader.ts"
 import type { Writer } from "../msgpack/MsgPackWriter.ts"
 import type { ThreadConnection } from "./ThreadConnection.ts"
@@ -34,7 +35,7 @@ export class BlockingCall implements OutgoingCall {
 
   /** Sends it, or says which argument cannot be sent. */
   send(): CodecError | undefined {
-    const refused = settleArguments(this.draft!)
+    const refused = Arguments.settle(this.draft!)
     if (refused !== undefined) return refused
     const sent = this.thread.connection.call(this)
     this.draft = undefined
