@@ -12,6 +12,7 @@ import * as CallerContext from "./internal/CallerContext.ts"
 import { Inbox, type Receiver } from "./internal/Inbox.ts"
 import type { Reader } from "./internal/msgpack/MsgPackReader.ts"
 import type { Writer } from "./internal/msgpack/MsgPackWriter.ts"
+import { Outbox, type Sender } from "./internal/Outbox.ts"
 import type { Exit } from "./Thread.ts"
 import * as Wire from "./Wire.ts"
 
@@ -72,10 +73,10 @@ export interface IncomingCall {
 }
 
 export class Connection implements Receiver {
-  private readonly outbox: Wire.Outbox
+  private readonly outbox: Outbox
   /** Frames that were begun while one is being written to `outbox`: they are sent after it, in this order. */
-  private readonly following: Array<Wire.Outbox> = []
-  private readonly sender: Wire.Sender
+  private readonly following: Array<Outbox> = []
+  private readonly sender: Sender
   private readonly server: Server
   private readonly onFault: (detail: string) => void
   private readonly calls: Array<OutgoingCall | undefined> = [undefined]
@@ -88,21 +89,21 @@ export class Connection implements Receiver {
   /** `onFault`: the other side sent something else than frames, or frames were lost. Its owner ends the thread, and the connection. */
   constructor(port: Wire.Port, server: Server, onFault: (detail: string) => void) {
     this.sender = { port, onFault, onSend: () => server.onSend?.(), onTurn: () => this.inbox.asked() }
-    this.outbox = new Wire.Outbox(this.sender)
+    this.outbox = new Outbox(this.sender)
     this.server = server
     this.onFault = onFault
     this.inbox = new Inbox(port, this)
   }
 
   /** Where the next frame goes. */
-  private get next(): Wire.Outbox {
+  private get next(): Outbox {
     return this.outbox.isWriting ? this.nextFollowing() : this.outbox
   }
 
-  private nextFollowing(): Wire.Outbox {
+  private nextFollowing(): Outbox {
     const last = this.following.at(-1)
     if (last?.isWriting === false) return last
-    const next = new Wire.Outbox(this.sender, true)
+    const next = new Outbox(this.sender, true)
     this.following.push(next)
     return next
   }

@@ -9,9 +9,9 @@ import * as Result from "effect/Result"
 import * as BlockingError from "../../BlockingError.ts"
 import type { FunctionCodec } from "../../FunctionCodec.ts"
 import * as HostCallError from "../../HostCallError.ts"
-import * as Wire from "../../Wire.ts"
 import { Beside } from "../msgpack/Beside.ts"
 import { Writer } from "../msgpack/MsgPackWriter.ts"
+import * as Outbox from "../Outbox.ts"
 import { Board, Phase, type Place } from "../pool/Board.ts"
 import { Bell } from "./Bell.ts"
 import { BlockingCall } from "./BlockingCall.ts"
@@ -105,7 +105,7 @@ export class Caller {
     const refused = codec.draftArguments(payload, draft)
     if (refused !== undefined) return Result.fail(HostCallError.argumentsRefused(codec.name, refused))
     // Whoever this thread has answered does not wait for it any more.
-    Wire.flushAll()
+    Outbox.flushAll()
     const found = this.look() ?? (limit === undefined ? this.noRoom() : this.waitForRoom(limit))
     return "_tag" in found ? Result.fail(failed(codec.name, found)) : this.send(index, draft, found)
   }
@@ -128,7 +128,7 @@ export class Caller {
     try {
       while (true) {
         // Whoever this thread has answered does not wait for it any more.
-        Wire.flushAll()
+        Outbox.flushAll()
         const { count } = this.bell
         const looking = this.waits.look(self, this.board.threadId(slot))
         this.read()
