@@ -12,7 +12,7 @@ import * as CallerContext from "./internal/CallerContext.ts"
 import { Inbox, type Receiver } from "./internal/Inbox.ts"
 import type { Reader } from "./internal/msgpack/MsgPackReader.ts"
 import type { Writer } from "./internal/msgpack/MsgPackWriter.ts"
-import { Outbox, type Sender } from "./internal/Outbox.ts"
+import { Outboxes } from "./internal/Outboxes.ts"
 import type { Exit } from "./Thread.ts"
 import * as Wire from "./Wire.ts"
 
@@ -73,10 +73,8 @@ export interface IncomingCall {
 }
 
 export class Connection implements Receiver {
-  private readonly outbox: Outbox
-  /** Frames that were begun while one is being written to `outbox`: they are sent after it, in this order. */
-  private readonly following: Array<Outbox> = []
-  private readonly sender: Sender
+  private readonly port: Wire.Port
+  private readonly outboxes: Outboxes
   private readonly server: Server
   private readonly onFault: (detail: string) => void
   private readonly calls: Array<OutgoingCall | undefined> = [undefined]
@@ -88,24 +86,11 @@ export class Connection implements Receiver {
 
   /** `onFault`: the other side sent something else than frames, or frames were lost. Its owner ends the thread, and the connection. */
   constructor(port: Wire.Port, server: Server, onFault: (detail: string) => void) {
-    this.sender = { port, onFault, onSend: () => server.onSend?.(), onTurn: () => this.inbox.asked() }
-    this.outbox = new Outbox(this.sender)
+    this.port = port
+    this.outboxes = new Outboxes({ port, onFault, onSend: () => server.onSend?.(), onTurn: () => this.inbox.asked() })
     this.server = server
     this.onFault = onFault
     this.inbox = new Inbox(port, this)
-  }
-
-  /** Where the next frame goes. */
-  private get next(): Outbox {
-    return this.outbox.isWriting ? this.nextFollowing() : this.outbox
-  }
-
-  private nextFollowing(): Outbox {
-    const last = this.following.at(-1)
-    if (last?.isWriting === false) return last
-    const next = new Outbox(this.sender, true)
-    this.following.push(next)
-    return next
   }
 
   /**
@@ -113,7 +98,7 @@ export class Connection implements Receiver {
    * sent with that frame.
    */
   flush(): void {
-    if (!this.outbox.isWriting) this.outbox.flush()
+    this.outboxes.flush()
   }
 
   /** The calls that are not answered yet. */
@@ -131,14 +116,14 @@ export class Connection implements Receiver {
     }
     const id = this.free.pop() ?? this.calls.length
     this.calls[id] = call
-    const refused = this.frameWith(Wire.Kind.call, id, writeCall, call)
+    const refused = this.outboxes.write(Wire.Kind.call, id, writeCall, call)
     if (refused !== undefined) this.forget(id)
     return refused ?? id
   }
 
   /** A call that is not answered through this connection: it has no id. What does not fit is not sent. */
   post(call: OutgoingCall): void {
-    if (this.ended === undefined) this.frameWith(Wire.Kind.call, 0, writeCall, call)
+    if (this.ended === undefined) this.outboxes.write(Wire.Kind.call, 0, writeCall, call)
   }
 
   /** The call of this id, while it has no answer. */
@@ -147,40 +132,40 @@ export class Connection implements Receiver {
   }
 
   interrupt(id: number): void {
-    if (this.ended === undefined) this.next.begin(Wire.Kind.interrupt, id)
+    if (this.ended === undefined) this.outboxes.begin(Wire.Kind.interrupt, id)
   }
 
   /** The reader of a stream has taken so many of its elements. */
   ack(id: number, count: number): void {
-    if (this.ended === undefined) this.next.begin(Wire.Kind.ack, id).int(count)
+    if (this.ended === undefined) this.outboxes.begin(Wire.Kind.ack, id).int(count)
   }
 
   // Answering
 
   /** Answers with bytes. */
   reply(id: number, value: Uint8Array): void {
-    if (this.ended === undefined) Wire.writeValue(this.next.begin(Wire.Kind.reply, id), value)
+    if (this.ended === undefined) Wire.writeValue(this.outboxes.begin(Wire.Kind.reply, id), value)
   }
 
   /** Answers with a part of bytes that stay their owner's. `view`: of the bytes, where there is one. */
   replyRange(id: number, bytes: Uint8Array, start: number, end: number, view?: DataView): void {
-    if (this.ended === undefined) Wire.writeRange(this.next.begin(Wire.Kind.reply, id), bytes, start, end, view)
+    if (this.ended === undefined) Wire.writeRange(this.outboxes.begin(Wire.Kind.reply, id), bytes, start, end, view)
   }
 
   /** Answers with what `write` appends. When that does not fit nothing is sent. */
   replyWith(id: number, write: (writer: Writer) => CodecError | undefined): CodecError | undefined {
-    return this.ended === undefined ? this.frameWith(Wire.Kind.reply, id, writeValue, write) : undefined
+    return this.ended === undefined ? this.outboxes.write(Wire.Kind.reply, id, writeValue, write) : undefined
   }
 
   fail(id: number, error: Uint8Array): void {
-    if (this.ended === undefined) Wire.writeValue(this.next.begin(Wire.Kind.failure, id), error)
+    if (this.ended === undefined) Wire.writeValue(this.outboxes.begin(Wire.Kind.failure, id), error)
   }
 
   /** Sends elements of a stream, each as what one function appends. When one does not fit, those before it are sent. */
   chunkWith(id: number, writes: ReadonlyArray<(writer: Writer) => CodecError | undefined>): CodecError | undefined {
     if (this.ended !== undefined) return undefined
     let refused: CodecError | undefined
-    this.frameWith(
+    this.outboxes.write(
       Wire.Kind.chunk,
       id,
       (writer) => {
@@ -202,12 +187,12 @@ export class Connection implements Receiver {
   }
 
   signal(id: number, value: Uint8Array = nothing): void {
-    if (this.ended === undefined) Wire.writeValue(this.next.begin(Wire.Kind.signal, id), value)
+    if (this.ended === undefined) Wire.writeValue(this.outboxes.begin(Wire.Kind.signal, id), value)
   }
 
   /** A signal with what `write` appends. */
   signalWith(id: number, write: (writer: Writer) => CodecError | undefined): CodecError | undefined {
-    return this.ended === undefined ? this.frameWith(Wire.Kind.signal, id, writeValue, write) : undefined
+    return this.ended === undefined ? this.outboxes.write(Wire.Kind.signal, id, writeValue, write) : undefined
   }
 
   // Blocking
@@ -224,7 +209,7 @@ export class Connection implements Receiver {
 
   /** Whether the other side has had to be woken by what was sent, since this was last asked. */
   hasWoken(): boolean {
-    return this.sender.port.ringBuffers?.out.hasWoken() === true
+    return this.port.ringBuffers?.out.hasWoken() === true
   }
 
   /** The other side was blocked, and was woken by another way than this connection: it may ask for more soon. */
@@ -244,39 +229,6 @@ export class Connection implements Receiver {
     this.calls.length = 1
   }
 
-  /**
-   * Sends a frame, or nothing of it when its writer refuses or throws. Writers run code of the caller's, a getter of a
-   * payload for example, which may use this connection: its frames go to another outbox, and follow this one.
-   */
-  private frameWith<A>(
-    kind: number,
-    id: number,
-    write: (writer: Writer, what: A) => CodecError | undefined,
-    what: A
-  ): CodecError | undefined {
-    const outbox = this.next
-    const mark = outbox.mark()
-    const writer = outbox.beginAtMark(kind, id)
-    let whole = false
-    outbox.isWriting = true
-    try {
-      const refused = write(writer, what)
-      whole = refused === undefined
-      return refused
-    } finally {
-      outbox.isWriting = false
-      if (!whole) outbox.rewind(mark)
-      const isOutermost = outbox === this.outbox
-      if (isOutermost && this.following.length > 0) this.flushFollowing()
-      else if (isOutermost && outbox.isLent) outbox.flush()
-    }
-  }
-
-  private flushFollowing(): void {
-    this.outbox.flush()
-    for (const outbox of this.following.splice(0)) outbox.flush()
-  }
-
   // Reading: as the receiver of its inbox
 
   get awaitsMessage(): boolean {
@@ -288,7 +240,7 @@ export class Connection implements Receiver {
   }
 
   afterRead(): void {
-    if (!this.outbox.isWriting) this.outbox.flushRead()
+    this.outboxes.flushRead()
   }
 
   read(open: () => Reader): void {
