@@ -159,15 +159,6 @@ const implementation = <Env>(
   handler: Erased<Env>,
   context: Context.Context<Env>
 ): Implementation => {
-  const settle = (exit: Exit.Exit<unknown, unknown>): Exit.Exit<Answer, HostCallError.HostCallError> => {
-    if (Exit.isSuccess(exit)) return Exit.succeed(Result.succeed(exit.value))
-    const error = Cause.findError(exit.cause)
-    if (Result.isFailure(error)) return Exit.fail(HostCallError.fromCause(codec.name, error.failure))
-    if (isA(error.success, HostCallError.HostCallError)) return Exit.fail(error.success)
-    // Without an `error` in the contract nothing may fail: an untyped caller got past the compiler.
-    if (!codec.answersResult) return Exit.fail(HostCallError.fromDefect(codec.name, error.success))
-    return Exit.succeed(Result.fail(error.success))
-  }
   const ownContext = contextOf(context)
   // A handler that throws instead of returning an Effect has a bug like one whose Effect dies.
   const handle = (payload: unknown): Effect.Effect<unknown, unknown> => {
@@ -182,9 +173,9 @@ const implementation = <Env>(
     finish: (exit: Exit.Exit<Answer, HostCallError.HostCallError>) => Exit.Exit<A, HostCallError.HostCallError>
   ): Effect.Effect<A, HostCallError.HostCallError> => {
     const effect = handle(payload)
-    if (isExit(effect)) return finish(settle(effect))
+    if (isExit(effect)) return finish(settle(codec, effect))
     const owned = Effect.updateContext(Effect.scoped(effectOf(effect)), ownContext)
-    return Effect.flatMap(Effect.exit(owned), (exit) => finish(settle(exit)))
+    return Effect.flatMap(Effect.exit(owned), (exit) => finish(settle(codec, exit)))
   }
   const stream = (payload: unknown): Stream.Stream<unknown, unknown> =>
     Stream.suspend(() => {
@@ -193,7 +184,7 @@ const implementation = <Env>(
     }).pipe(
       Stream.scoped,
       Stream.updateContext(ownContext),
-      Stream.catchCause((cause) => Stream.failCause(streamCause(codec, cause)))
+      Stream.catchCause((cause) => Stream.fail(failureOf(codec, cause)))
     )
   // A host pool's function of this very contract has a byte face already.
   const face = handler[BytesTypeId]
@@ -208,15 +199,33 @@ const implementation = <Env>(
       ? Exit.fail(HostCallError.argumentsRefused(codec.name, payload.failure))
       : run(payload.success, encode)
   }
-  return { codec, context: ownContext, perform, stream, bytes, values: { handle, settle } }
+  return {
+    codec,
+    context: ownContext,
+    perform,
+    stream,
+    bytes,
+    values: { handle, settle: (exit) => settle(codec, exit) }
+  }
 }
 
-/** What a handler's stream ended with, as `perform` has it for an Effect. */
-const streamCause = (codec: FunctionCodec.FunctionCodec, cause: Cause.Cause<unknown>): Cause.Cause<unknown> => {
+/** What is answered when a handler has ended so, or its stream, whose success has no value. */
+export const settle = (
+  codec: FunctionCodec.FunctionCodec,
+  exit: Exit.Exit<unknown, unknown>
+): Exit.Exit<Answer, HostCallError.HostCallError> => {
+  if (Exit.isSuccess(exit)) return Exit.succeed(Result.succeed(exit.value))
+  const failure = failureOf(codec, exit.cause)
+  return isA(failure, HostCallError.HostCallError) ? Exit.fail(failure) : Exit.succeed(Result.fail(failure))
+}
+
+/** A handler's own typed failure, or a `HostCallError`. */
+const failureOf = (codec: FunctionCodec.FunctionCodec, cause: Cause.Cause<unknown>): unknown => {
   const error = Cause.findError(cause)
-  if (Result.isFailure(error)) return Cause.fail(HostCallError.fromCause(codec.name, error.failure))
-  const ours = codec.answersResult || isA(error.success, HostCallError.HostCallError)
-  return Cause.fail(ours ? error.success : HostCallError.fromDefect(codec.name, error.success))
+  if (Result.isFailure(error)) return HostCallError.fromCause(codec.name, error.failure)
+  // Without an `error` in the contract nothing may fail: an untyped caller got past the compiler.
+  const fits = codec.answersResult || isA(error.success, HostCallError.HostCallError)
+  return fits ? error.success : HostCallError.fromDefect(codec.name, error.success)
 }
 
 /** A handler's answer as bytes. */

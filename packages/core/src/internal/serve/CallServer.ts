@@ -4,7 +4,6 @@
  * A call is read where it lies in the message, its handler runs in a fiber of its own unless it has its answer at once,
  * and the answer is written into the next message.
  */
-import * as Cause from "effect/Cause"
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -14,7 +13,6 @@ import * as Stream from "effect/Stream"
 import type { CodecError } from "../../CodecError.ts"
 import * as Connection from "../../Connection.ts"
 import * as Deadline from "../../Deadline.ts"
-import { isA } from "../../Foreign.ts"
 import * as HostCallError from "../../HostCallError.ts"
 import * as HostFunction from "../../HostFunction.ts"
 import { IdTable } from "../../IdTable.ts"
@@ -138,9 +136,10 @@ export class CallServer implements Connection.Server {
 
   private serveStream(
     call: Connection.IncomingCall,
-    { codec, stream }: HostFunction.Implementation,
+    implementation: HostFunction.Implementation,
     payload: unknown
   ): void {
+    const { codec, stream } = implementation
     const { id } = call
     const sender = new ElementSender(this.connection, id, codec)
     const run = Stream.runForEachArray(stream(payload), sender.send)
@@ -148,11 +147,7 @@ export class CallServer implements Connection.Server {
     this.running.set(id, { fiber, sender })
     fiber.addObserver((exit) => {
       this.running.delete(id)
-      if (Exit.isSuccess(exit)) return this.reply(id, typed, codec, Result.succeed(undefined))
-      const error = Cause.findError(exit.cause)
-      if (Result.isFailure(error)) return this.fail(id, HostCallError.fromCause(codec.name, error.failure))
-      if (isA(error.success, HostCallError.HostCallError)) return this.fail(id, error.success)
-      this.reply(id, typed, codec, Result.fail(error.success))
+      this.answer(id, Connection.typedFlag, implementation, HostFunction.settle(codec, exit))
     })
   }
 
@@ -206,5 +201,3 @@ export class CallServer implements Connection.Server {
     this.answered++
   }
 }
-
-const typed = Connection.typedFlag
