@@ -752,6 +752,41 @@ describe("Codec", () => {
       assert.deepStrictEqual(Result.getOrThrow(decode(Fork, shallow)), [[1, "a"], "b"])
     })
 
+    it("refuses a text that a template literal could be split into in too many ways, read and written", () => {
+      const { String: Text, TemplateLiteral } = Schema
+      const picture = TemplateLiteral([Text, "-", Text, "+", Text, "x"])
+      const table: ReadonlyArray<readonly [schema: AnySchema, text: string]> = [
+        [picture, "-+".repeat(5_000)],
+        [TemplateLiteral([picture, "-", picture]), "-+".repeat(50)],
+        [TemplateLiteral([Schema.Union([picture, Schema.Int]), "-"]), "-+".repeat(5_000)],
+        [TemplateLiteral([Text, Text, Text, "x"]), "x".repeat(5_000)],
+        [TemplateLiteral([Text, Schema.Int]), "1".repeat(5_000)],
+        [TemplateLiteral([Text.check(Schema.isMinLength(1)), "", Schema.BigInt]), "1".repeat(5_000)]
+      ]
+      for (const [schema, text] of table) {
+        const bytes = Result.getOrThrow(encode(Text, text))
+        assert.include(assertFails(decode(schema, bytes), "DoesNotFit").message, "fewer ways")
+        assert.include(assertFails(encode(schema, text), "DoesNotFit").message, "fewer ways")
+        const keys = Result.getOrThrow(encode(Schema.Record(Text, Schema.Int), { [text]: 1 }))
+        const record = Schema.Record(schema as Schema.String, Schema.Int)
+        assert.include(failure(decode(record, keys)).message, "fewer ways")
+        assert.include(failure(encode(record, { [text]: 1 })).message, "fewer ways")
+      }
+    })
+
+    it("reads a long text of a template literal whose words are few", () => {
+      const long = "/".repeat(100_000)
+      const table: ReadonlyArray<readonly [schema: AnySchema, text: string]> = [
+        [Schema.TemplateLiteral(["data:", Schema.String, ";base64,", Schema.String]), `data:x;base64,${long}`],
+        [Schema.TemplateLiteral([Schema.String, "/", Schema.String]), long],
+        [Schema.TemplateLiteral([Schema.String, "-", Schema.Int, "-", Schema.String, ".png"]), `${long}-1-.png`],
+        [Schema.TemplateLiteral([Schema.String, Schema.String]), long]
+      ]
+      for (const [schema, text] of table) {
+        assert.strictEqual(Result.getOrThrow(decode(schema, Result.getOrThrow(encode(schema, text)))), text)
+      }
+    })
+
     it("reads the last of many members that begin alike, as often as it comes", () => {
       const numbers = Array.from({ length: 100 }, (_, i) => i)
       const tagged = numbers.map((tag) => Schema.Tuple([Schema.Literal(tag), Schema.Int]))

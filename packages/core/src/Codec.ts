@@ -5,8 +5,7 @@
  * decoded once. The rules are the table in `WireSchema.ts`. A codec is synchronous, needs no services, holds no
  * resources, and is made once per schema. Bytes from outside are never trusted: whatever they are, decoding ends in
  * time proportional to their length, with a value that the schema admits or with a typed error. What the schema itself runs
- * takes the time that it takes: its checks, its transformations, and template literals, which of several variable parts try
- * every place of a text.
+ * takes the time that it takes: its checks, and its transformations with what they parse, such as JSON.
  */
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"

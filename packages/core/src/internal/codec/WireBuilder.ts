@@ -10,6 +10,7 @@ import { CodecFailure } from "../../CodecError.ts"
 import * as Primitive from "../../Primitive.ts"
 import * as SchemaCost from "./SchemaCost.ts"
 import * as SchemaStep from "./SchemaStep.ts"
+import * as TemplateCost from "./TemplateCost.ts"
 import { type Build, declarationHint, fromDeclaration, isMoved } from "./WireDeclaration.ts"
 import type { Field, LazyWire, ListWire, StructWire, Wire } from "./WireSchema.ts"
 import { admits, mayBeNil } from "./WireShape.ts"
@@ -81,7 +82,7 @@ class Builder {
       case "String":
         return { _tag: "Str" }
       case "TemplateLiteral":
-        return checked({ _tag: "Str" }, SchemaStep.whole(SchemaStep.copyWith(ast, { checks: undefined })).decode)
+        return checked({ _tag: "Str" }, template(ast))
       case "Boolean":
         return { _tag: "Bool" }
       case "Number":
@@ -259,14 +260,28 @@ function checked(inner: Wire, step: SchemaStep.Step): Wire {
   return { _tag: "Step", inner, decode: step, encode: step, isCheck: true }
 }
 
+function template(ast: SchemaAST.TemplateLiteral): SchemaStep.Step {
+  const step = SchemaStep.whole(SchemaStep.copyWith(ast, { checks: undefined })).decode
+  return (value) => {
+    if (typeof value === "string") TemplateCost.check(ast, value)
+    return step(value)
+  }
+}
+
 function union(members: ReadonlyArray<Wire>, oneOf: boolean): Wire {
   return members.length === 1 ? members[0]! : { _tag: "Union", members, oneOf }
 }
 
 function keyTest(parameter: SchemaAST.AST): (key: string) => boolean {
   if (parameter._tag === "String" && parameter.checks === undefined) return () => true
-  if (parameter._tag !== "Number") return SchemaParser.is(Schema.make<Schema.Constraint>(parameter))
   const is = SchemaParser.is(Schema.make<Schema.Constraint>(parameter))
+  if (parameter._tag === "TemplateLiteral") {
+    return (key) => {
+      TemplateCost.check(parameter, key)
+      return is(key)
+    }
+  }
+  if (parameter._tag !== "Number") return is
   return (key) => String(Number(key)) === key && is(Number(key))
 }
 

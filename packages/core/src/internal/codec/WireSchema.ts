@@ -33,7 +33,8 @@
  * fields such as tags, and only then by trying; members that look alike on the wire (`Date` beside `String`) are the
  * schema's ambiguity, and the first one wins. An integer is read by an integer member before a float member.
  * Everything else has no rule and is refused when a codec is made, with its path and a hint; so is a transformation of a
- * recursive union whose members look alike, for it would run in memory without a bound (`SchemaCost.ts`).
+ * recursive union whose members look alike, for it would run in memory without a bound (`SchemaCost.ts`). A text that a
+ * template literal could be split into in too many ways is refused when it comes (`TemplateCost.ts`).
  */
 import type { Step, Steps } from "./SchemaStep.ts"
 
