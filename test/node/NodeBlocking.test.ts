@@ -694,6 +694,32 @@ describe("blocking on what only the blocked thread can answer is refused", () =>
     })
   )
 
+  it.effect("but not while another thread is started for it", () =>
+    Effect.gen(function* () {
+      const growing = yield* ThreadPool.make(Ring, {
+        program: new URL("../fixtures/ring.worker.ts", import.meta.url),
+        size: { min: 1, max: 2 }
+      }).pipe(Effect.provide(NodeThreads.layer()))
+      const handles = [yield* handleOf(growing), yield* handleOf(growing)]
+      assert.strictEqual(HostPool.stats(growing).threads, 1)
+      assert.strictEqual(yield* growing.pass({ handles: handles.slice(1) }), "the end")
+      assert.strictEqual(HostPool.stats(growing).threads, 2)
+      // Both wait for the one that may be the third.
+      const more = yield* handleOf(growing)
+      assert.strictEqual(yield* growing.pass({ handles: [handles[0]!, more] }), "WouldDeadlock")
+    })
+  )
+
+  it.effect("in the thread that would have to start another", () =>
+    Effect.gen(function* () {
+      const growing = yield* ThreadPool.make(Ring, {
+        program: new URL("../fixtures/ring.worker.ts", import.meta.url),
+        size: { min: 1, max: 2 }
+      }).pipe(Effect.provide(NodeThreads.layer()))
+      assert.strictEqual(pass([yield* handleOf(growing), yield* handleOf(growing)]), "WouldDeadlock")
+    })
+  )
+
   it.effect("while what its thread has answered before is not held up", () =>
     Effect.gen(function* () {
       const threads = yield* ring

@@ -187,7 +187,7 @@ export class Caller {
         () => {
           // Of several threads it waits for any: that stands in no table, and is looked at again now and then.
           this.waits.end(self)
-          const [only] = this.board.expected > 1 ? [] : this.ready()
+          const [only] = this.board.expected > 1 || this.mayGrow ? [] : this.ready()
           const looking = only && this.waits.look(self, this.threadId(only))
           const found = this.look()
           if (found !== undefined) return found
@@ -237,7 +237,7 @@ export class Caller {
 
   /** No thread is idle: the owner starts another if there may be more, when its event loop turns. It is asked now and then. */
   private askForThread(): void {
-    if (this.board.expected === this.board.size) return
+    if (this.board.expected === this.board.possible) return
     const now = performance.now()
     if (now - this.asked < pulse) return
     this.asked = now
@@ -275,15 +275,24 @@ export class Caller {
 
   /** Why waiting for room is in vain. */
   private neverRoom(): HostCallError.NoThread | BlockingError.WouldDeadlock | undefined {
-    const { expected } = this.board
+    const { expected, possible } = this.board
     if (expected === 0) return new HostCallError.NoThread({ detail: "has ended" })
     if (this.owner.isOver) return new HostCallError.NoThread({ detail: ownerGone })
     const ready = this.ready()
     if (!ready.every((place) => this.waitsForSelf(place))) return undefined
-    // The owner starts those that are not there yet.
-    const ownerCan = !this.waits.leads(this.handle.owner, this.channels.threadId)
-    if (ready.length < expected && ownerCan) return undefined
-    return new BlockingError.WouldDeadlock({ detail: ready.length < expected ? noThread : circle })
+    const areMore = ready.length < possible
+    if (areMore && this.ownerTurns) return undefined
+    return new BlockingError.WouldDeadlock({ detail: areMore ? noThread : circle })
+  }
+
+  /** Whether the owner starts another thread when it is asked. */
+  private get mayGrow(): boolean {
+    return this.board.expected < this.board.possible && this.ownerTurns
+  }
+
+  /** Whether the owner, who starts the threads that are not there yet, is not this thread, nor blocked until it has answered. */
+  private get ownerTurns(): boolean {
+    return !this.waits.leads(this.handle.owner, this.channels.threadId)
   }
 
   private threadOf(place: Place): ThreadConnection {

@@ -11,7 +11,8 @@ export const Phase = { Open: 0, Draining: 1, Closed: 2 } as const
 
 /**
  * Words of the head: the pool's phase; a count that changes when there is room; who waits for that, blocked or in the owner's
- * lines; how many threads there are or will be; a count that changes while the owner lives, if a watcher sees to that.
+ * lines; how many threads there are or will be; a count that changes while the owner lives, if a watcher sees to that; how many
+ * threads there may be once it has grown.
  */
 const phase = 0
 const room = 1
@@ -19,7 +20,8 @@ const blocked = 2
 const ownerWaits = 3
 const expected = 4
 const beats = 5
-const headWords = 6
+const possible = 6
+const headWords = 7
 
 /**
  * Words of a thread: its generation, readiness, end and load; the function that it began last, plus one; messages
@@ -241,7 +243,14 @@ export class Board {
     return Atomics.load(this.words, expected)
   }
 
-  set expected(threads: number) {
+  /** As `expected`, and those that the owner starts when it is asked for them. */
+  get possible(): number {
+    return Atomics.load(this.words, possible)
+  }
+
+  /** Owner's side: how many threads to expect, and how many more it would start if it was asked. */
+  expect(threads: number, more: number): void {
+    Atomics.store(this.words, possible, threads + more)
     Atomics.store(this.words, expected, threads)
     this.announceRoom()
   }

@@ -73,7 +73,7 @@ export const make = Effect.fnUntraced(function* (
   const board = Board.make(1)
   const place: Place = { slot: 0, generation: board.begin(0) }
   board.open(0)
-  board.expected = 1
+  board.expect(1, 0)
   const context = HostFunction.withoutCaller(yield* Effect.context<never>())
   const bells = new Set<Bell>()
   yield* Effect.addFinalizer(() =>

@@ -188,7 +188,8 @@ export class Pool {
   }
 
   private expect(): void {
-    this.board.expected = this.slots.filter(({ gaveUp }) => gaveUp === undefined).length
+    const threads = this.slots.filter(({ gaveUp }) => gaveUp === undefined).length
+    this.board.expect(threads, this.onBusy === undefined ? 0 : this.board.size - this.slots.length)
   }
 
   /**
