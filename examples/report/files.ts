@@ -19,10 +19,10 @@ const below: (
 ) {
   const fs = yield* FileSystem.FileSystem
   const { join } = yield* Path.Path
-  // What is not there, or cannot be looked at, is the report's to tell.
+  // What is not there, cannot be looked at, or was named and is no file, is the report's to tell.
   const info = yield* Effect.option(fs.stat(path))
   if (Option.isNone(info) || info.value.type === "File") return [path]
-  if (info.value.type !== "Directory") return []
+  if (info.value.type !== "Directory") return above.length === 0 ? [path] : []
   const real = yield* Effect.option(fs.realPath(path))
   if (Option.isNone(real)) return [path]
   if (above.includes(real.value)) return []

@@ -18,7 +18,8 @@ const Host = Imports.toLayer(
     return {
       read_file: ({ path }) =>
         Effect.gen(function* () {
-          const { size } = yield* fs.stat(path)
+          const { size, type } = yield* fs.stat(path)
+          if (type !== "File") return yield* new Unreadable({ path, message: "it is no file" })
           if (size > 16_000_000) return yield* new Unreadable({ path, message: "a plugin takes values up to 16 MB" })
           return yield* fs.readFile(path)
         }).pipe(

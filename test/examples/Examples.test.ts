@@ -109,6 +109,12 @@ describe("examples/report", () => {
     assert.strictEqual(run("report").status, 1)
   })
 
+  it("tells of what was named and is no file", () => {
+    const { status, stdout } = run("report", "--json", "/dev/zero", fileOf("report/contract.ts"))
+    assert.strictEqual(status, 0)
+    assert.deepStrictEqual(Schema.decodeSync(Json)(stdout).failed, [{ path: "/dev/zero", error: "it is no file" }])
+  })
+
   it.live("an empty folder is told about, without a trace", () =>
     Effect.gen(function* () {
       const { status, stderr } = run("report", yield* temporary)
