@@ -49,8 +49,10 @@ const reportOn = (body: Uint8Array) =>
   )
 
 const answer = async (request: IncomingMessage, response: ServerResponse, signal: AbortSignal): Promise<void> => {
-  const url = new URL(request.url ?? "/", "http://localhost")
-  if (request.method === "POST") {
+  const url = URL.parse(request.url ?? "/", "http://localhost")
+  if (url === null) {
+    response.writeHead(400).end("this is no URL\n")
+  } else if (request.method === "POST") {
     const body = await buffer(request)
     const report = await runtime.runPromise(reportOn(body), { signal })
     response.setHeader("content-type", "application/json").end(JSON.stringify(report))

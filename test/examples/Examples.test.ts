@@ -259,6 +259,7 @@ describe("examples/http-server", () => {
         assert.strictEqual(again, some)
         assert.strictEqual(yield* Effect.promise(async () => (await fetch(address)).status), 404)
         assert.strictEqual(yield* Effect.promise(async () => (await fetch(`${address}/primes?from=x`)).status), 400)
+        assert.strictEqual(yield* Effect.promise(async () => (await fetch(`${address}//`)).status), 400)
 
         const ended = new Promise((resolve) => server.once("exit", resolve))
         server.kill("SIGTERM")
