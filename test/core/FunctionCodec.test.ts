@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Codec, CodecError, FunctionCodec, HostPool } from "@fiberhost/core"
 import { Abi, HostFunctions, Plugin } from "@fiberhost/wasm-host"
-import { Option, Result, Schema } from "effect"
+import { Effect, Option, Result, Schema } from "effect"
 import { Rpc, RpcMiddleware } from "effect/rpc"
 import { Transferable } from "effect/workers"
 
@@ -319,6 +319,12 @@ describe("FunctionCodec", () => {
       /awaits the pool/
     ],
     [
+      "a function of a plugin that makes a promise of it",
+      () => Plugin.Service()("x", { exports: [Rpc.make("then") as never] }),
+      "then",
+      /awaits the plugin/
+    ],
+    [
       "an integer argument of no width",
       () => HostFunctions.Service()("x", [Rpc.make("f", { payload: { n: Schema.Int } })]),
       "f.n",
@@ -353,6 +359,13 @@ describe("FunctionCodec", () => {
     const error = thrownBy(make)
     assert.strictEqual(error.path, path)
     assert.match(error.message, hint)
+  })
+
+  it("takes a host function named `then`: its service is no promise", async () => {
+    class Imports extends HostFunctions.Service<Imports>()("x", [Rpc.make("then", { success: Schema.Int })]) {}
+    const layer = Imports.toLayer({ then: () => Effect.succeed(1) })
+    const functions = await Effect.runPromise(Effect.provide(Effect.service(Imports), layer))
+    assert.deepStrictEqual(Array.from(functions.keys()), ["then"])
   })
 
   it("refuses an Err for interruption that the error schema does not have", () => {

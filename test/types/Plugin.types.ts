@@ -140,6 +140,9 @@ HostFunctions.Service()("x", [Rpc.make("needy", { success: Needy })])
 HostFunctions.Service()("x", [Rpc.make("needy", { error: Needy })])
 // @ts-expect-error a streamed answer of a plugin's export
 Plugin.Service()("x", { exports: [Rpc.make("tail", { success: Schema.String, stream: true })] })
+// @ts-expect-error who awaits the plugin would call it
+Plugin.Service()("x", { exports: [Rpc.make("then")] })
+HostFunctions.Service()("x", [Rpc.make("then")])
 // @ts-expect-error imports that are no contract
 Plugin.Service()("x", { imports: { log }, exports: [Rpc.make("reset")] })
 

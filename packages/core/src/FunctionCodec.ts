@@ -100,6 +100,11 @@ export type SupportedByPool<R extends Rpc.Any> = R["_tag"] extends "then"
   ? Refused<"then: who awaits the pool would call it">
   : Carried<R>
 
+/** An `Rpc` that can be an export of a plugin. */
+export type SupportedAsExport<R extends Rpc.Any> = R["_tag"] extends "then"
+  ? Refused<"then: who awaits the plugin would call it">
+  : Supported<R>
+
 type Carried<R extends Rpc.Any> =
   R extends Rpc.Rpc<infer Tag, infer Payload, infer _Success, infer _Error, infer Middleware, infer _Requires>
     ? [Middleware] extends [never]
@@ -203,6 +208,13 @@ export const makeAll = (rpcs: ReadonlyArray<Rpc.Any>, options?: Options): Readon
     codecs.set(rpc._tag, make(rpc, options))
   }
   return codecs
+}
+
+/** Throws where a value with functions by these names would be taken for a promise by who awaits it. `what` names the value. */
+export const refusePromise = (codecs: ReadonlyMap<string, FunctionCodec>, what: string): void => {
+  if (!codecs.has("then")) return
+  const reason = new Unsupported({ hint: `who awaits ${what} would call it: give the function another name` })
+  throw new CodecError({ direction: "encode", path: "then", reason })
 }
 
 /**

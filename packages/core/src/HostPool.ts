@@ -14,7 +14,6 @@ import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
 import * as Codec from "./Codec.ts"
-import { CodecError, Unsupported } from "./CodecError.ts"
 import type * as Executor from "./Executor.ts"
 import * as FunctionCodec from "./FunctionCodec.ts"
 import * as HostFunction from "./HostFunction.ts"
@@ -97,7 +96,7 @@ export const Service =
   ): ServiceClass<Self, Id, Rpcs[number], Init> => {
     type R = Rpcs[number]
     const codecs = FunctionCodec.makeAll(functions, { streams: true })
-    if (codecs.has("then")) throw isPromise()
+    FunctionCodec.refusePromise(codecs, "the pool")
     const initialSchema = options?.initial ?? (Schema.Void as unknown as Schema.ConstraintCodec<Init, unknown>)
     const service = Context.Service<Self, Functions<R>>()(id)
     const handlersKey = Context.Service<Handlers<Self>, ReadonlyMap<string, HostFunction.Implementation>>(
@@ -123,13 +122,6 @@ export const Service =
       layer
     })
   }
-
-const isPromise = (): CodecError =>
-  new CodecError({
-    direction: "encode",
-    path: "then",
-    reason: new Unsupported({ hint: "who awaits the pool would call it: give the function another name" })
-  })
 
 /** The typed functions over what runs them. */
 export const fromBackend = <R extends Rpc.Any>(

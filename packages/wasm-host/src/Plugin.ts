@@ -133,12 +133,13 @@ export const Service =
     id: Id,
     contract: {
       readonly imports?: HostFunctions.Any<Imports>
-      readonly exports: Rpcs & { readonly [K in keyof Rpcs]: FunctionCodec.Supported<Rpcs[K]> }
+      readonly exports: Rpcs & { readonly [K in keyof Rpcs]: FunctionCodec.SupportedAsExport<Rpcs[K]> }
     }
   ): ServiceClass<Self, Id, Imports, Rpcs[number]> => {
     type R = Rpcs[number]
     const service = Context.Service<Self, Plugin<R>>()(id)
     const codecs = FunctionCodec.makeAll(contract.exports)
+    FunctionCodec.refusePromise(codecs, "the plugin")
     const guestFunctions = Array.from(codecs.values())
     const names = guestFunctions.map(({ name, rpc }): FunctionNames => {
       const twin = Abi.isSync(rpc) ? `${name}Unsafe` : undefined
