@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from "node:fs"
+import { globSync, readFileSync, writeFileSync } from "node:fs"
 import { assert, describe, it } from "@effect/vitest"
 
 const readme = new URL("../../README.md", import.meta.url)
@@ -18,5 +18,16 @@ describe("README", () => {
     if (process.env["UPDATE_DOCS"] === "1") writeFileSync(readme, current)
     assert.strictEqual(readFileSync(readme, "utf8"), current)
     assert.strictEqual(Array.from(text.matchAll(blocks)).length, 2)
+  })
+})
+
+describe("the README of a package", () => {
+  it("links to nothing beside it: it is published alone", () => {
+    const files = globSync("packages/*/README.md", { cwd: new URL("../../", import.meta.url) })
+    assert.isNotEmpty(files)
+    for (const file of files) {
+      const links = readFileSync(new URL(`../../${file}`, import.meta.url), "utf8").match(/\]\((?!https:)[^)]*\)/g)
+      assert.isNull(links, file)
+    }
   })
 })
