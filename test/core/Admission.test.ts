@@ -11,6 +11,21 @@ const entered = (entry: Admission.Permit | Admission.Refusal): Admission.Permit 
   return entry
 }
 
+/** Counts how often the permit's state is looked at. */
+const watched = (permit: Admission.Permit): { count: number } => {
+  const looks = { count: 0 }
+  let { state } = permit
+  const get = () => {
+    looks.count++
+    return state
+  }
+  const set = (next: Admission.PermitState) => {
+    state = next
+  }
+  Object.defineProperty(permit, "state", { get, set })
+  return looks
+}
+
 describe("Admission", () => {
   it("numbers_that_are_no_counts_are_refused", () => {
     assert.throws(() => Admission.make({ concurrency: 0 }), "concurrency is 0")
@@ -229,6 +244,30 @@ describe("Admission", () => {
     // The nested one is still active, and what runs under it still belongs to an active task.
     assert.strictEqual(entered(admission.tryEnter(Admission.provide(inside, nested))).state, "Active")
     next.leave()
+  })
+
+  it("nested_entry_looks_no_further_than_the_innermost_task_of_its_own", () => {
+    const admission = Admission.make()
+    const tasks = [entered(admission.tryEnter(outside))]
+    const looks = tasks.map(watched)
+    for (let depth = 0; depth < 10; depth++) {
+      tasks.push(entered(admission.tryEnter(Admission.provide(outside, tasks.at(-1)!))))
+    }
+    assert.isBelow(looks[0]!.count, 4)
+    assert.strictEqual(admission.stats.nested, 10)
+  })
+
+  it("tasks_that_overlap_their_successors_are_not_kept_when_they_have_ended", () => {
+    const [admission, other] = [Admission.make(), Admission.make()]
+    const tasks = [entered(admission.tryEnter(outside))]
+    for (let i = 0; i < 100; i++) {
+      tasks.push(entered(admission.tryEnter(Admission.provide(outside, tasks.at(-1)!))))
+      if (i > 2) tasks.at(-4)!.leave()
+    }
+    const looks = tasks.map(watched)
+    // Nothing around it is a task of the other, so it looks at all that there is.
+    other.tryEnter(Admission.provide(outside, tasks.at(-1)!))
+    assert.isBelow(looks.filter(({ count }) => count > 0).length, 6)
   })
 
   it.effect("forked_fibers_inherit_the_permit_and_others_do_not", () =>

@@ -153,6 +153,41 @@ export const reentrySuite = ({ conformance, executor, name }: Topology) =>
       })
     )
 
+    it.effect("calls that are nested deep look at those around them once each", () =>
+      Effect.gen(function* () {
+        const signature = ConformanceImports.signatures.find(({ name }) => name === "host_try")!
+        let looks = 0
+        const plain = Object.getOwnPropertyDescriptor(signature, "sync")!
+        const get = () => {
+          looks++
+          return plain.value
+        }
+        yield* Effect.acquireRelease(
+          Effect.sync(() => Object.defineProperty(signature, "sync", { configurable: true, get })),
+          () => Effect.sync(() => Object.defineProperty(signature, "sync", plain))
+        )
+        const guest: Conformance["Service"] = yield* guestOf({
+          host_try: ({ id }) =>
+            id === 0
+              ? Effect.as(Effect.yieldNow, 0)
+              : Effect.catchTag(
+                  Effect.suspend(() => guest.via_host_try({ id: id - 1 })),
+                  "GuestError",
+                  Effect.die
+                )
+        })
+        const looksOf = (depth: number) =>
+          Effect.map(guest.via_host_try({ id: depth }), () => {
+            const counted = looks
+            looks = 0
+            return counted
+          })
+        const [half, whole] = [yield* looksOf(100), yield* looksOf(200)]
+        assert.isAbove(half, 0)
+        assert.isBelow(whole, 3 * half)
+      })
+    )
+
     it.effect("a handler that interrupts its caller before it begins to wait is interrupted", () =>
       Effect.gen(function* () {
         let caller: Fiber.Fiber<unknown, unknown> | undefined

@@ -294,7 +294,16 @@ class PermitImpl implements Permit {
     if (state === "Left" || state === "Refused") return
     this.state = "Left"
     this.onChange = undefined
+    this.unlink()
     this.admission.release(this, state)
+  }
+
+  /**
+   * Leaves out permits around it that were given back. Done where it is looked at, and once it leaves, or a task that starts its
+   * successor and ends, over and over, would keep all of its ancestors.
+   */
+  unlink(): void {
+    while (this.outer !== undefined && this.outer.state !== "Active") this.outer = this.outer.outer
   }
 }
 
@@ -316,18 +325,13 @@ const turn = (permit: PermitImpl, restore: Restore): Effect.Effect<Permit, Close
     (exit) => (Exit.isFailure(exit) ? void permit.leave() : undefined)
   )
 
-/**
- * Whether `permit` or one around it is an active one of `admission`. Permits given back are unlinked on the way, or a
- * task that starts its successor and ends, over and over, would keep all of its ancestors.
- */
+/** Whether `permit` or one around it is an active one of `admission`. */
 const isUnder = (permit: PermitImpl, admission: AdmissionImpl): boolean => {
-  let found = false
-  for (let inner = permit; ; ) {
-    found ||= inner.admission === admission && inner.state === "Active"
-    while (inner.outer !== undefined && inner.outer.state !== "Active") inner.outer = inner.outer.outer
-    if (inner.outer === undefined) return found
-    inner = inner.outer
+  for (let inner: PermitImpl | undefined = permit; inner !== undefined; inner = inner.outer) {
+    inner.unlink()
+    if (inner.admission === admission && inner.state === "Active") return true
   }
+  return false
 }
 
 /** How many may wait, unless it is said. */

@@ -52,6 +52,8 @@ export abstract class RunningHostCall<Call extends Owner = Owner> {
   private readonly observation: Observation | undefined
   private running: Interruptible | undefined
   private interrupted = false
+  /** See `syncAround`; null until it is looked for. */
+  private foundAround: RunningHostCall | undefined | null = null
 
   /** `context` is what it runs with when no call owns it. */
   constructor(plugin: string, signature: Signature, owner: Call | undefined, context: Context.Context<never>) {
@@ -75,6 +77,14 @@ export abstract class RunningHostCall<Call extends Owner = Owner> {
   /** What can run nothing until it has ended. Undefined when nothing waits so. */
   get blocks(): unknown {
     return this.signature.sync && !this.hasEnded ? this.waits : undefined
+  }
+
+  /** The innermost sync one that it runs in. Found once: calls may be nested thousands deep, and each is asked. */
+  get syncAround(): RunningHostCall | undefined {
+    if (this.foundAround !== null) return this.foundAround
+    let at = Context.get(this.caller, Current)
+    while (at !== undefined && !at.signature.sync && at.foundAround === null) at = Context.get(at.caller, Current)
+    return (this.foundAround = at === undefined || at.signature.sync ? at : at.foundAround!)
   }
 
   /** What is done for it outside of its function. */
@@ -149,7 +159,7 @@ export function* hostCallsAround(context: Context.Context<never>): Generator<Run
 
 /** The sync host function, if any, that the fiber runs in and that blocks what it would wait for. */
 export const blockedBy = (context: Context.Context<never>, blocked: unknown): string | undefined => {
-  for (let at = Context.get(context, Current); at !== undefined; at = Context.get(at.caller, Current)) {
+  for (let at = Context.get(context, Current); at !== undefined; at = at.syncAround) {
     if (at.blocks === blocked) return at.signature.name
   }
   return undefined
