@@ -10,6 +10,7 @@ import {
   Logger,
   type LogLevel,
   Option,
+  Redacted,
   References,
   Schedule,
   Schema,
@@ -1057,6 +1058,42 @@ describe("what a thread is given and says", () => {
       const [[text, error]] = lines as [[string, string]]
       assert.strictEqual(text, "an error")
       assert.match(error, /^Error: odd\n +at .*ThreadPool\.test\.ts.*\[cause\]: Error: why\n +at /s)
+    })
+  )
+
+  it.effect("what JSON has no words for arrives in its log in words, and what is redacted stays so", () =>
+    Effect.gen(function* () {
+      const around: Record<string, unknown> = { name: "a" }
+      around["self"] = around
+      const inside = new Set<unknown>()
+      inside.add([inside])
+      const table: ReadonlyArray<readonly [value: unknown, text: string]> = [
+        [
+          { users: new Map([["ada", { ids: new Set([1]) }]]) },
+          '{"users":{"_id":"Map","values":[["ada",{"ids":{"_id":"Set","values":[1]}}]]}}'
+        ],
+        [new Uint8Array([1, 2]), '{"_id":"Uint8Array","values":[1,2]}'],
+        [[new BigInt64Array([1n]), 2n], '[{"_id":"BigInt64Array","values":["1n"]},"2n"]'],
+        [{ at: new Date(0), never: new Date(Number.NaN) }, '{"at":"1970-01-01T00:00:00.000Z","never":"Invalid Date"}'],
+        [around, '{"name":"a","self":"[Circular]"}'],
+        [inside, '{"_id":"Set","values":[["[Circular]"]]}'],
+        [new Map([["password", Redacted.make("secret")]]), '{"_id":"Map","values":[["password","<redacted>"]]}'],
+        [{ toJSON: () => "its own", hidden: new Map() }, '"its own"'],
+        [[1, 2].values(), "{}"],
+        [Option.some(1), '{"_id":"Option","_tag":"Some","value":1}']
+      ]
+      const texts: Array<unknown> = []
+      const { layer } = fakeThreads(Notes, () =>
+        Notes.toLayer({ note: () => Effect.forEach(table, ([value]) => Effect.log(value), { discard: true }) })
+      )
+      yield* Effect.flatMap(Notes, (notes) => notes.note({ text: "" })).pipe(
+        Effect.provide(Layer.provide(ThreadPool.layer(Notes, { program }), layer)),
+        Effect.provide(Logger.layer([Logger.make(({ message }) => void texts.push(message))]))
+      )
+      assert.deepStrictEqual(
+        texts.flat(),
+        table.map(([, text]) => text)
+      )
     })
   )
 

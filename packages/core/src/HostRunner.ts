@@ -12,6 +12,7 @@ import * as Effect from "effect/Effect"
 import * as Inspectable from "effect/Inspectable"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
+import * as Redactable from "effect/Redactable"
 import * as References from "effect/References"
 import * as Result from "effect/Result"
 import type * as Rpc from "effect/rpc/Rpc"
@@ -130,12 +131,33 @@ const forward = (connection: Connection): Logger.Logger<unknown, void> =>
 const textOf = (value: unknown): string => {
   try {
     const isError = Foreign.isA(value, Error)
-    const text = isError ? Cause.pretty(Cause.die(value)) : Inspectable.toStringUnknown(value, 0)
+    const text = isError ? Cause.pretty(Cause.die(value)) : Inspectable.toStringUnknown(legible(value, []), 0)
     return text.slice(0, maxTextLength).toWellFormed()
   } catch {
     return Foreign.textOf(value)
   }
 }
+
+/**
+ * The value, with what JSON leaves out of it told as Effect tells its own collections: maps, sets and typed arrays, in plain objects
+ * and arrays and in one another. Others tell of themselves: they may have something to hide.
+ */
+const legible = (value: unknown, around: ReadonlyArray<unknown>): unknown => {
+  if (typeof value !== "object" || value === null) return value
+  if (around.includes(value)) return "[Circular]"
+  const inside = [...around, value]
+  if (Array.isArray(value)) return value.map((item) => legible(item, inside))
+  if (value instanceof Date) return Number.isNaN(value.getTime()) ? "Invalid Date" : value
+  if (isCollection(value)) {
+    return { _id: value.constructor.name, values: Array.from(value, (item) => legible(item, inside)) }
+  }
+  const isPlain = [null, Object.prototype].includes(Object.getPrototypeOf(value))
+  if (!isPlain || "toJSON" in value || Redactable.isRedactable(value)) return value
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, legible(item, inside)]))
+}
+
+const isCollection = (value: object): value is Iterable<unknown> =>
+  value instanceof Map || value instanceof Set || (ArrayBuffer.isView(value) && Symbol.iterator in value)
 
 /** Characters of one part of a line of the log. A line that does not fit its frame would be the end of the thread. */
 const maxTextLength = 100_000
