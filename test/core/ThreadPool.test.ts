@@ -579,6 +579,30 @@ describe("a lost thread", () => {
     })
   )
 
+  it.effect("leaves no call to others that another was lost with before", () =>
+    Effect.gen(function* () {
+      const { began, fork, jobs, run, threads } = yield* jobsPool({ size: 1 })
+      let reads = 0
+      const deadly = yield* fork(
+        jobs.run({
+          get id() {
+            reads++
+            // When it is sent, and before it can be read.
+            queueMicrotask(() => threads.at(-1)!.crash(1))
+            return 1
+          }
+        })
+      )
+      const behind = yield* run(2)
+      for (const call of [deadly, behind]) yield* lostReason(call)
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual(yield* jobs.where(), 0)
+      assert.strictEqual(reads, 2)
+      assert.deepStrictEqual(began, [])
+      assert.deepStrictEqual(HostPool.stats(jobs), { waiting: 0, active: 0, threads: 1, lost: 2 })
+    })
+  )
+
   it.effect("never leaves a call to others that it had begun, in whatever order they were made", () =>
     Effect.gen(function* () {
       const { began, fork, jobs, run, threads } = yield* jobsPool({ size: 1 })

@@ -4,7 +4,7 @@
  *
  * It is resumed exactly once, or never when its caller was interrupted. A call that is on a thread keeps its place there
  * until the thread has answered it, whether or not somebody still wants to know. One that a lost thread had not begun waits
- * for another.
+ * for another, once: it may be what threads are lost of, as when they have no memory for its arguments.
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -50,7 +50,7 @@ export abstract class PoolCall extends Effectable.Class<void> implements Outgoin
   callerContext: Uint8Array | undefined
   private thread: PoolThread | undefined
   private id = 0
-  /** What happened to the thread that it was sent to before. */
+  /** What happened to the thread that it was sent to last, if that was lost. */
   private lost: HostCallError.ThreadLost | undefined
   private resume: Resume | undefined
 
@@ -106,8 +106,9 @@ export abstract class PoolCall extends Effectable.Class<void> implements Outgoin
   onLost(why: Thread.Exit): void {
     if (this.isSettled) return
     const thread = this.thread!
+    const hasMoved = this.lost !== undefined
     this.lost = new HostCallError.ThreadLost({ ...thread.loss(why), thread: thread.name })
-    if (thread.hasBegun(this) || !this.canBeSentAgain) return this.fail(this.lost)
+    if (hasMoved || thread.hasBegun(this) || !this.canBeSentAgain) return this.fail(this.lost)
     this.thread = undefined
   }
 
