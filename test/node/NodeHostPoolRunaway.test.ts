@@ -70,6 +70,23 @@ describe("a function of a pool that computes for ever", () => {
     )
   }
 
+  it.live("calls that it had not begun are in while it is being ended: who drains waits for them", () =>
+    withCrew(
+      (crew) =>
+        Effect.gen(function* () {
+          const gate = new Gate()
+          const call = yield* fork(crew.spin({ gate: gate.memory, later: false }))
+          yield* until(() => gate.began === 1)
+          const unbegun = yield* fork(crew.echo({ id: 1 }))
+          yield* Fiber.interrupt(call)
+          yield* until(() => HostPool.stats(crew).threads === 0)
+          yield* HostPool.drain(crew)
+          assert.deepStrictEqual(unbegun.pollUnsafe(), Exit.succeed(Exit.succeed(1)))
+        }),
+      { concurrency: 64 }
+    )
+  )
+
   it.live("where it is begun: calls that others wait for, and that the thread had begun before, are lost", () =>
     withCrew(
       (crew) =>

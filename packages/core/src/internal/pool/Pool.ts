@@ -91,6 +91,8 @@ export class Pool {
   private look: ReturnType<typeof setTimeout> | undefined
   private readonly waiting = new WaitingLine(() => this.settle())
   private readonly threads: Array<PoolThread> = []
+  /** Threads that take no more calls, and have not ended: what they have is not settled. */
+  private readonly ending = new Set<PoolThread>()
   readonly concurrency: number
   private readonly capacity: number
   private readonly pinnable: number
@@ -126,6 +128,8 @@ export class Pool {
     let active = 0
     // Callers on other threads have theirs on the board only; the owner's are answered there before he has read it.
     for (const thread of this.threads) active += Math.max(thread.active, thread.load)
+    // Their places may be others' already.
+    for (const thread of this.ending) active += thread.active
     let waiting = this.waiting.size
     for (const slot of this.slots) waiting += slot.waiting.size
     return { waiting, active, threads: this.threads.length, lost: this.lost }
@@ -236,6 +240,7 @@ export class Pool {
   vacate(slot: Slot): void {
     if (slot.thread === undefined) return
     this.threads.splice(this.threads.indexOf(slot.thread), 1)
+    this.ending.add(slot.thread)
     this.board.shut(slot.number)
     slot.thread = undefined
   }
@@ -246,6 +251,7 @@ export class Pool {
     this.board.lose(thread.place)
     this.ringAll()
     for (const call of thread.end(why).toReversed()) this.putBack(call)
+    this.ending.delete(thread)
     this.pumpAll()
     this.settle()
   }
