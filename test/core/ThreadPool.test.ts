@@ -352,6 +352,22 @@ describe("a thread of a pool", () => {
       assert.deepStrictEqual(HostPool.stats(jobs), { waiting: 0, active: 1, threads: 1, lost: 0 })
     })
   )
+
+  for (const interrupted of ["0 seconds", "1 second"] as const) {
+    it.effect(`${interrupted} after a caller has left it goes on, if it does not compute, however fast time goes`, () =>
+      Effect.gen(function* () {
+        const { alive, began, jobs, run } = yield* jobsPool({ size: 1, escalation: { interrupted } })
+        const left = yield* run(0)
+        yield* until(() => began.length === 1)
+        yield* Fiber.interrupt(left)
+        yield* TestClock.adjust("1 minute")
+        yield* until(() => HostPool.stats(jobs).active === 0)
+        yield* settled
+        assert.deepStrictEqual(alive(), [0])
+        assert.deepStrictEqual(HostPool.stats(jobs), { waiting: 0, active: 0, threads: 1, lost: 0 })
+      })
+    )
+  }
 })
 
 describe("a call that finds no room", () => {

@@ -58,8 +58,9 @@ export interface Options<Init> {
   readonly grace?: Duration.Input
   /**
    * How long a function whose caller has left may hold up its thread, computing without a pause, before that is ended and replaced:
-   * then its caller left at least so long ago, and less than twice that. Calls that others wait for, and that the thread had begun
-   * before, fail with `ThreadLost`. One that may be computing for somebody who waits goes on. Infinity: it always does. Default: 5 seconds.
+   * then its caller left at least so long ago, and less than twice that and a tenth of a second, in which a thread that does not
+   * compute is heard. Calls that others wait for, and that the thread had begun before, fail with `ThreadLost`. One that may be
+   * computing for somebody who waits goes on. Infinity: it always does. Default: 5 seconds.
    */
   readonly escalation?: { readonly interrupted?: Duration.Input }
 }

@@ -18,12 +18,20 @@ export const watch = Effect.fnUntraced(function* (thread: PoolThread, grace: Dur
   for (let seen = look(thread); seen.left.size > 0; seen = look(thread)) {
     thread.ask()
     yield* Effect.sleep(grace)
+    if (strayCall(thread, seen) === undefined) continue
+    yield* hearing
     const stray = strayCall(thread, seen)
     if (stray === undefined) continue
     const millis = Duration.toMillis(grace)
     const detail = `it did not return from "${stray.codec.name}", which was interrupted more than ${millis} ms ago`
     return thread.giveUp(detail)
   }
+})
+
+/** However short the grace time was, and by whatever clock: by now a thread that does not compute has heard. */
+const hearing: Effect.Effect<void> = Effect.callback((resume) => {
+  const timer = setTimeout(() => resume(Effect.void), 100)
+  return Effect.sync(() => clearTimeout(timer))
 })
 
 interface Sight {
