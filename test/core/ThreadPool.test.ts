@@ -997,6 +997,20 @@ describe("a pool that ends", () => {
     })
   )
 
+  it.effect("settles calls of a thread that is being ended with Closed, too", () =>
+    Effect.gen(function* () {
+      const { began, close, fork, jobs, run, threads } = yield* jobsPool({ size: 1 })
+      const call = yield* run(0)
+      yield* until(() => began.length === 1)
+      // What is no frame ends it: it is given no more, and its end comes in a later turn.
+      threads[0]!.say({})
+      yield* until(() => HostPool.stats(jobs).threads === 0)
+      const closing = yield* fork(close)
+      assert.strictEqual(reasonOf(yield* Fiber.join(call))._tag, "Closed")
+      yield* joined(closing)
+    })
+  )
+
   it.effect("while a replacement starts, ends that as well", () =>
     Effect.gen(function* () {
       const onStart = (_: FakeThread, nth: number) => (nth > 1 ? Effect.never : Effect.void)

@@ -329,7 +329,7 @@ export class Pool {
     const closed = new HostCallError.Closed()
     this.waiting.fail(closed)
     for (const slot of this.slots) slot.waiting.fail(closed)
-    for (const thread of this.threads.slice()) thread.failAll(closed)
+    for (const thread of [...this.threads, ...this.ending]) thread.failAll(closed)
     this.becomeIdle()
   }
 
