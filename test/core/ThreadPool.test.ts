@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Codec, HostCallError, HostPool, ThreadPool } from "@fiberhost/core"
+import { Codec, HostCallError, HostFunction, HostPool, ThreadPool } from "@fiberhost/core"
 import {
   Cause,
   Deferred,
@@ -12,6 +12,7 @@ import {
   Option,
   Redacted,
   References,
+  Result,
   Schedule,
   Schema,
   Scope,
@@ -616,6 +617,21 @@ describe("a lost thread", () => {
       assert.strictEqual(reads, 2)
       assert.deepStrictEqual(began, [])
       assert.deepStrictEqual(HostPool.stats(jobs), { waiting: 0, active: 0, threads: 1, lost: 2 })
+    })
+  )
+
+  it.effect("leaves a call to others with what was not sent of it, as a guest's is made", () =>
+    Effect.gen(function* () {
+      const { fork, jobs, threads } = yield* jobsPool({ size: 1 })
+      const { bytes, codec } = (yield* HostFunction.implement(Jobs.codecs, jobs)).get("move")!
+      const encoded = Result.getOrThrow(codec.encodeArguments({ bytes: new Uint8Array(70_000) }))
+      // A guest gives its bytes away.
+      const args = encoded.map((argument) => argument.slice())
+      const unsent = yield* fork(bytes(args))
+      threads[0]!.crash(1)
+      yield* settled
+      assert.isTrue(Exit.isSuccess(yield* Fiber.join(unsent)))
+      assert.isTrue(args[0]!.buffer.detached)
     })
   )
 

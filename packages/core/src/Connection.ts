@@ -225,6 +225,7 @@ export class Connection implements Receiver {
     this.acceptRest()
     if (this.ended !== undefined) return
     this.ended = why
+    this.outboxes.clear()
     for (const call of this.calls) call?.onLost(why)
     this.calls.length = 1
   }

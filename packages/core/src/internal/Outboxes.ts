@@ -54,6 +54,11 @@ export class Outboxes {
     if (!this.first.isWriting) this.first.flush()
   }
 
+  /** Forgets what was not sent: it is its giver's still, and may be given to another. */
+  clear(): void {
+    if (!this.first.isWriting) this.first.rewind(0)
+  }
+
   /** As `flush`, when a message was read: see `Outbox`. */
   flushRead(): void {
     if (!this.first.isWriting) this.first.flushRead()
