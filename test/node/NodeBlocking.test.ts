@@ -1,6 +1,6 @@
 import { Worker } from "node:worker_threads"
 import { assert, describe, it, vi } from "@effect/vitest"
-import { Blocking, BlockingError, Deadline, HostCallError, HostPool, type Thread, ThreadPool } from "@fiberhost/core"
+import { Blocking, BlockingError, Deadline, HostCallError, HostPool, Thread, ThreadPool } from "@fiberhost/core"
 import { NodeBlocking, NodeGuestThread, NodeHostPool, NodeThreads } from "@fiberhost/node"
 import { GuestExecutor } from "@fiberhost/wasm-host"
 import { Context, Deferred, Effect, Exit, Fiber, Layer, Option, Result, Schedule, Scope } from "effect"
@@ -708,6 +708,32 @@ describe("blocking on what only the blocked thread can answer is refused", () =>
       const more = yield* handleOf(growing)
       assert.strictEqual(yield* growing.pass({ handles: [handles[0]!, more] }), "WouldDeadlock")
     })
+  )
+
+  it.effect("when the thread that would have been one more cannot begin", () =>
+    Effect.gen(function* () {
+      const real = yield* Thread.Threads
+      let starts = 0
+      const once: typeof real = {
+        ...real,
+        start: (program) =>
+          ++starts === 1
+            ? real.start(program)
+            : Effect.fail(
+                new Thread.ThreadError({
+                  thread: program.name,
+                  reason: new Thread.StartFailed({ detail: "there is no memory for it" })
+                })
+              )
+      }
+      const growing = yield* ThreadPool.make(Ring, {
+        program: new URL("../fixtures/ring.worker.ts", import.meta.url),
+        size: { min: 1, max: 2 }
+      }).pipe(Effect.provideService(Thread.Threads, once))
+      const handles = [yield* handleOf(growing)]
+      assert.strictEqual(yield* growing.pass({ handles }), "WouldDeadlock")
+      assert.isAbove(starts, 1)
+    }).pipe(Effect.provide(NodeThreads.layer()))
   )
 
   it.effect("in the thread that would have to start another", () =>

@@ -126,8 +126,11 @@ export const make = Effect.fnUntraced(function* <Self, R extends Rpc.Any, Init>(
       const { error, proven, told } = yield* life(slot, Deferred.succeed(first.began, undefined))
       const neverBegan = yield* Deferred.fail(first.began, error)
       if (!(neverBegan ? first.isAwaited : told)) yield* Effect.logWarning(error.message)
-      // The next call that finds no idle thread would ask for another at once.
-      if (neverBegan && !first.isAwaited) yield* Effect.sleep(growthPause)
+      if (neverBegan && !first.isAwaited) {
+        pool.couldNotGrow()
+        // The next call that finds no idle thread would ask for another at once.
+        yield* Effect.sleep(growthPause)
+      }
       if (neverBegan) return pool.remove(slot)
       if (proven) step = yield* policy
       const next = yield* Effect.exit(step(error))

@@ -106,7 +106,7 @@ export class Caller {
     if (refused !== undefined) return Result.fail(HostCallError.argumentsRefused(codec.name, refused))
     // Whoever this thread has answered does not wait for it any more.
     Outbox.flushAll()
-    const found = this.look() ?? (limit === undefined ? this.noRoom() : this.waitForRoom(limit))
+    const found = this.look(this.board.unborn) ?? (limit === undefined ? this.noRoom() : this.waitForRoom(limit))
     return "_tag" in found ? Result.fail(failed(codec.name, found)) : this.send(index, draft, found)
   }
 
@@ -171,17 +171,18 @@ export class Caller {
     this.read()
   }
 
-  /** A place on a thread, why there will be none, or undefined when it is worth waiting. */
-  private look(): Place | Refusal | undefined {
+  /** A place on a thread, why there will be none, or undefined when it is worth waiting. `unborn`: the board's, when it began to wait. */
+  private look(unborn: number): Place | Refusal | undefined {
     this.read()
     if (this.bell.isReleased) return new BlockingError.Released()
     if (this.board.phase !== Phase.Open) return new HostCallError.Closed()
-    return this.reserve() ?? this.neverRoom()
+    return this.reserve() ?? this.neverRoom(unborn)
   }
 
   /** Blocks until there is a place, or it is known that there will be none in time. */
   private waitForRoom({ end, milliseconds }: Limit): Place | Refusal {
     const self = this.channels.threadId
+    const { unborn } = this.board
     try {
       return this.board.waitForRoom<Place | Refusal>(
         () => {
@@ -189,7 +190,7 @@ export class Caller {
           this.waits.end(self)
           const [only] = this.board.expected > 1 || this.mayGrow ? [] : this.ready()
           const looking = only && this.waits.look(self, this.threadId(only))
-          const found = this.look()
+          const found = this.look(unborn)
           if (found !== undefined) return found
           if (performance.now() >= end) {
             return new BlockingError.TimedOut({ waitedFor: "room", milliseconds, goesOn: false })
@@ -274,15 +275,16 @@ export class Caller {
   }
 
   /** Why waiting for room is in vain. */
-  private neverRoom(): HostCallError.NoThread | BlockingError.WouldDeadlock | undefined {
+  private neverRoom(unborn: number): HostCallError.NoThread | BlockingError.WouldDeadlock | undefined {
     const { expected, possible } = this.board
     if (expected === 0) return new HostCallError.NoThread({ detail: "has ended" })
     if (this.owner.isOver) return new HostCallError.NoThread({ detail: ownerGone })
     const ready = this.ready()
     if (!ready.every((place) => this.waitsForSelf(place))) return undefined
-    const areMore = ready.length < possible
-    if (areMore && this.ownerTurns) return undefined
-    return new BlockingError.WouldDeadlock({ detail: areMore ? noThread : circle })
+    if (ready.length >= possible) return new BlockingError.WouldDeadlock({ detail: circle })
+    if (unborn !== this.board.unborn) return new BlockingError.WouldDeadlock({ detail: noGrowth })
+    if (this.ownerTurns) return undefined
+    return new BlockingError.WouldDeadlock({ detail: noThread })
   }
 
   /** Whether the owner starts another thread when it is asked. */
@@ -329,6 +331,8 @@ const circle =
 const noThread =
   "no other thread of the pool is left, and the one that starts another is, or waits for, this one. Let its event loop turn, " +
   "or raise the pool's size"
+const noGrowth =
+  "every thread that could answer waits for this one, and the one that would have been one more could not begin: the application's log says why"
 const ownerGone = "ended with the thread that owned the pool"
 const ended = "it ended: it exited, crashed, was terminated, or ran out of memory"
 

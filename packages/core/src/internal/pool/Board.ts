@@ -12,7 +12,7 @@ export const Phase = { Open: 0, Draining: 1, Closed: 2 } as const
 /**
  * Words of the head: the pool's phase; a count that changes when there is room; who waits for that, blocked or in the owner's
  * lines; how many threads there are or will be; a count that changes while the owner lives, if a watcher sees to that; how many
- * threads there may be once it has grown.
+ * threads there may be once it has grown; how often it could not grow.
  */
 const phase = 0
 const room = 1
@@ -21,7 +21,8 @@ const ownerWaits = 3
 const expected = 4
 const beats = 5
 const possible = 6
-const headWords = 7
+const unborn = 7
+const headWords = 8
 
 /**
  * Words of a thread: its generation, readiness, end and load; the function that it began last, plus one; messages
@@ -252,6 +253,17 @@ export class Board {
   expect(threads: number, more: number): void {
     Atomics.store(this.words, possible, threads + more)
     Atomics.store(this.words, expected, threads)
+    this.announceRoom()
+  }
+
+  /** How many threads could not begin that would have been one more. */
+  get unborn(): number {
+    return Atomics.load(this.words, unborn)
+  }
+
+  /** Owner's side: one more could not. */
+  countUnborn(): void {
+    Atomics.add(this.words, unborn, 1)
     this.announceRoom()
   }
 
