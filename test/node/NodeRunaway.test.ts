@@ -71,6 +71,23 @@ describe("a guest that does not return", () => {
     }).pipe(Effect.provide(threads({ escalation: { interrupted: "20 millis" } })))
   )
 
+  it.live("leaves its thread to no plugin that is loaded from the moment that it is stopped", () =>
+    Effect.gen(function* () {
+      const guest = yield* guestOf({})
+      const terminated = yield* start(
+        Stream.runHead(Stream.filter(Plugin.health(guest), ({ _tag }) => _tag === "Terminated"))
+      )
+      const spinning = yield* start(guest.spin_forever())
+      yield* entries(guest, 1)
+      // Read before, so that the plugin is loaded in the turn in which that is told.
+      const module = yield* conformanceModule
+      yield* Fiber.interrupt(spinning)
+      yield* Fiber.join(terminated)
+      const loaded = yield* Effect.provide(Conformance.make({ module }), conformanceHost())
+      assert.strictEqual(yield* loaded.early(), 42)
+    }).pipe(Effect.provide(threads({ escalation: { interrupted: "20 millis" } })))
+  )
+
   it.live("is heard: a host function that it does not wait for runs meanwhile", () =>
     Effect.gen(function* () {
       const noted = yield* Deferred.make<number>()

@@ -89,7 +89,7 @@ export const make = Effect.fnUntraced(function* (
    */
   const choose = Effect.fnUntraced(function* (plugin: string) {
     for (const [number, { close, thread }] of threads.entries()) {
-      if (thread.lost === undefined) continue
+      if (!thread.isOver) continue
       threads[number] = yield* start(number)
       yield* close
     }

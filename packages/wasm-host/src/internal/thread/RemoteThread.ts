@@ -60,8 +60,8 @@ export class RemoteThread implements Connection.Server {
   /** Times that a guest was released from a sync host function that held up the thread: it was answered before that had ended. */
   released = 0
   readonly ready = Deferred.makeUnsafe<void, Thread.ThreadError>()
-  /** Why it takes no more guests. */
-  lost: GuestError.ThreadLost | undefined
+  /** How it ended. */
+  private lost: GuestError.ThreadLost | undefined
   private readonly ended = Deferred.makeUnsafe<void>()
   private readonly ran: Int32Array
   private readonly hostCalls = new IdTable<RemoteHostCall.RemoteHostCall>()
@@ -146,6 +146,11 @@ export class RemoteThread implements Connection.Server {
     const context = pending instanceof RemoteCall ? pending.context : this.guests.get(guest)?.context
     if (context === undefined) return
     Effect.runForkWith(context)(Effect.logError(HostCallError.decode(name, error)))
+  }
+
+  /** Whether it takes no more guests: it has ended, or is being ended. */
+  get isOver(): boolean {
+    return this.fault !== undefined || this.lost !== undefined
   }
 
   /** What its calls fail with when its connection has ended. */
