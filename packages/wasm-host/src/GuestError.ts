@@ -291,13 +291,13 @@ export const describe = (reason: Reason): string => {
 }
 
 const where = {
-  waiting: "while it waited for its turn",
+  waiting: "while it waited for room, for its turn or for an instance",
   guest: "while the guest had it",
   host: "while a host function had it"
 } as const
 
 const help = {
-  waiting: "Raise the executor's concurrency or add instances",
+  waiting: "Raise the executor's concurrency, add instances, or keep a replacement ready (supervisor.warm)",
   guest: "Give it more time, or less to do",
   host: "Look at what its host functions wait for"
 } as const
