@@ -257,7 +257,7 @@ export const describe = (reason: Reason): string => {
     case "OnReplaceFailed":
       return `a replacement could not be prepared, onReplace failed: ${reason.detail}`
     case "GaveUp":
-      return `the guest died and is not replaced any more; the last time: ${reason.detail}. Load the plugin again`
+      return `the guest died and is not replaced any more: load the plugin again. The last time: ${reason.detail}`
     case "ValueRefused":
       return `the value does not fit the contract${at(reason.path)}: ${reason.detail}`
     case "ValueTooLarge":
@@ -284,9 +284,9 @@ export const describe = (reason: Reason): string => {
     case "WaitsForItself":
       return "onReplace called the plugin whose replacement waits for it. Call the plugin that it is given"
     case "ThreadLost":
-      return `${reason.thread} was lost with its guests: ${describeLoss(reason)}. Load the plugin again`
+      return `${reason.thread} was lost with its guests: ${describeLoss(reason)}. ${loadAgain}`
     case "Poisoned":
-      return `the instance is dead: the call of ${reason.by} killed it (${reason.detail}). Make a new one`
+      return `the instance is dead: the call of ${reason.by} killed it (${reason.detail}). ${loadAgain}`
   }
 }
 
@@ -301,6 +301,9 @@ const help = {
   guest: "Give it more time, or less to do",
   host: "Look at what its host functions wait for"
 } as const
+
+/** Whether the guest that died has a supervisor is not known here. */
+const loadAgain = "Load the plugin again, unless a supervisor replaces its guest"
 
 const milliseconds = (value: number): string => `${Math.round(value)} ms`
 
