@@ -1027,6 +1027,24 @@ describe("a pool that ends", () => {
     })
   )
 
+  it.effect("is not drained before the calls that a lost thread had not begun are answered by another", () =>
+    Effect.gen(function* () {
+      const { began, close, fork, open, run, threads } = yield* jobsPool({ size: 1, concurrency: 2, drain: "1 minute" })
+      const own = yield* run(0)
+      yield* until(() => began.length === 1)
+      const unbegun = yield* run(1)
+      const waits = yield* run(2)
+      // Leaves when the first is told, before the second is given to another thread.
+      yield* fork(Effect.andThen(Fiber.await(own), Fiber.interrupt(waits)))
+      const closing = yield* fork(close)
+      threads[0]!.crash(1)
+      yield* lostReason(own)
+      yield* open(1)
+      assert.strictEqual(yield* joined(unbegun), 0)
+      yield* joined(closing)
+    })
+  )
+
   it.effect("while a replacement starts, ends that as well", () =>
     Effect.gen(function* () {
       const onStart = (_: FakeThread, nth: number) => (nth > 1 ? Effect.never : Effect.void)
