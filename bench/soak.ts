@@ -16,8 +16,10 @@ import { fatal, SoakPool, slow } from "./soak/SoakPool.ts"
 
 type Guest = Conformance["Service"]
 type Random = () => number
-/** Of memory, in bytes. */
-type Sample = Pick<NodeJS.MemoryUsage, "rss" | "heapTotal" | "heapUsed">
+/** Memory in a second of the run, in bytes: at its end, and the least of the heap that was in use. */
+interface Second extends Pick<NodeJS.MemoryUsage, "rss" | "heapTotal"> {
+  readonly leastUsed: number
+}
 
 /** Calls that begin in each tick of the event loop's timer, in milliseconds. */
 const tick = 10
@@ -55,7 +57,7 @@ const run = async (quick: boolean) => {
       const random = randomOf(1)
       // Code is compiled and buffers get their size before it counts.
       yield* callFor(quick ? 5 : 60, guest, random, ledger, [])
-      const samples: Array<Sample> = []
+      const samples: Array<Second> = []
       yield* callFor(seconds, guest, random, ledger, samples)
       yield* Effect.repeat(Effect.sleep(100), { while: () => ledger.lost > 0, times: 100 })
       console.log(
@@ -70,11 +72,11 @@ const run = async (quick: boolean) => {
   )
   const tenth = Math.floor(samples.length / 10)
   const tenths = Array.from({ length: 10 }, (_, n) => samples.slice(n * tenth, (n + 1) * tenth))
-  const mib = (of: (tenth: ReadonlyArray<Sample>) => number) => tenths.map((tenth) => of(tenth) / 2 ** 20)
+  const mib = (of: (tenth: ReadonlyArray<Second>) => number) => tenths.map((tenth) => of(tenth) / 2 ** 20)
   const resident = mib((tenth) => mean(tenth.map(({ rss }) => rss)))
   const reserved = mib((tenth) => mean(tenth.map(({ heapTotal }) => heapTotal)))
   // What is in use just after a collection is what is kept.
-  const kept = mib((tenth) => Math.min(...tenth.map(({ heapUsed }) => heapUsed)))
+  const kept = mib((tenth) => Math.min(...tenth.map(({ leastUsed }) => leastUsed)))
   console.log("MiB by tenths of the run:")
   for (const [what, values] of [
     ["resident memory", resident],
@@ -137,16 +139,22 @@ const layers = Conformance.layer({
 )
 
 /** Begins calls at a steady rate, whatever becomes of those before. */
-const callFor = (seconds: number, guest: Guest, random: Random, ledger: Ledger, samples: Array<Sample>) =>
+const callFor = (seconds: number, guest: Guest, random: Random, ledger: Ledger, samples: Array<Second>) =>
   Effect.callback<void>((resume) => {
     const end = performance.now() + seconds * 1000
+    let ticks = 0
+    let leastUsed = Infinity
     const timer = setInterval(() => {
       if (performance.now() > end) {
         clearInterval(timer)
         return resume(Effect.void)
       }
       for (let i = 0; i < callsPerTick; i++) begin(guest, random, ledger)
-      samples.push(process.memoryUsage())
+      const { heapTotal, heapUsed, rss } = process.memoryUsage()
+      leastUsed = Math.min(leastUsed, heapUsed)
+      if (++ticks % (1000 / tick) > 0) return
+      samples.push({ rss, heapTotal, leastUsed })
+      leastUsed = Infinity
     }, tick)
     return Effect.sync(() => clearInterval(timer))
   })
