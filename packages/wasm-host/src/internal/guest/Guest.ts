@@ -95,8 +95,8 @@ export class Guest {
   dead: GuestError.Reason | undefined
   /** What it is on the stack for. */
   private entry: Entry | undefined
-  /** Set before the host unwinds the guest, so that a guest that catches exceptions does not go on. */
-  unwinding: GuestError.GuestFault | undefined
+  /** What was thrown through the guest's frames: a guest that catches exceptions does not go on. */
+  unwinding: unknown
   private readonly signaturesChecked: boolean
   /** Says that its statistics have changed. */
   readonly changed: ((guest: Guest) => void) | undefined
@@ -129,7 +129,10 @@ export class Guest {
   /** Its start function has no memory here yet: a host function that needs some ends it, and may have begun. */
   private instantiate({ compiled, imports }: Options): WebAssembly.Exports {
     try {
-      return new WebAssembly.Instance(compiled, GuestImports.make(this, imports)).exports
+      const { exports } = new WebAssembly.Instance(compiled, GuestImports.make(this, imports))
+      // Its start function has caught what the host threw.
+      if (this.unwinding !== undefined) throw this.unwinding
+      return exports
     } catch (error) {
       this.dead = GuestError.closed
       this.settleAll()

@@ -2,7 +2,6 @@
  * What a guest imports: its contract's host functions, and the resolve of its async exports. Made with the instance, and ends
  * with it. Each is entered from the guest's stack: what it throws goes through the guest's frames, and is the guest's end.
  */
-import * as GuestError from "../../GuestError.ts"
 import * as HostCall from "../host/HostCall.ts"
 import * as Link from "../module/Link.ts"
 import type { Guest } from "./Guest.ts"
@@ -47,8 +46,8 @@ const begin = (guest: Guest): void => {
   StackRoom.check()
 }
 
-/** Guest to host: what an import threw. A fault that it found ends the entry, also where the guest catches exceptions. */
+/** Guest to host: what an import threw ends the entry, also where the guest catches exceptions: the host's own frames are gone. */
 const thrown = (guest: Guest, error: unknown): unknown => {
-  if (error instanceof GuestError.GuestFault) guest.unwinding ??= error
+  guest.unwinding ??= error
   return error
 }
