@@ -189,6 +189,14 @@ export const linkSuite = ({ executor, name, wat }: Topology) =>
           yield* eventually(() => assert.strictEqual(running, 0))
         })
       )
+      it.effect("that throws an exception: the error says so", () =>
+        Effect.gen(function* () {
+          const error = yield* refused(
+            yield* compile(started("(throw $thrown)").replace("(start", "(tag $thrown) (start"))
+          )
+          assert.match(error.message, /its start function threw an exception/)
+        })
+      )
       it.effect("that does neither runs once", () =>
         Effect.gen(function* () {
           const guest = yield* load(yield* compile(started("(global.set $heap (i32.const 2048))")))

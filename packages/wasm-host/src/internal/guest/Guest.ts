@@ -136,9 +136,7 @@ export class Guest {
     } catch (error) {
       this.dead = GuestError.closed
       this.settleAll()
-      if (!(error instanceof TypeError)) throw error
-      const detail = "its start function called a host function that passes values through its memory"
-      throw new GuestError.GuestFault(new GuestError.ProtocolViolation({ detail }))
+      throw startFaultOf(error)
     }
   }
 
@@ -324,9 +322,19 @@ export class Guest {
 
 const resume = (call: GuestCall.GuestCall): void => call.caller.exited(call.takeExit()!, call.hasBegun)
 
+/** What ended a start function, where the error itself does not say it. */
+const startFaultOf = (error: unknown): unknown => {
+  if (error instanceof TypeError) {
+    const detail = "its start function called a host function that passes values through its memory"
+    return new GuestError.GuestFault(new GuestError.ProtocolViolation({ detail }))
+  }
+  if (error instanceof WebAssembly.Exception) return "its start function threw an exception"
+  return error
+}
+
 /** What the engine says of the guest's end; undefined when it was not the guest's. */
 const trapOf = (error: unknown): string | undefined => {
-  if (error instanceof WebAssembly.Exception) return "it threw an exception and did not catch it"
+  if (error instanceof WebAssembly.Exception) return "it threw an exception that reached the host"
   // A RangeError is the guest's recursion at the end of the stack.
   return error instanceof WebAssembly.RuntimeError || error instanceof RangeError ? error.message : undefined
 }
