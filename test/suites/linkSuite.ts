@@ -146,6 +146,32 @@ export const linkSuite = ({ executor, name, wat }: Topology) =>
           assert.hasAllKeys(yield* mismatch(replaced(`(memory (export "memory") 1)`, "(memory 1)")), ["memory"])
         })
       )
+      it.effect("an import that it has a thousand times is named once, for another signature or another module", () =>
+        Effect.gen(function* () {
+          const imports = ['"fp" "__fp_gen_ask" (func (param f32))', '"env" "log" (func)', '"env" "print" (func)']
+          const module = `(module ${imports.map((field) => `(import ${field})`.repeat(1000)).join("")})`
+          const { reason } = yield* refused(yield* compile(module))
+          assert.strictEqual(reason._tag, "LinkMismatch")
+          const names = reason._tag === "LinkMismatch" ? reason.problems.map(({ name }) => name) : []
+          assert.deepStrictEqual(names.sort(), [
+            "__fp_free",
+            "__fp_gen_ask",
+            "__fp_guest_resolve_async_value",
+            "__fp_malloc",
+            "env.log",
+            "env.print",
+            "memory"
+          ])
+        })
+      )
+      it.effect("of a thousand problems all are there, and the message has the first of them and their number", () =>
+        Effect.gen(function* () {
+          const imports = Array.from({ length: 997 }, (_, i) => `(import "env" "f${i}" (func))`).join("")
+          const error = yield* refused(yield* compile(`(module ${imports})`))
+          assert.strictEqual(error.reason._tag === "LinkMismatch" && error.reason.problems.length, 1000)
+          assert.match(error.message, /env\.f1: .*; and 950 more$/)
+        })
+      )
       it.effect("every problem is named at once", () =>
         Effect.gen(function* () {
           const text = replaced('__fp_gen_ask"', '__fp_gen_asked"').replace(

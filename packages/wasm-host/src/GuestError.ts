@@ -237,7 +237,11 @@ export const describe = (reason: Reason): string => {
     case "LinkMismatch":
       return (
         "the module is not a plugin of this contract: " +
-        reason.problems.map(({ detail, name }) => `${name}: ${detail}`).join("; ")
+        reason.problems
+          .slice(0, mostProblems)
+          .map(({ detail, name }) => `${name}: ${detail}`)
+          .join("; ") +
+        (reason.problems.length > mostProblems ? `; and ${reason.problems.length - mostProblems} more` : "")
       )
     case "InstantiationFailed":
       return `no instance could be made: ${reason.detail}`
@@ -301,6 +305,9 @@ const help = {
   guest: "Give it more time, or less to do",
   host: "Look at what its host functions wait for"
 } as const
+
+/** Of a module that is no plugin at all, which may have a million. */
+const mostProblems = 50
 
 /** Whether the guest that died has a supervisor is not known here. */
 const loadAgain = "Load the plugin again, unless a supervisor replaces its guest"

@@ -89,19 +89,27 @@ const compare = (module: ModuleInterface, plugin: PluginSignature): Checked => {
 
   const indexes = importIndexes(plugin)
   let usesAsyncImports = false
+  // A module may import one function a million times, with types of thousands of parameters: each name is reported once.
+  const refused = new Set<string>()
+  const refuse = (name: string, detail: string) => {
+    refused.add(name)
+    report(name, detail)
+  }
   for (const entry of module.imports) {
+    const name = entry.module === importModule ? entry.name : `${entry.module}.${entry.name}`
+    if (refused.has(name)) continue
     if (entry.module !== importModule) {
-      report(`${entry.module}.${entry.name}`, `plugins import from "${importModule}" only, and are given nothing else`)
-    } else if (entry.name === hostResolve) {
-      checkEntry(entry, "function", resolveType, report)
+      refuse(name, `plugins import from "${importModule}" only, and are given nothing else`)
+    } else if (name === hostResolve) {
+      checkEntry(entry, "function", resolveType, refuse)
     } else {
-      const index = indexes.get(entry.name)
+      const index = indexes.get(name)
       const signature = index === undefined ? undefined : plugin.imports[index]
       if (signature === undefined) {
-        report(entry.name, "the module imports it, but the contract's host functions lack it")
+        refuse(name, "the module imports it, but the contract's host functions lack it")
       } else {
         usesAsyncImports ||= !signature.sync
-        checkEntry(entry, "function", functionTypeOf(signature), report)
+        checkEntry(entry, "function", functionTypeOf(signature), refuse)
       }
     }
   }
