@@ -285,6 +285,39 @@ export const linkSuite = ({ executor, name, wat }: Topology) =>
           assert.match(error.message, /signatures are not the contract's/)
         })
       )
+      it.effect.each([
+        ["several results for a value", "text", "text", "(result i64 i64) (i64.const 1) (i64.const 2)"],
+        ["a reference for a value", "text", "text", "(result funcref) (ref.func $it)"],
+        ["no result for a number", "number", "number", "(param i32)"],
+        [
+          "several results for a number",
+          "number",
+          "number",
+          "(param i32) (result i32 i32) (i32.const 1) (i32.const 2)"
+        ],
+        ["several results for an AsyncValue", "answer", "answer", "(result i64 i64) (i64.const 1) (i64.const 2)"],
+        [
+          "several results where memory is due",
+          "malloc",
+          "take",
+          "(param i32) (result i64 i64) (i64.const 1) (i64.const 2)"
+        ]
+      ] as const)("compiled: %s is no answer", ([, exported, called, func]) =>
+        Effect.gen(function* () {
+          const name = exported === "malloc" ? "__fp_malloc" : `__fp_gen_${exported}`
+          const text = replaced(`(export "${name}")`, "").replace(/\)$/, `(func $it (export "${name}") ${func}))`)
+          const guest = yield* load(PluginModule.fromCompiled(new WebAssembly.Module(yield* compile(text))))
+          const calls = {
+            text: guest.text(),
+            number: guest.number({ n: 1 }),
+            answer: guest.answer(),
+            take: guest.take({ text: "a", more: "b" })
+          }
+          const error = yield* Effect.flip<unknown, GuestError.GuestError, never>(calls[called])
+          assert.strictEqual(error.reason._tag, "ProtocolViolation", error.message)
+          assert.match(error.message, /signatures are not the contract's/)
+        })
+      )
       it.effect("as bytes: equal content is compiled once for an executor", () =>
         Effect.gen(function* () {
           const bytes = yield* compile(plugin())

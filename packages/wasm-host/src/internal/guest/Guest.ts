@@ -20,6 +20,7 @@ import * as RunningHostCall from "../host/RunningHostCall.ts"
 import { AsyncValues } from "../memory/AsyncValues.ts"
 import { GuestMemory } from "../memory/GuestMemory.ts"
 import * as Link from "../module/Link.ts"
+import * as Signature from "../module/Signature.ts"
 import { EntryLock } from "./EntryLock.ts"
 import type * as GuestCall from "./GuestCall.ts"
 import type { Export } from "./GuestCodec.ts"
@@ -146,7 +147,9 @@ export class Guest {
   }
 
   private findExport(index: number): Export {
-    return (this.functions[index] = this.exports[Link.functionPrefix + this.signature.exports[index]!.name] as Export)
+    const signature = this.signature.exports[index]!
+    const run = this.exports[Link.functionPrefix + signature.name] as Export
+    return (this.functions[index] = this.signaturesChecked ? run : answering(run, signature))
   }
 
   get stats(): Stats {
@@ -278,7 +281,7 @@ export class Guest {
   private reasonOf(error: unknown, culprit: GuestCall.GuestCall | undefined): GuestError.Reason | undefined {
     if (error instanceof GuestError.GuestFault) return error.reason
     // A value of another WebAssembly type went in or came out: only possible where nobody could check the signatures.
-    if (error instanceof TypeError && !this.signaturesChecked) {
+    if (!this.signaturesChecked && (error instanceof TypeError || error instanceof SyntaxError)) {
       return new GuestError.ProtocolViolation({
         detail: `its signatures are not the contract's (${error.message}). Load it from bytes to have them checked`
       })
@@ -319,6 +322,16 @@ export class Guest {
     this.delivering = false
   }
 }
+
+/** The function, held to the type of what it answers: the engine compares what goes in with its own, and nothing that comes out. */
+const answering =
+  (run: Export, { result }: Signature.Signature): Export =>
+  (...raws) => {
+    const answer = run(...raws)
+    const due = result === "void" ? "undefined" : Signature.valueTypeOf(result) === "i64" ? "bigint" : "number"
+    if (typeof answer === due) return answer
+    throw new TypeError(`it answers ${typeof answer}, not ${due}`)
+  }
 
 const resume = (call: GuestCall.GuestCall): void => call.caller.exited(call.takeExit()!, call.hasBegun)
 
