@@ -34,7 +34,7 @@ export interface Options extends CallGate.Options {
 export interface Limits {
   /**
    * Bytes of linear memory, in whole pages of 64 KiB. It binds the guest itself, which sees an allocation fail; a module
-   * that comes compiled has its limits already, and is refused.
+   * that comes compiled has its limits already, and is refused. Tables and garbage-collected objects are not counted.
    */
   readonly memory?: number | undefined
   /** Async host functions that have not ended. One more is not started: the guest gets its Err, or the call fails. */
