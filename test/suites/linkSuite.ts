@@ -78,6 +78,7 @@ export const linkSuite = ({ executor, name, wat }: Topology) =>
       it.effect.each([
         ["memory", `(import "fp" "memory" (memory 1))`],
         ["table", `(import "fp" "table" (table 1 funcref))`],
+        ["table", `(import "fp" "table" (table i64 1 funcref))`],
         ["global", `(import "fp" "global" (global i32))`]
       ] as const)("an import of a %s", ([kind, field]) =>
         Effect.gen(function* () {

@@ -85,7 +85,7 @@ class SectionReader extends Leb128.Reader {
       if (id === 1) this.readTypes()
       else if (id === 2) this.repeat(() => this.readImport())
       else if (id === 3) this.repeat(() => this.functions.push(this.unsigned()))
-      else if (id === 5) this.repeat(() => this.skipLimits())
+      else if (id === 5) this.repeat(() => this.readMemory())
       else if (id === 7) this.repeat(() => this.readExport())
       this.at = end
     }
@@ -155,9 +155,9 @@ class SectionReader extends Leb128.Reader {
     }
     if (kind === "table") {
       this.readValueType()
-      this.skipLimits()
+      this.readLimits()
     } else if (kind === "memory") {
-      this.skipLimits()
+      this.readMemory()
     } else if (kind === "global") {
       this.readValueType()
       this.byte()
@@ -173,11 +173,16 @@ class SectionReader extends Leb128.Reader {
     this.exports.push({ name: this.name(), kind: entryKinds[this.byte()] ?? "tag", index: this.unsigned() })
   }
 
-  private skipLimits(): void {
+  private readMemory(): void {
+    if ((this.readLimits() & 4) !== 0) this.memory64 = true
+  }
+
+  /** Of a table or a memory: its flags. */
+  private readLimits(): number {
     const flags = this.byte()
-    if ((flags & 4) !== 0) this.memory64 = true
     this.unsigned()
     if ((flags & 1) !== 0) this.unsigned()
+    return flags
   }
 
   private typeOf(index: number | undefined): FunctionType | undefined {
