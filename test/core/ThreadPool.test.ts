@@ -10,6 +10,7 @@ import {
   Logger,
   type LogLevel,
   Option,
+  Redactable,
   Redacted,
   References,
   Result,
@@ -53,6 +54,18 @@ class Jobs extends HostPool.Service<Jobs>()(
   ],
   { initial: Schema.Struct({ greeting: Schema.NonEmptyString }) }
 ) {}
+
+/** Collections that tell of themselves. */
+class Discreet extends Map<string, string> {
+  toJSON(): string {
+    return "its own"
+  }
+}
+class Hidden extends Set<string> {
+  [Redactable.symbolRedactable](): string {
+    return "<hidden>"
+  }
+}
 
 class Notes extends HostPool.Service<Notes>()("test/Notes", [Rpc.make("note", { payload: { text: Schema.String } })]) {}
 
@@ -1167,6 +1180,8 @@ describe("what a thread is given and says", () => {
         [inside, '{"_id":"Set","values":[["[Circular]"]]}'],
         [new Map([["password", Redacted.make("secret")]]), '{"_id":"Map","values":[["password","<redacted>"]]}'],
         [{ toJSON: () => "its own", hidden: new Map() }, '"its own"'],
+        [new Discreet([["password", "secret"]]), '"its own"'],
+        [[new Hidden(["secret"])], '["<hidden>"]'],
         [[1, 2].values(), "{}"],
         [Option.some(1), '{"_id":"Option","_tag":"Some","value":1}']
       ]

@@ -140,19 +140,20 @@ const textOf = (value: unknown): string => {
 
 /**
  * The value, with what JSON leaves out of it told as Effect tells its own collections: maps, sets and typed arrays, in plain objects
- * and arrays and in one another. Others tell of themselves: they may have something to hide.
+ * and arrays and in one another. Others, and those that have a way to, tell of themselves: they may have something to hide.
  */
 const legible = (value: unknown, around: ReadonlyArray<unknown>): unknown => {
-  if (typeof value !== "object" || value === null) return value
+  if (typeof value !== "object" || value === null || Redactable.isRedactable(value)) return value
+  if (value instanceof Date) return Number.isNaN(value.getTime()) ? "Invalid Date" : value
+  if ("toJSON" in value) return value
   if (around.includes(value)) return "[Circular]"
   const inside = [...around, value]
   if (Array.isArray(value)) return value.map((item) => legible(item, inside))
-  if (value instanceof Date) return Number.isNaN(value.getTime()) ? "Invalid Date" : value
   if (isCollection(value)) {
     return { _id: value.constructor.name, values: Array.from(value, (item) => legible(item, inside)) }
   }
   const isPlain = [null, Object.prototype].includes(Object.getPrototypeOf(value))
-  if (!isPlain || "toJSON" in value || Redactable.isRedactable(value)) return value
+  if (!isPlain) return value
   return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, legible(item, inside)]))
 }
 
