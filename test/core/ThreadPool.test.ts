@@ -1200,6 +1200,27 @@ describe("what a thread is given and says", () => {
     })
   )
 
+  it.effect("what does not come into the text of a large collection in its log is not read", () =>
+    Effect.gen(function* () {
+      let read = 0
+      const items = Array.from({ length: 200_000 }, (_, id) => ({
+        get id() {
+          read++
+          return id
+        }
+      }))
+      const texts: Array<unknown> = []
+      const { layer } = fakeThreads(Notes, () => Notes.toLayer({ note: () => Effect.log(new Set(items)) }))
+      yield* Effect.flatMap(Notes, (notes) => notes.note({ text: "" })).pipe(
+        Effect.provide(Layer.provide(ThreadPool.layer(Notes, { program }), layer)),
+        Effect.provide(Logger.layer([Logger.make(({ message }) => void texts.push(message))]))
+      )
+      assert.isAtMost(read, 100_000)
+      const all = JSON.stringify({ _id: "Set", values: items })
+      assert.deepStrictEqual(texts, [[all.slice(0, 100_000)]])
+    })
+  )
+
   it.effect("what a caller wants logged, or does not, is its own affair", () =>
     Effect.gen(function* () {
       const lines: Array<unknown> = []

@@ -150,7 +150,8 @@ const legible = (value: unknown, around: ReadonlyArray<unknown>): unknown => {
   const inside = [...around, value]
   if (Array.isArray(value)) return value.map((item) => legible(item, inside))
   if (isCollection(value)) {
-    return { _id: value.constructor.name, values: Array.from(value, (item) => legible(item, inside)) }
+    const told = Iterator.from(value).take(maxValues)
+    return { _id: value.constructor.name, values: Array.from(told, (item) => legible(item, inside)) }
   }
   const isPlain = [null, Object.prototype].includes(Object.getPrototypeOf(value))
   if (!isPlain) return value
@@ -162,6 +163,8 @@ const isCollection = (value: object): value is Iterable<unknown> =>
 
 /** Characters of one part of a line of the log. A line that does not fit its frame would be the end of the thread. */
 const maxTextLength = 100_000
+/** Values of a collection that may come into its text: each takes a comma, too. */
+const maxValues = maxTextLength / 2
 /** Characters of all of its parts. */
 const maxLineLength = 1_000_000
 /** How many messages a line has at most, how many annotations, and how many spans. */
