@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Codec, HostCallError, HostFunction, HostPool, ThreadPool } from "@fiberhost/core"
+import { Codec, HostCallError, HostFunction, HostPool, HostRunner, ThreadPool } from "@fiberhost/core"
 import {
   Cause,
   Deferred,
@@ -673,6 +673,30 @@ describe("a lost thread", () => {
         [1, 2, 3, 4]
       )
       yield* Fiber.interrupt(unbegun)
+    })
+  )
+
+  it.effect("that is heard to have begun when it has ended is given no calls", () =>
+    Effect.gen(function* () {
+      let starts = 0
+      const { layer, started } = fakeThreadsOf((thread, port) => {
+        const handlers = Notes.toLayer(
+          Effect.sync(() => {
+            // What it says next is in the memory of its port by then, and not read.
+            if (++starts === 2) setImmediate(() => thread.crash(1))
+            return { note: () => Effect.void }
+          })
+        )
+        return HostRunner.run(Notes, handlers, port, thread.data)
+      }, true)
+      const notes = yield* ThreadPool.make(Notes, { program, restart: Schedule.forever }).pipe(Effect.provide(layer))
+      started[0]!.crash(1)
+      const call = yield* Effect.forkChild(Effect.exit(notes.note({ text: "" })), { startImmediately: true })
+      yield* until(() => call.pollUnsafe() !== undefined)
+      assert.deepStrictEqual(yield* Fiber.join(call), Exit.void)
+      assert.strictEqual(starts, 3)
+      assert.deepStrictEqual(HostPool.stats(notes), { waiting: 0, active: 0, threads: 1, lost: 1 })
+      yield* HostPool.drain(notes)
     })
   )
 

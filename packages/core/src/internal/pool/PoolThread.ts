@@ -36,6 +36,8 @@ export class PoolThread implements Server {
   /** Whether it answered a call, or was ended for one; and whether it was given one since somebody last looked. */
   proven = false
   used = false
+  /** Whether it takes no calls any more: it has ended, or is being ended. */
+  isOver = false
   /** When it has ended: whether a caller was told of that. */
   hasTold = false
   private readonly owner: Owner
@@ -67,6 +69,7 @@ export class PoolThread implements Server {
   }
 
   private terminate(detail: string): void {
+    this.isOver = true
     this.fault ??= detail
     this.owner.onTerminate()
     this.thread.terminate()
@@ -196,6 +199,8 @@ export class PoolThread implements Server {
    * in the order in which it was sent them.
    */
   end(why: Thread.Exit): ReadonlyArray<PoolCall> {
+    // It may have said that it is ready last.
+    this.isOver = true
     this.connection.acceptRest()
     const waiting = this.pending.filter(isWaiting)
     this.connection.end(why)

@@ -108,7 +108,7 @@ export const make =
           })
         )
         const watch = yield* FiberHandle.makeRuntime<never>()
-        if (!Deferred.isDoneUnsafe(ended)) pool.fill(slot, poolThread)
+        if (!poolThread.isOver) pool.fill(slot, poolThread)
         yield* onReady
         const loss = yield* Deferred.await(ended)
         return {
