@@ -208,6 +208,8 @@ NodeHostPool.open(Tail, { program: module })
 // Contracts
 
 class Middleware extends RpcMiddleware.Service<Middleware>()("types/Middleware") {}
+const Filled = Schema.String.pipe(Schema.withDecodingDefaultKey(Effect.succeed("")))
+const Within = Schema.Struct({ text: Schema.optionalKey(Schema.String) })
 const Needy = Schema.String.pipe(
   Schema.decodeTo(Schema.String, {
     decode: SchemaGetter.transformEffect((text: string) => Effect.as(Effect.service(Crypto), text)),
@@ -222,5 +224,11 @@ HostPool.Service()("x", [Rpc.make("guarded").middleware(Middleware)])
 HostPool.Service()("x", [Rpc.make("then")])
 // @ts-expect-error a payload that is not a struct
 HostPool.Service()("x", [Rpc.make("text", { payload: Schema.String })])
+// @ts-expect-error an argument that may be left out
+HostPool.Service()("x", [Rpc.make("text", { payload: { text: Schema.optional(Schema.String) } })])
+// @ts-expect-error an argument whose key may be left out
+HostPool.Service()("x", [Rpc.make("text", { payload: { text: Schema.optionalKey(Schema.String) } })])
+// What is filled in before it is an argument, and what is left out inside one, travels.
+HostPool.Service()("x", [Rpc.make("text", { payload: { text: Filled, in: Within } })])
 // @ts-expect-error a schema that needs services
 HostPool.Service()("x", [Rpc.make("needy", { success: Needy })])

@@ -120,6 +120,8 @@ run(Effect.provide(handled, Guest.pipe(Layer.provide(GuestExecutor.layer()), Lay
 // Contracts
 
 class Middleware extends RpcMiddleware.Service<Middleware>()("types/Middleware") {}
+const Filled = Schema.String.pipe(Schema.withDecodingDefaultKey(Effect.succeed("")))
+const Within = Schema.Struct({ text: Schema.optionalKey(Schema.String) })
 const Needy = Schema.String.pipe(
   Schema.decodeTo(Schema.String, {
     decode: SchemaGetter.transformEffect((text: string) => Effect.as(Effect.service(Disk), text)),
@@ -132,6 +134,12 @@ HostFunctions.Service()("x", [Rpc.make("tail", { success: Schema.String, stream:
 HostFunctions.Service()("x", [Rpc.make("guarded").middleware(Middleware)])
 // @ts-expect-error a payload that is not a struct
 HostFunctions.Service()("x", [Rpc.make("text", { payload: Schema.String })])
+// @ts-expect-error an argument that may be left out
+HostFunctions.Service()("x", [Rpc.make("text", { payload: { text: Schema.optional(Schema.String) } })])
+// @ts-expect-error an argument whose key may be left out
+HostFunctions.Service()("x", [Rpc.make("text", { payload: { text: Schema.optionalKey(Schema.String) } })])
+// What is filled in before it is an argument, and what is left out inside one, travels.
+HostFunctions.Service()("x", [Rpc.make("text", { payload: { text: Filled, in: Within } })])
 // @ts-expect-error a schema that needs services
 HostFunctions.Service()("x", [Rpc.make("needy", { payload: { text: Needy } })])
 // @ts-expect-error an answer whose schema does

@@ -108,13 +108,20 @@ export type SupportedAsExport<R extends Rpc.Any> = R["_tag"] extends "then"
 type Carried<R extends Rpc.Any> =
   R extends Rpc.Rpc<infer Tag, infer Payload, infer _Success, infer _Error, infer Middleware, infer _Requires>
     ? [Middleware] extends [never]
-      ? [Payload] extends [Schema.Struct<infer _Fields>] | [Schema.Void]
-        ? [Rpc.Services<R>] extends [never]
-          ? R
-          : Refused<`${Tag}: its schemas need services; codecs must need none`>
+      ? [Payload] extends [Schema.Struct<infer Fields>] | [Schema.Void]
+        ? [Optional<Fields>] extends [never]
+          ? [Rpc.Services<R>] extends [never]
+            ? R
+            : Refused<`${Tag}: its schemas need services; codecs must need none`>
+          : Refused<`${Tag}: argument ${Optional<Fields>} is optional, but every argument travels`>
         : Refused<`${Tag}: the payload must be a struct, its fields are the arguments`>
       : Refused<`${Tag}: Rpc middleware is applied by RpcServer only`>
     : never
+
+/** The fields that a payload may leave out. */
+type Optional<Fields extends Schema.Struct.Fields> = {
+  [K in keyof Fields & string]: Fields[K]["~type.optionality"] extends "optional" ? K : never
+}[keyof Fields & string]
 
 /** A type that no value has; its parameter says why. */
 export interface Refused<Reason extends string> {
