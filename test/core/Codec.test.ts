@@ -1150,11 +1150,12 @@ describe("Codec", () => {
   describe("refuses schemas without a rule when the codec is made", () => {
     const Fn = Schema.declare((u): u is () => void => typeof u === "function")
     const table: ReadonlyArray<readonly [name: string, AnySchema, path: string, hint: RegExp]> = [
-      ["Unknown", Schema.Struct({ a: Schema.Unknown }), "a", /Name its schema/],
+      ["Unknown", Schema.Struct({ a: Schema.Unknown }), "a", /Name its schema.*Codec\.cloned/],
       ["Any", Schema.Array(Schema.Any), "[0]", /Name its schema/],
       ["Symbol", Schema.Symbol, "", /string literal/],
       ["Never", Schema.Never, "", /side of a Result/],
       ["a function", Schema.Struct({ f: Fn }), "f", /decodeTo/],
+      ["a typed array", Schema.instanceOf(Float64Array), "", /Codec\.cloned/],
       ["Duration", Schema.Duration, "", /DurationFromMillis/],
       ["BigDecimal", Schema.BigDecimal, "", /BigDecimalFromString/],
       ["Redacted", Schema.Redacted(Schema.String), "", /redact after decoding/],

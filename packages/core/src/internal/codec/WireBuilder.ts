@@ -119,7 +119,10 @@ class Builder {
       case "Unknown":
       case "Any":
       case "ObjectKeyword":
-        return refuse(path, `${title(ast)} says nothing of what travels. Name its schema, or carry a Uint8Array.`)
+        return refuse(
+          path,
+          `${title(ast)} says nothing of what travels. Name its schema, carry a Uint8Array, or, between threads only, use Codec.cloned.`
+        )
       case "Never":
         return refuse(path, "Never has no values. It may stand only as a side of a Result.")
       case "Symbol":

@@ -63,7 +63,7 @@ export const declarationHint = (ast: SchemaAST.Declaration): string => {
   const instead = replacements.get(declaredId(ast) ?? String(ast.annotations?.expected))
   return instead !== undefined
     ? `use ${instead}.`
-    : "transform it to a schema that has a form (Schema.decodeTo), or give the declaration a toCodec annotation."
+    : "transform it to a schema that has a form (Schema.decodeTo), give the declaration a toCodec annotation, or, between threads only, use Codec.cloned."
 }
 
 const replacements: ReadonlyMap<string, string> = new Map(
