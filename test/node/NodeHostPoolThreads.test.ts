@@ -1,7 +1,7 @@
 import { assert, describe, it, layer } from "@effect/vitest"
 import { HostCallError, HostPool } from "@fiberhost/core"
 import { NodeHostPool } from "@fiberhost/node"
-import { Cause, Effect, Exit, Fiber, Layer, Logger, Option, References } from "effect"
+import { Cause, Effect, Exit, Fiber, Layer, Logger, Option, References, Stream } from "effect"
 import { Crew, type Ending, Gate, Sorry } from "../fixtures/workCrew.ts"
 import { until } from "../fixtures/workThreads.ts"
 
@@ -76,6 +76,18 @@ layer(NodeHostPool.layer(Crew, { ...options, size: 2, concurrency: 4 }))("thread
       assert.deepStrictEqual(yield* Fiber.join(first), Exit.void)
       gate.open()
       assert.deepStrictEqual(yield* Fiber.join(second), Exit.void)
+    })
+  )
+
+  it.effect("send what a stream has computed before it computes on", () =>
+    Effect.gen(function* () {
+      const crew = yield* Crew
+      const gate = new Gate()
+      const shifts = crew.shifts({ gates: [Option.none(), Option.some(gate.memory)] })
+      // The second begins in the turn of the first, and ends when the first has been read.
+      const open = Effect.sync(() => gate.open())
+      const read = yield* Stream.runCollect(Stream.tap(shifts, () => open)).pipe(Effect.ensuring(open))
+      assert.deepStrictEqual(read, [0, 1])
     })
   )
 

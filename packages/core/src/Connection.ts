@@ -80,7 +80,7 @@ export class Connection implements Receiver {
   private readonly calls: Array<OutgoingCall | undefined> = [undefined]
   private readonly free: Array<number> = []
   private ended: Exit | undefined
-  /** When what has been answered must be sent, whatever else has come. */
+  /** When what has been answered must be sent, whatever else is to be done. */
   private overdue = 0
   private readonly inbox: Inbox
 
@@ -161,7 +161,10 @@ export class Connection implements Receiver {
     if (this.ended === undefined) Wire.writeValue(this.outboxes.begin(Wire.Kind.failure, id), error)
   }
 
-  /** Sends elements of a stream, each as what one function appends. When one does not fit, those before it are sent. */
+  /**
+   * Sends elements of a stream, each as what one function appends. When one does not fit, those before it are sent. A stream that
+   * computes may not let its turn end before many more: they do not wait for that.
+   */
   chunkWith(id: number, writes: ReadonlyArray<(writer: Writer) => CodecError | undefined>): CodecError | undefined {
     if (this.ended !== undefined) return undefined
     let refused: CodecError | undefined
@@ -183,6 +186,7 @@ export class Connection implements Receiver {
       },
       undefined
     )
+    this.flushOverdue()
     return refused
   }
 
