@@ -107,7 +107,7 @@ export class PoolThread implements Server {
 
   /** Of calls that were made while its arguments were read, the thread is sent one fewer before. */
   private notSent({ order }: PoolCall): void {
-    this.sent--
+    if (--this.sent === order) return
     for (const call of this.pending) if (call.order > order) call.order--
   }
 
