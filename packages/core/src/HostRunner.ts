@@ -140,7 +140,8 @@ const textOf = (value: unknown): string => {
 
 /**
  * The value, with what JSON leaves out of it told as Effect tells its own collections: maps, sets and typed arrays, in plain objects
- * and arrays and in one another. Others, and those that have a way to, tell of themselves: they may have something to hide.
+ * and arrays and in one another. Others, and those that have a way to, tell of themselves: they may have something to hide, and
+ * Effect's `Formatter.format` does not ask them.
  */
 const legible = (value: unknown, around: ReadonlyArray<unknown>): unknown => {
   if (typeof value !== "object" || value === null || Redactable.isRedactable(value)) return value

@@ -84,6 +84,8 @@ const describe = (reason: Reason): string =>
 /**
  * Waits until a thread that runs the program has said that it has begun. When that takes long it is logged, once: a program that
  * never comes to its end says nothing.
+ *
+ * @internal
  */
 export const awaitReady = (
   { module, name }: Pick<Program, "module" | "name">,

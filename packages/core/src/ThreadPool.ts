@@ -127,7 +127,7 @@ export const make = Effect.fnUntraced(function* <Self, R extends Rpc.Any, Init>(
       const neverBegan = yield* Deferred.fail(first.began, error)
       if (!(neverBegan ? first.isAwaited : told)) yield* Effect.logWarning(error.message)
       if (neverBegan && !first.isAwaited) {
-        pool.couldNotGrow()
+        pool.board.countUnborn()
         // The next call that finds no idle thread would ask for another at once.
         yield* Effect.sleep(growthPause)
       }

@@ -191,11 +191,6 @@ export class Pool {
     this.settle()
   }
 
-  /** A thread that would have been one more could not begin. */
-  couldNotGrow(): void {
-    this.board.countUnborn()
-  }
-
   private expect(): void {
     const threads = this.slots.filter(({ gaveUp }) => gaveUp === undefined).length
     this.board.expect(threads, this.onBusy === undefined ? 0 : this.board.size - this.slots.length)
